@@ -1,0 +1,81 @@
+/**
+ * Every way in which pgrevive can fail, with the exit code a script sees. Codes are never renamed or renumbered.
+ *
+ * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
+ * 6 restore, 7 proof refuted, 8 check found damage, 130 interrupted.
+ */
+export const errorCodes = {
+  // wrong use
+  'usage-invalid': { exit: 2, meaning: 'a command, option or argument is unknown, missing or malformed' },
+  'config-invalid': { exit: 2, meaning: 'pgrevive.yaml can not be read or holds an unknown key or a wrong value' },
+  'node-too-old': { exit: 2, meaning: 'Node.js is older than 24' },
+  'selection-empty': { exit: 2, meaning: 'a --schema, --table or --database pattern matches nothing' },
+  'backup-unknown': { exit: 2, meaning: 'no backup has this id, or several begin with it' },
+  // PostgreSQL
+  'connection-invalid': { exit: 3, meaning: 'the connection settings contradict each other or can not be parsed' },
+  'connection-failed': { exit: 3, meaning: 'the server can not be reached or refuses connections' },
+  'connection-lost': { exit: 3, meaning: 'the server ended the connection, or it broke, while work was under way' },
+  'connection-pooled': { exit: 3, meaning: 'a connection pooler stands between pgrevive and the server' },
+  'authentication-failed': { exit: 3, meaning: 'the server refused the user or the password' },
+  'tls-failed': { exit: 3, meaning: 'TLS was required and could not be established or verified' },
+  'database-missing': { exit: 3, meaning: 'the database does not exist on the server' },
+  'server-unsupported': { exit: 3, meaning: 'the server is older than PostgreSQL 13' },
+  'permission-denied': { exit: 3, meaning: 'the role may not read or create something that is needed' },
+  'query-failed': { exit: 3, meaning: 'PostgreSQL refused a statement' },
+  'object-changed': { exit: 3, meaning: 'a table was replaced again and again while the backup tried to lock it' },
+  'pg-dump-missing': { exit: 3, meaning: 'the pg_dump that was asked for is not there or is older than the server' },
+  'pg-dump-failed': { exit: 3, meaning: 'pg_dump ended with an error' },
+  'postgres-missing': { exit: 3, meaning: 'no PostgreSQL server binaries of a fitting version were found' },
+  'postgres-start-failed': { exit: 3, meaning: 'a scratch server could not be started' },
+  // store and repository
+  'store-missing': { exit: 4, meaning: 'the directory or bucket does not exist' },
+  'store-failed': { exit: 4, meaning: 'the store refused to read or write' },
+  'store-full': { exit: 4, meaning: 'the store has no space left' },
+  'object-missing': { exit: 4, meaning: 'an object of the repository is not there' },
+  'object-damaged': { exit: 4, meaning: 'an object of the repository is not what was written' },
+  'repository-missing': { exit: 4, meaning: 'there is no repository at this place' },
+  'repository-exists': { exit: 4, meaning: 'there is a repository at this place already' },
+  'repository-newer': { exit: 4, meaning: 'the repository was written by a newer pgrevive' },
+  'repository-replaced': { exit: 4, meaning: 'the repository is not the one that the key belongs to' },
+  'session-too-old': { exit: 4, meaning: 'the backup took so long that data it relies on may have been removed' },
+  // keys
+  'key-missing': { exit: 5, meaning: 'no key for this repository was found' },
+  'key-invalid': { exit: 5, meaning: 'the key file can not be read as one' },
+  'key-wrong': { exit: 5, meaning: 'the key or passphrase does not open this repository' },
+  'key-cannot-read': { exit: 5, meaning: 'the key may write backups but not read them' },
+  // restore
+  'target-not-empty': { exit: 6, meaning: 'the target database holds objects already' },
+  'target-exists': { exit: 6, meaning: 'a database of the target name exists already' },
+  'role-missing': { exit: 6, meaning: 'roles that own or may use objects do not exist on the target server' },
+  'tablespace-missing': { exit: 6, meaning: 'a tablespace does not exist on the target server' },
+  'extension-missing': { exit: 6, meaning: 'an extension is not available on the target server' },
+  'restore-failed': { exit: 6, meaning: 'the target refused an object or its rows' },
+  // outcomes
+  'proof-refuted': { exit: 7, meaning: 'the restored database differs from what was backed up' },
+  'check-damaged': { exit: 8, meaning: 'check found damaged or missing objects' },
+  interrupted: { exit: 130, meaning: 'the run was stopped by a signal' },
+} as const satisfies Record<string, { exit: number; meaning: string }>
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** A failure that the operator can act on. The message names what failed; the hint is the next step. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.hint = options.hint
+  }
+}
+
+export function hasCode(error: unknown, ...codes: ErrorCode[]): error is AppError {
+  return error instanceof AppError && codes.includes(error.code)
+}
+
+/** The text of whatever was thrown, for a message that wraps it. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
