@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { hasCode } from '../core/app-error.ts'
+import { DirectoryStore } from './directory-store.ts'
+
+describe('a directory store', () => {
+  let root: string
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), 'pgrevive-store-'))
+  })
+  after(() => rm(root, { recursive: true }))
+
+  const keysOf = async (store: DirectoryStore, prefix: string) => {
+    const keys: string[] = []
+    for await (const { key } of store.list(prefix)) keys.push(key)
+    return keys
+  }
+
+  it('gives back what was put, whole or in part', async () => {
+    const store = await DirectoryStore.create(join(root, 'a/b'))
+    await store.put('packs/ab/abc', [Buffer.from('hello '), Buffer.from('world')])
+    assert.equal((await store.get('packs/ab/abc')).toString(), 'hello world')
+    assert.equal((await store.get('packs/ab/abc', { range: { offset: 6, length: 3 } })).toString(), 'wor')
+    assert.equal((await store.get('packs/ab/abc', { range: { offset: 6, length: 99 } })).toString(), 'world')
+  })
+
+  it('lists in key order below a folder, with sizes, and leaves nothing temporary behind', async () => {
+    const store = await DirectoryStore.create(join(root, 'list'))
+    for (const key of ['packs/b/2', 'packs/a/1', 'config', 'packs/b/1']) await store.put(key, [Buffer.alloc(3)])
+    assert.deepEqual(await keysOf(store, 'packs/'), ['packs/a/1', 'packs/b/1', 'packs/b/2'])
+    assert.deepEqual(await keysOf(store, 'nothing/'), [])
+    assert.deepEqual(await readdir(join(root, 'list/tmp')), [])
+  })
+
+  it('says object-missing and store-missing', async () => {
+    const store = await DirectoryStore.create(join(root, 'missing'))
+    await assert.rejects(store.get('nope'), (error) => hasCode(error, 'object-missing'))
+    await assert.rejects(DirectoryStore.open(join(root, 'nowhere')), (error) => hasCode(error, 'store-missing'))
+  })
+
+  it('refuses keys that leave the directory', async () => {
+    const store = await DirectoryStore.create(join(root, 'keys'))
+    for (const key of ['../x', '/etc/passwd', 'a/../b', 'a//b', '', 'a/..', 'a\0b']) {
+      await assert.rejects(store.put(key, []), (error) => hasCode(error, 'store-failed'), key)
+    }
+  })
+
+  it('translates a full disk and leaves the old object alone', { skip: process.platform !== 'linux' }, async () => {
+    const store = await DirectoryStore.create(join(root, 'full'))
+    await store.put('index/one', [Buffer.from('before')])
+    await rm(join(root, 'full/tmp'), { recursive: true })
+    await symlink('/dev/shm/pgrevive-nowhere', join(root, 'full/tmp')) // a place where nothing can be created
+    await assert.rejects(store.put('index/one', [Buffer.from('after')]))
+    assert.equal((await store.get('index/one')).toString(), 'before')
+  })
+
+  it('removes what a dead writer left, and only that', async () => {
+    const path = join(root, 'abandoned')
+    await mkdir(join(path, 'tmp'), { recursive: true })
+    await writeFile(join(path, 'tmp/old'), 'x')
+    await writeFile(join(path, 'tmp/new'), 'x')
+    await utimes(join(path, 'tmp/old'), new Date(0), new Date(0))
+    await DirectoryStore.open(path)
+    assert.deepEqual(await readdir(join(path, 'tmp')), ['new'])
+  })
+
+  it("tells the time of the disk's clock", async () => {
+    const store = await DirectoryStore.create(join(root, 'clock'))
+    assert.ok(Math.abs((await store.now()).getTime() - Date.now()) < 5_000)
+  })
+})

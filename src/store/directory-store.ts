@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { AppError, messageOf } from '../core/app-error.ts'
+import type { AbortOptions, ObjectInfo, ObjectStore } from './object-store.ts'
+
+/** Where objects lie until they are whole. Not part of the key space. */
+const temporaryFolder = 'tmp'
+/** A temporary file of this age belongs to a writer that died. */
+const abandonedAfterMs = 24 * 3600 * 1000
+
+/** Objects as files below one directory; readable by the owner only. */
+export class DirectoryStore implements ObjectStore {
+  readonly location: string
+  /** Directories that are known to exist durably. */
+  readonly #directories = new Map<string, Promise<void>>()
+
+  private constructor(path: string) {
+    this.location = path
+  }
+
+  /** Opens an existing directory. Rejects with `store-missing`. */
+  static async open(path: string): Promise<DirectoryStore> {
+    const location = resolve(path)
+    const info = await stat(location).catch((error: unknown) => {
+      throw translate(error, `directory ${location}`)
+    })
+    if (!info.isDirectory()) {
+      throw new AppError('store-missing', `${location} is not a directory`, { hint: 'name a directory with --repo' })
+    }
+    const store = new DirectoryStore(location)
+    await store.#removeAbandoned()
+    return store
+  }
+
+  /** Opens the directory and creates it, durably, if it is not there. */
+  static async create(path: string): Promise<DirectoryStore> {
+    const location = resolve(path)
+    try {
+      await createDirectory(location)
+    } catch (error) {
+      throw translate(error, `directory ${location}`)
+    }
+    return DirectoryStore.open(location)
+  }
+
+  async put(key: string, parts: readonly Uint8Array[], options: AbortOptions = {}): Promise<void> {
+    const path = this.#path(key)
+    const temporary = join(this.location, temporaryFolder, randomBytes(12).toString('hex'))
+    try {
+      await this.#ensureDirectory(dirname(temporary))
+      await this.#ensureDirectory(dirname(path))
+      options.signal?.throwIfAborted()
+      await using cleanup = new AsyncDisposableStack()
+      cleanup.defer(() => rm(temporary, { force: true }))
+      {
+        await using file = await open(temporary, 'wx', 0o600)
+        for (const part of parts) await file.writeFile(part)
+        await file.sync()
+      }
+      options.signal?.throwIfAborted()
+      await rename(temporary, path)
+      await syncDirectory(dirname(path))
+    } catch (error) {
+      throw translate(error, `${key} in ${this.location}`)
+    }
+  }
+
+  async get(
+    key: string,
+    options: AbortOptions & { readonly range?: { readonly offset: number; readonly length: number } } = {},
+  ): Promise<Buffer> {
+    options.signal?.throwIfAborted()
+    try {
+      await using file = await open(this.#path(key), 'r')
+      if (!options.range) return await file.readFile()
+      const { offset, length } = options.range
+      const buffer = Buffer.allocUnsafe(length)
+      let filled = 0
+      while (filled < length) {
+        const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled)
+        if (bytesRead === 0) break
+        filled += bytesRead
+      }
+      return buffer.subarray(0, filled)
+    } catch (error) {
+      if (isSystemError(error) && error.code === 'ENOENT') {
+        throw new AppError('object-missing', `${key} is missing in ${this.location}`, {
+          cause: error,
+          hint: 'run "pgrevive check" to see which backups are touched',
+        })
+      }
+      throw translate(error, `${key} in ${this.location}`)
+    }
+  }
+
+  async *list(prefix: string, options: AbortOptions = {}): AsyncIterable<ObjectInfo> {
+    yield* this.#walk(prefix.replace(/\/$/, ''), options)
+  }
+
+  async now(): Promise<Date> {
+    const probe = join(this.location, temporaryFolder, `clock-${randomBytes(12).toString('hex')}`)
+    try {
+      await this.#ensureDirectory(dirname(probe))
+      await using file = await open(probe, 'wx', 0o600)
+      const { mtime } = await file.stat()
+      await unlink(probe)
+      return mtime
+    } catch (error) {
+      throw translate(error, `the clock of ${this.location}`)
+    }
+  }
+
+  async *#walk(folder: string, options: AbortOptions): AsyncIterable<ObjectInfo> {
+    options.signal?.throwIfAborted()
+    const entries = await readdir(join(this.location, folder), { withFileTypes: true }).catch((error: unknown) => {
+      if (isSystemError(error) && error.code === 'ENOENT') return []
+      throw translate(error, `${folder} in ${this.location}`)
+    })
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const key = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (key === temporaryFolder) continue
+      if (entry.isDirectory()) {
+        yield* this.#walk(key, options)
+      } else if (entry.isFile()) {
+        const info = await stat(join(this.location, key)).catch((error: unknown) => {
+          throw translate(error, `${key} in ${this.location}`)
+        })
+        yield { key, sizeBytes: info.size, modifiedAt: info.mtime }
+      }
+    }
+  }
+
+  #path(key: string): string {
+    if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(key) || key.split('/').some((part) => /^\.+$/.test(part))) {
+      throw new AppError('store-failed', `not a key: ${JSON.stringify(key)}`)
+    }
+    return join(this.location, key)
+  }
+
+  #ensureDirectory(path: string): Promise<void> {
+    const known = this.#directories.get(path)
+    if (known) return known
+    const created = createDirectory(path)
+    this.#directories.set(path, created)
+    created.catch(() => this.#directories.delete(path))
+    return created
+  }
+
+  async #removeAbandoned(): Promise<void> {
+    const folder = join(this.location, temporaryFolder)
+    const names = await readdir(folder).catch((error: unknown) => {
+      if (isSystemError(error) && error.code === 'ENOENT') return []
+      throw translate(error, folder)
+    })
+    for (const name of names) {
+      const info = await stat(join(folder, name)).catch(() => undefined) // another process may have finished it just now
+      if (info && Date.now() - info.mtimeMs > abandonedAfterMs) await rm(join(folder, name), { force: true })
+    }
+  }
+}
+
+/** Creates a directory and those above it, so that they are still there after a power cut. */
+async function createDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let created = path; ; created = dirname(created)) {
+    await syncDirectory(dirname(created))
+    if (created === first) return
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  await using directory = await open(path, 'r')
+  await directory.sync()
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && 'syscall' in error
+}
+
+function translate(error: unknown, what: string): unknown {
+  if (!isSystemError(error)) return error
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new AppError('store-missing', `${what} does not exist`, {
+        cause: error,
+        hint: 'check the path, and that the disk is mounted; "pgrevive init" creates a repository',
+      })
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new AppError('store-full', `no space left for ${what}`, {
+        cause: error,
+        hint: 'nothing that was stored before is touched; free space and run the same command again',
+      })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new AppError('store-failed', `no permission for ${what} (${error.code})`, {
+        cause: error,
+        hint: 'run as the user who owns the directory, or change its owner',
+      })
+    default:
+      return new AppError('store-failed', `${what}: ${messageOf(error)}`, { cause: error })
+  }
+}
