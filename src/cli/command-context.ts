@@ -1,0 +1,20 @@
+import type { OnProgress } from '../core/progress.ts'
+import type { Settings } from './settings.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The variables of the process, read once by main and handed down. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Everything of the outside that a command may use. */
+export interface CommandContext {
+  readonly terminal: Terminal
+  readonly environment: Environment
+  readonly currentDirectory: string
+  readonly homeDirectory: string
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal
+  /** Shows progress, or not, as the terminal and the options want it. */
+  readonly onProgress: OnProgress
+  /** The global options, the environment and pgrevive.yaml in one; read at the first call. */
+  readonly settings: () => Promise<Settings>
+}

@@ -1,0 +1,61 @@
+import type { CommandContext, Environment } from './command-context.ts'
+import type { Outcome } from './define-command.ts'
+import { ProgressDisplay } from './progress.ts'
+import { type Invocation, parseCommandLine } from './program.ts'
+import { runCommand } from './run-command.ts'
+import { type Settings, loadSettings } from './settings.ts'
+import { Terminal, type TerminalStreams } from './terminal.ts'
+
+export interface Surroundings {
+  readonly streams: TerminalStreams
+  readonly environment: Environment
+  readonly currentDirectory: string
+  readonly homeDirectory: string
+  readonly version: string
+  /** Its reason becomes the error of the command that it stops. */
+  readonly signal: AbortSignal
+}
+
+/** Runs what the arguments (without node and script) ask for, to the exit code. */
+export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { signal, version } = surroundings
+  const terminal = createTerminal(args, surroundings)
+  const command = () => runInvocation(parseCommandLine(args, { terminal, version }), terminal, surroundings)
+  const exitCode = await runCommand(command, { terminal, signal })
+  await terminal.flush()
+  if (terminal.lostOutput === undefined) return exitCode
+  terminal.printError(`error: stdout can not be written: ${terminal.lostOutput.message}\n`)
+  return exitCode === 0 ? 1 : exitCode
+}
+
+// How to say something must be known before, and even if, the arguments can not be parsed.
+function createTerminal(args: readonly string[], { streams, environment }: Surroundings): Terminal {
+  const end = args.indexOf('--')
+  const options = end === -1 ? args : args.slice(0, end)
+  return new Terminal(streams, {
+    json: options.includes('--json'),
+    quiet: options.includes('--quiet'),
+    colorRefused: options.includes('--no-color'),
+    environment,
+  })
+}
+
+async function runInvocation(
+  { globals, run }: Invocation,
+  terminal: Terminal,
+  { environment, currentDirectory, homeDirectory, signal }: Surroundings,
+): Promise<Outcome> {
+  using progress = new ProgressDisplay(terminal)
+  const source = { environment, currentDirectory, homeDirectory }
+  let settings: Promise<Settings> | undefined
+  const context: CommandContext = {
+    ...source,
+    terminal,
+    signal,
+    onProgress: (event) => progress.report(event),
+    settings: () => (settings ??= loadSettings(globals, source)),
+  }
+  const outcome = await run(context)
+  progress.finish()
+  return outcome
+}

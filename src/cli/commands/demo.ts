@@ -1,0 +1,34 @@
+import { z } from 'zod'
+import type { CommandContext } from '../command-context.ts'
+import { type Outcome, defineCommand } from '../define-command.ts'
+import { flag, text, wholeNumber } from '../option-types.ts'
+
+const demoOptions = z.strictObject({
+  scale: wholeNumber({ min: 1, max: 1000 }).optional(),
+  keep: flag,
+  dir: text.optional(),
+})
+export type DemoOptions = z.output<typeof demoOptions>
+
+async function demo(_options: DemoOptions, _context: CommandContext): Promise<Outcome> {
+  throw new Error('not wired yet')
+}
+
+export const demoCommand = defineCommand({
+  name: 'demo',
+  summary: 'watch a database be lost, brought back and proven',
+  description:
+    'Starts a throw-away PostgreSQL, fills it, backs it up, lets a day pass, backs it up again, drops the database, restores it and proves it, and says what happens. Touches nothing of yours and leaves nothing behind.',
+  arguments: [],
+  options: [
+    { flags: '--scale <N>', help: 'how much data' },
+    { flags: '--keep', help: 'leave the server and the repository, and say where' },
+    { flags: '--dir <DIR>', help: 'work in this directory instead of a temporary one; it must be empty' },
+  ],
+  examples: [
+    { command: 'pgrevive demo', meaning: 'under a minute' },
+    { command: 'pgrevive demo --scale 20 --keep', meaning: 'with more data, and to look around afterwards' },
+  ],
+  schema: demoOptions,
+  run: demo,
+})

@@ -1,0 +1,67 @@
+import type { z } from 'zod'
+import { type Document, type LineCounter, isMap, isNode, isScalar, isSeq } from 'yaml'
+import { printable } from '../printable.ts'
+import { nearestWord } from '../suggestion.ts'
+import { knownKeys } from './config-schema.ts'
+
+type Path = readonly PropertyKey[]
+
+/** Something wrong in pgrevive.yaml: where, and what. */
+export interface ConfigProblem {
+  readonly path: Path
+  readonly message: string
+}
+
+/** Zod's issues in words of the file; a union is blamed on the alternative that was meant. */
+export function problemsOf(issues: readonly z.core.$ZodIssue[], above: Path = []): ConfigProblem[] {
+  return issues.flatMap((issue): ConfigProblem[] => {
+    const path = [...above, ...issue.path]
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key))
+    if (issue.code === 'invalid_union') {
+      const meant = issue.errors.find((errors) => !errors.some(isWrongKind))
+      return meant ? problemsOf(meant, path) : [{ path, message: `${label(path)} must be text or a mapping` }]
+    }
+    return [{ path, message: `${label(path)}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }]
+  })
+}
+
+/** The line (from 1) that a path points to, or the nearest one above it that exists. */
+export function lineOf(path: Path, document: Document, lines: LineCounter): number {
+  let offset = 0
+  let node: unknown = document.contents
+  for (const key of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
+      if (!pair) break
+      offset = offsetOf(pair.key) ?? offset
+      node = pair.value
+    } else if (isSeq(node)) {
+      node = node.items[Number(key)]
+      offset = offsetOf(node) ?? offset
+    }
+  }
+  return lines.linePos(offset).line
+}
+
+function unknownKey(path: Path, key: string): ConfigProblem {
+  const near = nearestWord(key, knownKeys(path))
+  const place = path.length === 0 ? '' : ` in ${label(path)}`
+  const message = `unknown key "${printable(key)}"${place}`
+  return { path: [...path, key], message: near === undefined ? message : `${message}; did you mean "${near}"?` }
+}
+
+function isWrongKind(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && issue.path.length === 0
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined
+}
+
+function label(path: Path): string {
+  return path.length === 0 ? 'the file' : printable(path.map(String).join('.'))
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}

@@ -1,0 +1,173 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { type Document, LineCounter, parseDocument } from 'yaml'
+import { AppError } from '../../core/app-error.ts'
+import type { SelectionPatterns } from '../../postgres/catalog-tables.ts'
+import type { Environment } from '../command-context.ts'
+import { type PgDumpChoice, pgDumpChoice } from '../option-types.ts'
+import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
+import { type ConfigFile, type DatabaseEntry, configFileSchema } from './config-schema.ts'
+import { expandEnvironment, findPassword } from './config-url.ts'
+
+/** pgrevive.yaml, understood. Paths are absolute. */
+export interface Config {
+  readonly file: string
+  readonly repository: string | undefined
+  readonly keyFile: string | undefined
+  readonly jobs: number | undefined
+  readonly pgDump: PgDumpChoice | undefined
+  readonly databases: ReadonlyMap<string, ConfiguredDatabase>
+}
+
+export interface ConfiguredDatabase {
+  readonly name: string
+  /** May hold a password if `url` was one variable of the environment as a whole. */
+  readonly conninfo: string
+  readonly password: PasswordSource | undefined
+  readonly selection: SelectionPatterns
+  readonly assertions: readonly Assertion[]
+}
+
+export type PasswordSource =
+  { readonly kind: 'variable'; readonly name: string } | { readonly kind: 'file'; readonly path: string }
+
+/** A query that must return true in a restored copy. */
+export interface Assertion {
+  readonly name: string
+  readonly sql: string
+}
+
+export interface ConfigSurroundings {
+  readonly environment: Environment
+  readonly homeDirectory: string
+}
+
+/** Throws `config-invalid` with all problems at once, a line of the message each, and their line numbers. */
+export async function readConfig(file: string, surroundings: ConfigSurroundings): Promise<Config> {
+  return parseConfig(await readText(file), { ...surroundings, file })
+}
+
+export function parseConfig(text: string, options: ConfigSurroundings & { file: string }): Config {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  if (document.errors.length > 0) {
+    throw invalidConfig(
+      options.file,
+      document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, message: error.message })),
+    )
+  }
+  const parsed = configFileSchema.safeParse(toValue(document, options.file) ?? {})
+  const resolver = new ConfigResolver(options)
+  const config = parsed.success ? resolver.resolve(parsed.data) : undefined
+  const problems = parsed.success ? resolver.problems : problemsOf(parsed.error.issues)
+  if (config && problems.length === 0) return config
+  throw invalidConfig(
+    options.file,
+    problems.map(({ path, message }) => ({ line: lineOf(path, document, lines), message })),
+  )
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new AppError('config-invalid', `the configuration "${file}" can not be read`, { cause })
+  }
+}
+
+function toValue(document: Document, file: string): unknown {
+  try {
+    return document.toJS()
+  } catch (cause) {
+    // An alias without an anchor, or so many aliases that they are an attack.
+    throw new AppError('config-invalid', `"${file}" can not be resolved`, { cause })
+  }
+}
+
+function invalidConfig(file: string, problems: readonly { line: number; message: string }[]): AppError {
+  const sorted = problems.toSorted((one, other) => one.line - other.line)
+  const message = sorted.map((problem) => `${file}:${problem.line}: ${problem.message}`).join('\n')
+  return new AppError('config-invalid', message, { hint: 'docs/reference.md describes every key of pgrevive.yaml' })
+}
+
+/** Turns what the file says into what it means here, noting what can not be meant. */
+class ConfigResolver {
+  readonly problems: ConfigProblem[] = []
+  readonly #options: ConfigSurroundings & { readonly file: string }
+
+  constructor(options: ConfigSurroundings & { readonly file: string }) {
+    this.#options = options
+  }
+
+  resolve(input: ConfigFile): Config {
+    const { repository } = input
+    const databases = Object.entries(input.databases ?? {})
+    return {
+      file: this.#options.file,
+      repository: this.#path(typeof repository === 'object' ? repository.path : repository, ['repository']),
+      keyFile: this.#path(input.key_file, ['key_file']),
+      jobs: input.jobs,
+      pgDump: this.#pgDump(input.pg_dump),
+      databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry)])),
+    }
+  }
+
+  #database(name: string, entry: DatabaseEntry): ConfiguredDatabase {
+    const path = ['databases', name]
+    if (findPassword(entry.url)) {
+      this.problems.push({
+        path: [...path, 'url'],
+        message: `the url of database "${name}" holds a password; use password_env, password_file or ~/.pgpass`,
+      })
+    }
+    return {
+      name,
+      conninfo: this.#expand(entry.url, [...path, 'url']),
+      password: this.#password(entry, path),
+      selection: {
+        schemas: entry.schemas ?? [],
+        excludeSchemas: entry.exclude_schemas ?? [],
+        tables: entry.tables ?? [],
+        excludeTables: entry.exclude_tables ?? [],
+        excludeTableData: entry.exclude_table_data ?? [],
+      },
+      assertions: (entry.assertions ?? []).map((it) => (typeof it === 'string' ? { name: it, sql: it } : it)),
+    }
+  }
+
+  #password(entry: DatabaseEntry, path: readonly string[]): PasswordSource | undefined {
+    if (entry.password_env !== undefined && entry.password_file !== undefined) {
+      this.problems.push({
+        path: [...path, 'password_file'],
+        message: 'password_env and password_file exclude each other',
+      })
+    }
+    if (entry.password_env !== undefined) return { kind: 'variable', name: entry.password_env }
+    const file = this.#path(entry.password_file, [...path, 'password_file'])
+    return file === undefined ? undefined : { kind: 'file', path: file }
+  }
+
+  #pgDump(choice: string | undefined): PgDumpChoice | undefined {
+    if (choice === undefined) return undefined
+    const known = pgDumpChoice.parse(choice)
+    return known.kind === 'program' ? { kind: 'program', path: this.#path(known.path, ['pg_dump']) } : known
+  }
+
+  #path(text: undefined, path: readonly string[]): undefined
+  #path(text: string, path: readonly string[]): string
+  #path(text: string | undefined, path: readonly string[]): string | undefined
+  #path(text: string | undefined, path: readonly string[]): string | undefined {
+    if (text === undefined) return undefined
+    const expanded = this.#expand(text, path)
+    // Left as it is: a store that is not a directory is for the settings to judge.
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(expanded)) return expanded
+    if (expanded === '~' || expanded.startsWith('~/')) return join(this.#options.homeDirectory, expanded.slice(1))
+    return resolve(dirname(this.#options.file), expanded)
+  }
+
+  #expand(text: string, path: readonly string[]): string {
+    const { expanded, missing } = expandEnvironment(text, this.#options.environment)
+    for (const name of missing) this.problems.push({ path, message: `the environment has no variable ${name}` })
+    return expanded
+  }
+}

@@ -1,0 +1,70 @@
+import type { z } from 'zod'
+import type { AppError } from '../core/app-error.ts'
+import type { CommandContext } from './command-context.ts'
+import { parseOptions } from './parse-options.ts'
+
+export interface CommandArgument {
+  /** The key of the parsed options that holds it. */
+  readonly key: string
+  /** As the help shows it: `BACKUP`. */
+  readonly name: string
+  readonly presence: 'required' | 'optional' | 'any number'
+  readonly help: string
+}
+
+export interface CommandOption {
+  /** `--limit <N>`, `--all`, `--no-owner`; the key is its name in camelCase, without `no-`. */
+  readonly flags: string
+  readonly help: string
+  /** May be given several times; the key then holds all values. */
+  readonly repeatable?: boolean
+}
+
+export interface CommandExample {
+  readonly command: string
+  readonly meaning: string
+}
+
+/** What a command has to say at its end. */
+export interface Outcome {
+  /** For `--json`: printed as it is; dates become ISO 8601 and bigints decimal strings. */
+  readonly document: Readonly<Record<string, unknown>>
+  /** For people: printable, ending in a line break; or empty. */
+  readonly text: string
+  /** The work was done and its result is bad: refuted, damaged. Shown after the text, decides the exit code. */
+  readonly failure?: AppError
+}
+
+interface CommandWords {
+  readonly name: string
+  /** A few words, lower case, for the list of commands. */
+  readonly summary: string
+  /** Sentences for the command's own help. */
+  readonly description: string
+  readonly arguments: readonly CommandArgument[]
+  readonly options: readonly CommandOption[]
+  readonly examples: readonly CommandExample[]
+}
+
+/** A command as the frame sees it: `prepare` parses, and the function that it returns does the work. */
+export interface Command extends CommandWords {
+  /** Throws `usage-invalid` for what the command's schema refuses. */
+  prepare(raw: Readonly<Record<string, unknown>>): (context: CommandContext) => Promise<Outcome>
+}
+
+/** Ties a command's words to its schema and its action: the only place where raw options become typed ones. */
+export function defineCommand<Schema extends z.ZodType>(
+  definition: CommandWords & {
+    readonly schema: Schema
+    readonly run: (options: z.output<Schema>, context: CommandContext) => Promise<Outcome>
+  },
+): Command {
+  const { schema, run, ...words } = definition
+  return {
+    ...words,
+    prepare: (raw) => {
+      const options = parseOptions(schema, raw, words)
+      return (context) => run(options, context)
+    },
+  }
+}

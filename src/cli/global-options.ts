@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import type { CommandOption } from './define-command.ts'
+import { flag, flagOn, text } from './option-types.ts'
+
+/** Options that stand before or after any command. */
+export const globalOptionWords: readonly CommandOption[] = [
+  { flags: '--repo <DIR>', help: 'the repository (PGREVIVE_REPO, or "repository:" in pgrevive.yaml)' },
+  { flags: '--key-file <FILE>', help: 'an age identity that opens it (PGREVIVE_KEY_FILE, or "key_file:")' },
+  { flags: '--config <FILE>', help: 'configuration (PGREVIVE_CONFIG; default: ./pgrevive.yaml when it exists)' },
+  { flags: '--json', help: 'print one JSON document on stdout, also when the command fails' },
+  { flags: '--quiet', help: 'no progress and no remarks: only the result, warnings and errors' },
+  { flags: '--no-color', help: 'no colours (also NO_COLOR; FORCE_COLOR turns them on)' },
+]
+
+export const globalOptions = z.strictObject({
+  repo: text.optional(),
+  keyFile: text.optional(),
+  config: text.optional(),
+  json: flag,
+  quiet: flag,
+  color: flagOn,
+})
+
+export type GlobalOptions = z.output<typeof globalOptions>
+
+/** Every variable that means something to pgrevive, for the help and the reference. */
+export const environmentVariables = [
+  { name: 'PGREVIVE_REPO', meaning: 'the repository, when --repo is not given' },
+  { name: 'PGREVIVE_KEY_FILE', meaning: 'the age identity, when --key-file is not given' },
+  { name: 'PGREVIVE_CONFIG', meaning: 'the configuration, when --config is not given' },
+  { name: 'PGREVIVE_PASSPHRASE', meaning: "the repository's passphrase; there is no option for it, on purpose" },
+  { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
+  { name: 'NO_COLOR, FORCE_COLOR', meaning: 'never colours, always colours' },
+  {
+    name: 'PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGPASSFILE, PGSERVICE, PGSSLMODE, …',
+    meaning: "libpq's variables, as psql reads them, for whatever a connection string does not say",
+  },
+] as const

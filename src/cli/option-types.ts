@@ -1,0 +1,78 @@
+import { z } from 'zod'
+
+/** A switch: absent is false. */
+export const flag = z.boolean().default(false)
+
+/** A switch that is on until its `--no-` form is given. */
+export const flagOn = z.boolean().default(true)
+
+export const text = z.string().min(1, 'must not be empty')
+
+/** An option that may be given several times. */
+export const texts = z.array(text).default([])
+
+export function wholeNumber(range: { min: number; max: number }) {
+  const message = `must be a whole number from ${range.min} to ${range.max}`
+  return z
+    .string()
+    .regex(/^[0-9]{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= range.min && value <= range.max, message)
+}
+
+/** Connections that work at the same time. */
+export const jobs = wholeNumber({ min: 1, max: 64 })
+
+const multiples: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20 }
+
+/** `64KiB`, `1MiB` or plain bytes, in bytes. */
+export const chunkSize = z.string().transform((value, context) => {
+  const [, digits = '', unit = ''] = /^([0-9]{1,9})(|KiB|MiB)$/.exec(value) ?? []
+  const sizeBytes = digits === '' ? 0 : Number(digits) * (multiples[unit] ?? 0)
+  if (sizeBytes >= 2 ** 12 && sizeBytes <= 2 ** 22 && Number.isInteger(Math.log2(sizeBytes))) return sizeBytes
+  context.addIssue('must be a power of two from 4KiB to 4MiB, such as 64KiB')
+  return z.NEVER
+})
+
+/** Whose value may be a secret key by mistake, and is therefore never repeated. */
+export const recipient = z
+  .string()
+  .regex(/^age1[0-9a-z]{10,}$/, 'must be an age recipient, which begins with "age1" and is not a secret key')
+
+/** Which pg_dump writes the schema: the best that is there, the WebAssembly one that pgrevive brings, or a program. */
+export type PgDumpChoice = { readonly kind: 'auto' | 'bundled' } | { readonly kind: 'program'; readonly path: string }
+
+export const pgDumpChoice = text.transform((value): PgDumpChoice =>
+  value === 'auto' || value === 'bundled' ? { kind: value } : { kind: 'program', path: value },
+)
+
+export interface RoleMapping {
+  readonly from: string
+  readonly to: string
+}
+
+/** `old=new`; neither name may hold an equals sign. */
+export const roleMapping = z.string().transform((value, context): RoleMapping => {
+  const [from = '', to = '', ...rest] = value.split('=')
+  if (from !== '' && to !== '' && rest.length === 0) return { from, to }
+  context.addIssue('must be OLD=NEW, the name of a role and the name it becomes')
+  return z.NEVER
+})
+
+/** `check`'s levels, each of which includes the ones before. */
+export const checkLevels = ['list', 'structure', 'bits', 'content'] as const
+export type CheckLevel = (typeof checkLevels)[number]
+
+export const checkLevel = z.string().transform((value, context): CheckLevel => {
+  const level = checkLevels.find((name, index) => value === name || value === String(index))
+  if (level !== undefined) return level
+  context.addIssue(`must be ${checkLevels.map((name, index) => `${index} or ${name}`).join(', ')}`)
+  return z.NEVER
+})
+
+/** Refuses what `--schema-only --data-only` would leave: nothing. */
+export function notBothOnly(options: { schemaOnly: boolean; dataOnly: boolean }): boolean {
+  return !(options.schemaOnly && options.dataOnly)
+}
+
+export const notBothOnlyMessage = '--schema-only and --data-only exclude each other'

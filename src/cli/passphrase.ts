@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { AppError } from '../core/app-error.ts'
+import type { CommandContext } from './command-context.ts'
+
+type PassphraseSource = Pick<CommandContext, 'environment' | 'currentDirectory' | 'terminal' | 'signal'>
+
+/**
+ * The passphrase from PGREVIVE_PASSPHRASE, the first line of PGREVIVE_PASSPHRASE_FILE, or a person at a terminal, who
+ * is asked without echo (twice with `confirm`). Undefined when none of them is there. Throws `key-invalid` for an empty
+ * one or two that differ, `key-missing` for a file that can not be read, `interrupted`.
+ */
+export async function readPassphrase(
+  source: PassphraseSource,
+  options: { prompt: string; confirm?: boolean },
+): Promise<string | undefined> {
+  const { environment, terminal } = source
+  const given = environment['PGREVIVE_PASSPHRASE']
+  if (given !== undefined) return accept(given, 'PGREVIVE_PASSPHRASE')
+  const file = environment['PGREVIVE_PASSPHRASE_FILE']
+  if (file !== undefined && file !== '')
+    return accept(await readFirstLine(resolve(source.currentDirectory, file)), file)
+  if (!terminal.interactive) return undefined
+  const passphrase = accept(await ask(options.prompt, source), 'the passphrase')
+  if (options.confirm === true && (await ask('again', source)) !== passphrase) {
+    throw new AppError('key-invalid', 'the two passphrases differ')
+  }
+  return passphrase
+}
+
+function accept(passphrase: string, origin: string): string {
+  if (passphrase !== '') return passphrase
+  throw new AppError('key-invalid', `${origin} is empty`)
+}
+
+async function readFirstLine(path: string): Promise<string> {
+  try {
+    const content = await readFile(path, 'utf8')
+    return content.split(/\r?\n/, 1)[0] ?? ''
+  } catch (cause) {
+    throw new AppError('key-missing', `the passphrase file "${path}" can not be read`, { cause })
+  }
+}
+
+async function ask(prompt: string, { terminal, signal }: PassphraseSource): Promise<string> {
+  signal.throwIfAborted()
+  terminal.printError(`${prompt}: `)
+  const silence = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: terminal.stdin, output: silence, terminal: true, historySize: 0 })
+  try {
+    return await new Promise<string>((answer, refuse) => {
+      // Without echo the terminal hands Ctrl-C over as a key instead of sending a signal.
+      const stop = () => refuse(new AppError('interrupted', 'stopped while waiting for the passphrase'))
+      lines.on('SIGINT', stop).on('close', stop).on('line', answer)
+      signal.addEventListener('abort', stop, { once: true })
+    })
+  } finally {
+    lines.close()
+    terminal.printError('\n')
+  }
+}

@@ -1,0 +1,120 @@
+import { Argument, CommanderError, Command as CommanderCommand, Option } from 'commander'
+import { AppError } from '../core/app-error.ts'
+import type { CommandContext } from './command-context.ts'
+import { commands } from './commands.ts'
+import type { Command, CommandOption, Outcome } from './define-command.ts'
+import { type GlobalOptions, environmentVariables, globalOptions, globalOptionWords } from './global-options.ts'
+import { parseOptions } from './parse-options.ts'
+import type { Terminal } from './terminal.ts'
+
+/** A command line that was understood. */
+export interface Invocation {
+  readonly globals: GlobalOptions
+  readonly run: (context: CommandContext) => Promise<Outcome>
+}
+
+/** Throws `usage-invalid`, with a suggestion where a word is nearly right. Help and version are outcomes too. */
+export function parseCommandLine(
+  args: readonly string[],
+  { terminal, version }: { terminal: Terminal; version: string },
+): Invocation {
+  const parsed: { invocation?: { command: Command; raw: Record<string, unknown> }; shown: string } = { shown: '' }
+  const program = createProgram({
+    terminal,
+    version,
+    show: (text) => (parsed.shown += text),
+    accept: (command, raw) => (parsed.invocation = { command, raw }),
+  })
+  try {
+    program.parse(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error
+  }
+  const globals = parseOptions(globalOptions, withoutKeys(program.opts(), ['version']), { options: globalOptionWords })
+  const { invocation, shown } = parsed
+  if (invocation) return { globals, run: invocation.command.prepare(invocation.raw) }
+  return { globals, run: async () => ({ document: { text: shown }, text: shown }) }
+}
+
+interface ProgramOptions {
+  readonly terminal: Terminal
+  readonly version: string
+  readonly show: (text: string) => void
+  readonly accept: (command: Command, raw: Record<string, unknown>) => void
+}
+
+function createProgram({ terminal, version, show, accept }: ProgramOptions): CommanderCommand {
+  const program = new CommanderCommand('pgrevive')
+    .description('Backs up PostgreSQL, restores it, and proves that what came back equals what was backed up.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureOutput({ writeOut: show, writeErr: () => undefined, getOutHasColors: () => true })
+    .configureHelp({ showGlobalOptions: true, styleTitle: terminal.colors.strong })
+    .addHelpText('after', () => `\n${terminal.colors.strong('Environment:')}\n${environmentHelp()}`)
+  for (const option of globalOptionWords) program.addOption(commanderOption(option))
+  refuseReadably(program, 'pgrevive --help')
+  for (const command of commands) program.addCommand(createSubcommand(command, program, terminal, accept))
+  return program
+}
+
+function createSubcommand(
+  command: Command,
+  program: CommanderCommand,
+  terminal: Terminal,
+  accept: ProgramOptions['accept'],
+): CommanderCommand {
+  const subcommand = new CommanderCommand(command.name)
+    .copyInheritedSettings(program)
+    .summary(command.summary)
+    .description(command.description)
+    .addHelpText('after', () => `\n${terminal.colors.strong('Examples:')}\n${examplesHelp(command, terminal)}`)
+  for (const { name, presence, help } of command.arguments) {
+    const shape = presence === 'required' ? `<${name}>` : presence === 'optional' ? `[${name}]` : `[${name}...]`
+    subcommand.addArgument(new Argument(shape, help))
+  }
+  for (const option of command.options) subcommand.addOption(commanderOption(option))
+  refuseReadably(subcommand, `pgrevive ${command.name} --help`)
+  return subcommand.action(() => {
+    const values: unknown[] = subcommand.processedArgs
+    const named = command.arguments.flatMap(({ key }, index) =>
+      values[index] === undefined ? [] : [[key, values[index]] as const],
+    )
+    accept(command, { ...subcommand.opts(), ...Object.fromEntries(named) })
+  })
+}
+
+function commanderOption({ flags, help, repeatable }: CommandOption): Option {
+  const option = new Option(flags, help)
+  return repeatable === true
+    ? option.argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value])
+    : option
+}
+
+/** Commander's own errors as ours, each with the help that fits the command that was meant. */
+function refuseReadably(command: CommanderCommand, help: string): void {
+  command.exitOverride((error) => {
+    if (error.exitCode === 0) throw error
+    if (error.code === 'commander.help') {
+      throw new AppError('usage-invalid', 'no command is given', { hint: `"${help}" lists the commands` })
+    }
+    const [, message = error.message, suggestion] = /^(?:error: )?([^]*?)(?:\n\((.*)\))?$/.exec(error.message) ?? []
+    throw new AppError('usage-invalid', message.replaceAll("'", '"').replace(/\.$/, ''), {
+      hint: `${suggestion === undefined ? '' : `${suggestion.replaceAll(/^Did/g, 'did')} `}"${help}" explains every option`,
+    })
+  })
+}
+
+function examplesHelp(command: Command, terminal: Terminal): string {
+  return command.examples
+    .map((example) => `  ${terminal.colors.faint(`# ${example.meaning}`)}\n  ${example.command}\n`)
+    .join('\n')
+}
+
+function environmentHelp(): string {
+  return environmentVariables.map(({ name, meaning }) => `  ${name}\n      ${meaning}\n`).join('')
+}
+
+function withoutKeys(values: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => !keys.includes(key)))
+}

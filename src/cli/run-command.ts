@@ -1,0 +1,38 @@
+import { AppError, errorCodes } from '../core/app-error.ts'
+import type { Outcome } from './define-command.ts'
+import { errorDocument, errorText } from './error-text.ts'
+import type { Terminal } from './terminal.ts'
+
+/**
+ * Runs a command to its exit code: the only place where an outcome becomes output and an error becomes text. With
+ * `--json` stdout receives exactly one document, `{"error": {code, message, hint?}}` added to it when the command failed.
+ */
+export async function runCommand(
+  command: () => Promise<Outcome>,
+  { terminal, signal }: { terminal: Terminal; signal: AbortSignal },
+): Promise<number> {
+  try {
+    const { document, text, failure } = await command()
+    if (!terminal.json) terminal.print(text)
+    return reportFailure(failure, document, terminal)
+  } catch (error) {
+    // Whatever broke after a signal broke because of it.
+    return reportFailure(signal.aborted ? signal.reason : error, {}, terminal)
+  }
+}
+
+function reportFailure(error: unknown, document: Outcome['document'], terminal: Terminal): number {
+  if (terminal.json) {
+    const whole = error === undefined ? document : { ...document, error: errorDocument(error) }
+    terminal.print(`${JSON.stringify(whole, bigintAsText, 2)}\n`)
+  }
+  if (error === undefined) return 0
+  const expected = error instanceof AppError
+  // A bug is told to people as well, whoever reads stdout: the stack belongs into a report.
+  if (!terminal.json || !expected) terminal.printError(errorText(error, terminal.errorColors))
+  return expected ? errorCodes[error.code].exit : 1
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value
+}

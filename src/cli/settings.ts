@@ -1,0 +1,80 @@
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { AppError } from '../core/app-error.ts'
+import type { Environment } from './command-context.ts'
+import { type Config, readConfig } from './config/config.ts'
+import type { GlobalOptions } from './global-options.ts'
+import type { PgDumpChoice } from './option-types.ts'
+
+/** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
+export interface Settings {
+  readonly config: Config | undefined
+  readonly repository: string | undefined
+  readonly keyFile: string | undefined
+  /** As configured; else the number of cores, at most 4. */
+  readonly jobs: number
+  readonly pgDump: PgDumpChoice
+}
+
+export interface SettingsSource {
+  readonly environment: Environment
+  readonly currentDirectory: string
+  readonly homeDirectory: string
+}
+
+/** Throws `config-invalid` with every problem of pgrevive.yaml, and when a configuration that was named is not there. */
+export async function loadSettings(
+  options: Pick<GlobalOptions, 'repo' | 'keyFile' | 'config'>,
+  source: SettingsSource,
+): Promise<Settings> {
+  const { environment, currentDirectory } = source
+  const config = await loadConfig(options.config ?? nonEmpty(environment['PGREVIVE_CONFIG']), source)
+  const repository = options.repo ?? nonEmpty(environment['PGREVIVE_REPO']) ?? config?.repository
+  const keyFile = options.keyFile ?? nonEmpty(environment['PGREVIVE_KEY_FILE']) ?? config?.keyFile
+  return {
+    config,
+    repository: repository === undefined ? undefined : repositoryDirectory(repository, currentDirectory),
+    keyFile: keyFile === undefined ? undefined : resolve(currentDirectory, keyFile),
+    jobs: config?.jobs ?? Math.min(4, availableParallelism()),
+    pgDump: config?.pgDump ?? { kind: 'auto' },
+  }
+}
+
+/** The repository's directory; throws `usage-invalid` when none is named. */
+export function requireRepository(settings: Settings): string {
+  if (settings.repository !== undefined) return settings.repository
+  throw new AppError('usage-invalid', 'no repository is named', {
+    hint: 'give --repo DIR, set PGREVIVE_REPO, or write "repository: DIR" into pgrevive.yaml',
+  })
+}
+
+async function loadConfig(named: string | undefined, source: SettingsSource): Promise<Config | undefined> {
+  if (named !== undefined) return readConfig(resolve(source.currentDirectory, named), source)
+  const usual = resolve(source.currentDirectory, 'pgrevive.yaml')
+  return (await isThere(usual)) ? readConfig(usual, source) : undefined
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw new AppError('config-invalid', `the configuration "${path}" can not be read`, { cause: error })
+  }
+}
+
+function repositoryDirectory(repository: string, currentDirectory: string): string {
+  // Else `s3://bucket` would quietly become a directory of that name.
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(repository)) {
+    throw new AppError('usage-invalid', 'the repository is not a directory, and other stores are not supported yet', {
+      hint: 'give the path of a directory; it may be a mounted one',
+    })
+  }
+  return resolve(currentDirectory, repository)
+}
+
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value
+}

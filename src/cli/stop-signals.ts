@@ -1,0 +1,23 @@
+import type { EventEmitter } from 'node:events'
+import { AppError } from '../core/app-error.ts'
+
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * The first SIGINT, SIGTERM or SIGHUP aborts the signal that is returned, with `interrupted` as the reason, and all
+ * that was begun is undone in order; the second one calls `exit` at once.
+ */
+export function listenForStop(
+  process: EventEmitter,
+  { exit, tell }: { exit: (code: number) => void; tell: (text: string) => void },
+): AbortSignal {
+  const stop = new AbortController()
+  for (const name of stopSignals) {
+    process.on(name, () => {
+      if (stop.signal.aborted) return exit(130)
+      stop.abort(new AppError('interrupted', `stopped by ${name}`))
+      tell('\nstopping; once more to stop at once\n')
+    })
+  }
+  return stop.signal
+}
