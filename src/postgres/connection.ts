@@ -1,0 +1,188 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { describeHost, type ConnectionTarget, type Host } from './connection-target.ts'
+import { sendCopy } from './copy-in.ts'
+import { CopyOut, receiveCopy } from './copy-out.ts'
+import { establishSession, type Established, type EstablishOptions } from './establish-session.ts'
+import { openSocket } from './open-socket.ts'
+import type { RowWalker } from './row-walker.ts'
+import { WireChannel } from './wire-channel.ts'
+import { encodeCancelRequest, encodeCString, encodeMessage, type WireEncoding } from './wire-messages.ts'
+import type { Row, WireSession } from './wire-session.ts'
+
+export type { Row } from './wire-session.ts'
+
+export interface CommandOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How long a cancellation or a farewell may take. */
+const farewellMs = 2_000
+
+/**
+ * A session with a PostgreSQL server, for one command at a time; a second one throws. A failed statement leaves it
+ * usable. A broken connection, an abort and a COPY that is left early end it: what is called later throws
+ * `connection-lost` or the failure that ended it. An aborted command is cancelled on the server and throws the signal's
+ * reason.
+ */
+export class Connection implements AsyncDisposable {
+  readonly target: ConnectionTarget
+  /** The one of the target's hosts that answered. */
+  readonly host: Host
+  readonly #session: WireSession
+  #busy = false
+  #over = false
+
+  private constructor(target: ConnectionTarget, { session, host }: Established) {
+    this.target = target
+    this.host = host
+    this.#session = session
+  }
+
+  /**
+   * Throws `connection-failed`, `tls-failed`, `authentication-failed`, `database-missing`, `permission-denied` or the
+   * signal's reason. client_encoding is UTF8 unless `parameters` says otherwise.
+   */
+  static async connect(target: ConnectionTarget, options: EstablishOptions = {}): Promise<Connection> {
+    return new Connection(target, await establishSession(target, options))
+  }
+
+  /** Of the server's process; it is what pg_stat_activity calls pid. */
+  get processId(): number {
+    return this.#session.cancelKey.readInt32BE(0)
+  }
+
+  /** What the server reports of its settings, kept current. */
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#session.parameters
+  }
+
+  /** 150018 for 15.18, 170000 for 17beta1; 0 if the server does not tell. */
+  get serverVersionNumber(): number {
+    const [, major = '0', minor = '0', patch] =
+      /^(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(this.parameters.get('server_version') ?? '') ?? []
+    return patch === undefined
+      ? Number(major) * 10_000 + Number(minor)
+      : Number(major) * 10_000 + Number(minor) * 100 + Number(patch)
+  }
+
+  /** `idle`, or whether a transaction is open or has failed, as of the last command. */
+  get transaction(): 'idle' | 'open' | 'failed' {
+    const status = this.#session.transactionStatus
+    return status === 'T' ? 'open' : status === 'E' ? 'failed' : 'idle'
+  }
+
+  /** How SQL and results are turned into bytes; latin1 passes them as they are, for a client_encoding of SQL_ASCII. */
+  get encoding(): WireEncoding {
+    return this.#session.encoding
+  }
+
+  set encoding(encoding: WireEncoding) {
+    this.#session.encoding = encoding
+  }
+
+  /** Runs statements and returns the rows of the last one that had any, all values as text. */
+  async query(sql: string, options: CommandOptions = {}): Promise<Row[]> {
+    await using _command = this.#begin(options.signal)
+    return await this.#session.query(sql)
+  }
+
+  /** Runs any number of statements. */
+  async execute(sql: string, options: CommandOptions = {}): Promise<void> {
+    await this.query(sql, options)
+  }
+
+  /** `sql` is a COPY … TO STDOUT; nothing is sent until the result is iterated. */
+  copyOut(sql: string, options: CommandOptions = {}): CopyOut {
+    return new CopyOut((walker) => this.#copyOut(sql, walker, options.signal))
+  }
+
+  /**
+   * Runs `sql`, a COPY … FROM STDIN, with the bytes of `source`, which may be cut anywhere and is closed in any case. It
+   * should obey the same signal: while it is silent, an abort is not noticed.
+   */
+  async copyIn(sql: string, source: AsyncIterable<Uint8Array>, options: CommandOptions = {}): Promise<void> {
+    await using _command = this.#begin(options.signal)
+    await sendCopy(this.#session, sql, source)
+  }
+
+  /**
+   * Ends this object's use of the socket and hands it over: idle, paused, without listeners. The caller must close it.
+   * `greeting` is what a server says once it is content with a password: ParameterStatus…, BackendKeyData, ReadyForQuery.
+   */
+  takeSocket(): { socket: Socket | TLSSocket; greeting: Buffer } {
+    this.#claim()
+    this.#session.absorbArrived()
+    const socket = this.#session.channel.release()
+    this.#over = true
+    const { parameters, cancelKey, transactionStatus } = this.#session
+    const statuses = [...parameters].map((pair) => encodeMessage('S', ...pair.map((text) => encodeCString(text))))
+    const ready = encodeMessage('Z', Buffer.from(transactionStatus))
+    return { socket, greeting: Buffer.concat([...statuses, encodeMessage('K', cancelKey), ready]) }
+  }
+
+  /** Asks the server to cancel what the session is doing, through a socket of its own. Resolves once it has been told. */
+  async cancel(options: CommandOptions = {}): Promise<void> {
+    const { socket } = this.#session.channel
+    const { remoteAddress, remotePort } = socket
+    // The same server, even if its name has other addresses.
+    const host = remoteAddress && remotePort ? { ...this.host, address: remoteAddress, port: remotePort } : this.host
+    const encryption = socket instanceof TLSSocket ? 'required' : 'none'
+    const channel = new WireChannel(
+      await openSocket(this.target, host, { ...options, encryption }),
+      describeHost(this.host),
+    )
+    using _abort = channel.failOn(options.signal)
+    channel.send(encodeCancelRequest(this.#session.cancelKey))
+    await channel.ended()
+    channel.destroy()
+    options.signal?.throwIfAborted()
+  }
+
+  /** Takes leave of the server and closes the socket; cancels a command that is under way. Never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#over) return
+    this.#over = true
+    const { channel, ready } = this.#session
+    if (!ready) return this.#abandon()
+    using _limit = channel.failOn(AbortSignal.timeout(farewellMs))
+    channel.socket.end(encodeMessage('X'))
+    // Once the server has closed its side, the session no longer counts as a user of its database.
+    await channel.ended()
+    channel.destroy()
+  }
+
+  async *#copyOut(sql: string, walker: RowWalker, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    await using _command = this.#begin(signal)
+    yield* receiveCopy(this.#session, sql, walker)
+  }
+
+  /** Claims the connection for a command. Disposing ends the connection if the command is not over by then. */
+  #begin(signal: AbortSignal | undefined): AsyncDisposable {
+    signal?.throwIfAborted()
+    this.#claim()
+    this.#busy = true
+    const abort = this.#session.channel.failOn(signal)
+    return {
+      [Symbol.asyncDispose]: async () => {
+        abort[Symbol.dispose]()
+        this.#busy = false
+        if (!this.#session.ready) await this.#abandon()
+      },
+    }
+  }
+
+  #claim(): void {
+    if (this.#busy) throw new Error('the connection is busy with another command')
+    if (this.#over) throw new Error('the connection has been closed or handed over')
+  }
+
+  /** Stops whatever the server is doing for this session, as far as it can be reached, and closes the socket. */
+  async #abandon(): Promise<void> {
+    const { channel } = this.#session
+    if (!channel.socket.destroyed && channel.socket.readable) {
+      await this.cancel({ signal: AbortSignal.timeout(farewellMs) }).catch(() => undefined)
+    }
+    channel.destroy()
+  }
+}
