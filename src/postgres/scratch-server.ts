@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AppError, hasCode, messageOf } from '../core/app-error.ts'
+import { resolveConnection, type ConnectionTarget, type Environment } from './connection-target.ts'
+import { PostgresProcess } from './postgres-process.ts'
+import { prepareServerBinaries } from './prepare-server-binaries.ts'
+import { createScratchCluster } from './scratch-cluster.ts'
+import { createScratchDirectory, sweepScratchServers, type ScratchDirectory } from './scratch-directory.ts'
+import { findServerAccount, serverEnvironment } from './server-account.ts'
+import type { ServerBinaries } from './server-binaries.ts'
+
+/** A throw-away PostgreSQL that only its creator can reach. Disposal stops it and removes every trace. */
+export interface ScratchServer extends AsyncDisposable {
+  /** User `postgres`, a superuser; database `postgres`; over a Unix socket. */
+  readonly target: ConnectionTarget
+  readonly major: number
+  readonly version: string
+  /** Holds the log, the socket and a link to the cluster. */
+  readonly directory: string
+  readonly processId: number
+  /** The end of the server's log, at most 16 kB. */
+  log(): Promise<string>
+}
+
+export interface ScratchServerOptions {
+  readonly binaries: ServerBinaries
+  /** Added to postgresql.conf; they win over the scratch server's own. */
+  readonly settings?: Readonly<Record<string, string>> | undefined
+  /** Where the cluster is to lie, TMPDIR or /tmp unless named; the user that the server runs as must be able to reach it. */
+  readonly parentDirectory?: string | undefined
+  /** C unless named. */
+  readonly locale?: string | undefined
+  readonly initdbArguments?: readonly string[] | undefined
+  readonly environment: Environment
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Starts a server that ends with pgrevive, even if pgrevive is killed; what a killed one left is removed by the next
+ * start. Throws `postgres-start-failed` with PostgreSQL's own words.
+ */
+export async function startScratchServer(options: ScratchServerOptions): Promise<ScratchServer> {
+  await sweepScratchServers()
+  await using owned = new AsyncDisposableStack()
+  try {
+    const server = await startIn(owned, options)
+    const held = owned.move()
+    return { ...server, [Symbol.asyncDispose]: () => held.disposeAsync() }
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    if (hasCode(error, 'postgres-start-failed')) throw error
+    throw new AppError('postgres-start-failed', `no scratch server could be started: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function startIn(
+  owned: AsyncDisposableStack,
+  options: ScratchServerOptions,
+): Promise<Omit<ScratchServer, keyof AsyncDisposable>> {
+  const { binaries, signal } = options
+  const account = await findServerAccount()
+  const parentDirectory = options.parentDirectory ?? options.environment['TMPDIR'] ?? tmpdir()
+  const directory = owned.use(await createScratchDirectory({ account, parentDirectory }))
+  const copyDirectory = join(directory.path, 'postgres')
+  const binDirectory = await prepareServerBinaries(binaries, { ...options, account, copyDirectory })
+  const password = randomBytes(18).toString('base64url')
+  const server = { binDirectory, account, environment: serverEnvironment(options.environment) }
+  await createScratchCluster({ ...options, ...server, directory, password })
+  signal?.throwIfAborted()
+  const { dataDirectory, path } = directory
+  const logFile = join(path, 'log')
+  const running = owned.use(await PostgresProcess.start({ ...server, dataDirectory, logFile, signal }))
+  return {
+    target: await resolveTarget(directory, password),
+    major: binaries.major,
+    version: binaries.version,
+    directory: path,
+    processId: running.processId,
+    log: () => running.log(),
+  }
+}
+
+/** With an environment of its own: PGOPTIONS and the like are meant for other servers. */
+async function resolveTarget(directory: ScratchDirectory, password: string): Promise<ConnectionTarget> {
+  const host = encodeURIComponent(directory.socketDirectory)
+  const uri = `postgresql://postgres:${password}@/postgres?host=${host}&port=5432&sslmode=disable`
+  return resolveConnection(uri, { environment: {} })
+}
