@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
+import { toolVersion } from '../core/tool-version.ts'
 import { runCommandLine } from './command-line.ts'
 import { listenForStop } from './stop-signals.ts'
 
@@ -10,14 +10,12 @@ const signal = listenForStop(process, {
   tell: (text) => process.stderr.write(text),
 })
 
-const manifest: unknown = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
-
 const exitCode = await runCommandLine(process.argv.slice(2), {
   streams: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
   environment: Object.freeze({ ...process.env }),
   currentDirectory: process.cwd(),
   homeDirectory: process.env['HOME'] ?? homedir(),
-  version: typeof manifest === 'object' && manifest && 'version' in manifest ? String(manifest.version) : 'unknown',
+  version: toolVersion,
   signal,
 })
 // Whatever may still hold the process open, the command is done.
