@@ -1,0 +1,96 @@
+import { AppError } from '../core/app-error.ts'
+
+/**
+ * `word`: a keyword, an unquoted identifier or a number. `quoted`: a "…" identifier. `string`: '…', E'…' or $tag$…$tag$.
+ * `start` and `end` are positions in the text that was read.
+ */
+export interface Token {
+  readonly kind: 'word' | 'quoted' | 'string' | 'symbol' | 'comment'
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+const blank = /[ \t\n\r\f\v]+/y
+// As in PostgreSQL's scan.l every character above ASCII is a letter, the no-break space too.
+const opening =
+  /(?<comment>--[^\n\r]*|\/\*)|(?<string>[eE]?'|\$(?:[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)?\$)|(?<quoted>")|(?<word>[A-Za-z_\x80-\uffff][\w$\x80-\uffff]*|[0-9][\w.]*)|[^]/y
+
+/**
+ * The tokens of SQL text as PostgreSQL reads it with standard_conforming_strings on. Throws `pg-dump-failed` if a quote
+ * or a comment does not end.
+ */
+export function* readTokens(text: string): Generator<Token> {
+  for (let start = skipBlanks(text, 0); start < text.length;) {
+    opening.lastIndex = start
+    const match = opening.exec(text)
+    const groups: Record<string, string | undefined> = match?.groups ?? {}
+    const kind =
+      (['comment', 'string', 'quoted', 'word'] as const).find((name) => groups[name] !== undefined) ?? 'symbol'
+    const end = endOfToken(text, start, match?.[0] ?? '')
+    yield { kind, start, end, text: text.slice(start, end) }
+    start = skipBlanks(text, end)
+  }
+}
+
+function skipBlanks(text: string, at: number): number {
+  blank.lastIndex = at
+  return blank.test(text) ? blank.lastIndex : at
+}
+
+function endOfToken(text: string, start: number, opened: string): number {
+  if (opened === '/*') return endOfBlockComment(text, start)
+  if (opened === "'") return endOfQuote(text, start, /''|'/g, 1)
+  if (opened === '"') return endOfQuote(text, start, /""|"/g, 1)
+  if (opened === "E'" || opened === "e'") return endOfQuote(text, start, /\\[^]|''|'/g, 2)
+  if (!opened.startsWith('$') || opened === '$') return start + opened.length
+  const close = text.indexOf(opened, start + opened.length)
+  if (close === -1) throw unterminated(text, start)
+  return close + opened.length
+}
+
+/** `edge` matches two characters where the quote goes on and one where it ends. */
+function endOfQuote(text: string, start: number, edge: RegExp, openingLength: number): number {
+  edge.lastIndex = start + openingLength
+  for (let match = edge.exec(text); match; match = edge.exec(text)) if (match[0].length === 1) return edge.lastIndex
+  throw unterminated(text, start)
+}
+
+function endOfBlockComment(text: string, start: number): number {
+  const edge = /\/\*|\*\//g
+  edge.lastIndex = start
+  for (let depth = 0, match = edge.exec(text); match; match = edge.exec(text)) {
+    depth += match[0] === '/*' ? 1 : -1
+    if (depth === 0) return edge.lastIndex
+  }
+  throw unterminated(text, start)
+}
+
+function unterminated(text: string, at: number): AppError {
+  const line = text.slice(0, at).split('\n').length
+  return new AppError('pg-dump-failed', `the schema text ends inside a quote or comment that begins in line ${line}`)
+}
+
+/** Groups tokens into statements, each with its semicolon; comments are left out. Knows BEGIN ATOMIC … END bodies. */
+export function splitStatements(tokens: Iterable<Token>): Token[][] {
+  const statements: Token[][] = []
+  let statement: Token[] = []
+  let parentheses = 0
+  let blocks = 0
+  for (const token of tokens) {
+    if (token.kind === 'comment') continue
+    const before = statement.at(-1)?.text
+    statement.push(token)
+    if (token.kind === 'symbol') parentheses += token.text === '(' ? 1 : token.text === ')' ? -1 : 0
+    if (token.kind === 'word') {
+      if (token.text === 'ATOMIC' && before === 'BEGIN' && parentheses === 0) blocks++
+      else if (blocks > 0 && token.text === 'CASE') blocks++
+      else if (blocks > 0 && token.text === 'END') blocks--
+    }
+    if (token.text !== ';' || parentheses > 0 || blocks > 0) continue
+    statements.push(statement)
+    statement = []
+  }
+  if (statement.length > 0) statements.push(statement)
+  return statements
+}
