@@ -13,7 +13,8 @@ const symlinksSchema = z.array(z.object({ source: z.string(), target: z.string()
  * Gives a directory of programs that `account` can run. Installed ones are used where they are. An embedded package gets
  * the links between its libraries where npm has not run its install script; if the package can not be written, or the
  * account can not read it (below /root, say), a copy is made at `copyDirectory`, which must not exist and is the caller's
- * to remove. A copy takes a fifth of a second and 50 MB; keeping it would mean trusting what lies in a shared /tmp.
+ * to remove. A copy takes about a second and 50 MB; keeping it would mean trusting what lies in a shared /tmp, half of
+ * which the system may have cleared away.
  */
 export async function prepareServerBinaries(
   binaries: ServerBinaries,
