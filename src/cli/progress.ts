@@ -16,6 +16,8 @@ interface Phase {
   readonly startedMs: number
   readonly samples: { timeMs: number; done: number }[]
   event: ProgressEvent
+  /** When `done` last grew. */
+  movedMs: number
 }
 
 /**
@@ -41,11 +43,12 @@ export class ProgressDisplay implements Disposable {
     const timeMs = this.#now()
     if (this.#phase?.event.phase !== event.phase) {
       this.#leavePhase()
-      this.#phase = { startedMs: timeMs, samples: [], event }
+      this.#phase = { startedMs: timeMs, samples: [], event, movedMs: timeMs }
       this.#drawnMs = this.#terminal.redraws ? -Infinity : timeMs
     }
     const phase = this.#phase
     if (!phase) return
+    if (event.done !== phase.event.done) phase.movedMs = timeMs
     phase.event = event
     takeSample(phase, timeMs)
     this.#draw(timeMs)
@@ -150,7 +153,11 @@ function progressWords(phase: Phase, timeMs: number): string[] {
   words.push(total === undefined ? amount : `${amount} of ${formatAmount(total, unit)}`)
   if (rate !== undefined) words.push(formatRate(rate, unit))
   if (rate !== undefined && total !== undefined && total > done) {
-    words.push(rate > 0 ? `${formatDuration(Math.max(1000, ((total - done) / rate) * 1000))} left` : 'waiting')
+    words.push(
+      rate > 0
+        ? `${formatDuration(Math.max(1000, ((total - done) / rate) * 1000))} left`
+        : `waiting for ${formatDuration(timeMs - phase.movedMs)}`,
+    )
   }
   return words
 }

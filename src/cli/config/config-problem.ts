@@ -12,7 +12,7 @@ export interface ConfigProblem {
   readonly message: string
 }
 
-/** Zod's issues in words of the file; a union is blamed on the alternative that was meant. */
+/** Zod's issues, which must report their input, in words of the file; a union is blamed on the alternative that was meant. */
 export function problemsOf(issues: readonly z.core.$ZodIssue[], above: Path = []): ConfigProblem[] {
   return issues.flatMap((issue): ConfigProblem[] => {
     const path = [...above, ...issue.path]
@@ -20,6 +20,9 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], above: Path = []
     if (issue.code === 'invalid_union') {
       const meant = issue.errors.find((errors) => !errors.some(isWrongKind))
       return meant ? problemsOf(meant, path) : [{ path, message: `${label(path)} must be text or a mapping` }]
+    }
+    if (issue.code === 'invalid_type' && issue.input === undefined) {
+      return [{ path, message: `${label(path)} must be given` }]
     }
     return [{ path, message: `${label(path)}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }]
   })

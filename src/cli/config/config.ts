@@ -56,7 +56,7 @@ export function parseConfig(text: string, options: ConfigSurroundings & { file: 
       document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, message: error.message })),
     )
   }
-  const parsed = configFileSchema.safeParse(toValue(document, options.file) ?? {})
+  const parsed = configFileSchema.safeParse(toValue(document, options.file) ?? {}, { reportInput: true })
   const resolver = new ConfigResolver(options)
   const config = parsed.success ? resolver.resolve(parsed.data) : undefined
   const problems = parsed.success ? resolver.problems : problemsOf(parsed.error.issues)
