@@ -79,3 +79,10 @@ export function hasCode(error: unknown, ...codes: ErrorCode[]): error is AppErro
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** The same failure with the name of what it happened to in front: "table public.orders: …". */
+export function inContext(context: string, error: unknown): unknown {
+  if (!(error instanceof AppError)) return error
+  const { code, message, hint, cause } = error
+  return new AppError(code, `${context}: ${message}`, { ...(hint === undefined ? {} : { hint }), cause })
+}

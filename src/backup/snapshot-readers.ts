@@ -1,0 +1,98 @@
+import { Connection } from '../postgres/connection.ts'
+import { sqlStateOf } from '../postgres/postgres-error.ts'
+import { quoteLiteral, quoteQualified } from '../postgres/quote.ts'
+import { prepareForReading } from '../postgres/session-settings.ts'
+import type { LockedSnapshot } from './locked-snapshot.ts'
+
+interface ReadOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Connections that read at one snapshot, in the database's own encoding so that the server converts nothing. */
+export class SnapshotReaders implements AsyncDisposable {
+  readonly #snapshot: LockedSnapshot
+  readonly #connections = new Map<number, Connection>()
+  /** Readers that wait for the lock holder's connection, one after the other. */
+  #lockHolder: Promise<void> = Promise.resolve()
+
+  constructor(snapshot: LockedSnapshot) {
+    this.#snapshot = snapshot
+  }
+
+  /**
+   * Runs `read` on the connection of `worker`, in a transaction of its own at the snapshot. When somebody waits for an
+   * exclusive lock on `table`, a reader would queue behind them and they behind the snapshot's own lock, for ever: then
+   * the connection that holds that lock reads.
+   */
+  async read<Result>(
+    worker: number,
+    table: { readonly schema: string; readonly name: string } | undefined,
+    read: (connection: Connection) => Promise<Result>,
+    options: ReadOptions = {},
+  ): Promise<Result> {
+    const connection = await this.#connection(worker, options)
+    await connection.execute(
+      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(this.#snapshot.name)}`,
+      options,
+    )
+    if (table && !(await tryLock(connection, table, options))) {
+      await connection.execute('ROLLBACK', options)
+      return this.#readOnLockHolder(read, options)
+    }
+    const result = await read(connection)
+    await connection.execute('COMMIT', options)
+    return result
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#connections.values()].map((connection) => connection[Symbol.asyncDispose]()))
+  }
+
+  async #connection(worker: number, options: ReadOptions): Promise<Connection> {
+    const existing = this.#connections.get(worker)
+    if (existing) return existing
+    const { target, parameters, encoding } = this.#snapshot.connection
+    const connection = await Connection.connect(target, {
+      ...options,
+      parameters: { client_encoding: parameters.get('server_encoding') ?? 'UTF8' },
+    })
+    connection.encoding = encoding
+    this.#connections.set(worker, connection)
+    await prepareForReading(connection)
+    return connection
+  }
+
+  async #readOnLockHolder<Result>(
+    read: (connection: Connection) => Promise<Result>,
+    options: ReadOptions,
+  ): Promise<Result> {
+    const { connection } = this.#snapshot
+    const turn = this.#lockHolder.then(async () => {
+      const encoding = connection.parameters.get('server_encoding') ?? 'UTF8'
+      await connection.execute(`SET client_encoding = ${quoteLiteral(encoding)}`, options)
+      const result = await read(connection)
+      await connection.execute('SET client_encoding = UTF8', options)
+      return result
+    })
+    this.#lockHolder = turn.then(
+      () => undefined,
+      () => undefined, // the one whose turn failed throws; the next finds the connection as it is
+    )
+    return turn
+  }
+}
+
+/** false: somebody else waits for, or holds, a lock that conflicts. */
+async function tryLock(
+  connection: Connection,
+  { schema, name }: { readonly schema: string; readonly name: string },
+  options: ReadOptions,
+): Promise<boolean> {
+  try {
+    await connection.execute(`LOCK TABLE ONLY ${quoteQualified(schema, name)} IN ACCESS SHARE MODE NOWAIT`, options)
+    return true
+  } catch (error) {
+    if (sqlStateOf(error) === '55P03') return false
+    throw error
+  }
+}

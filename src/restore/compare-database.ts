@@ -1,0 +1,296 @@
+import { forEachParallel } from '../core/parallel.ts'
+import type { OnProgress } from '../core/progress.ts'
+import { listExtensions } from '../postgres/catalog-database.ts'
+import { readSequences } from '../postgres/catalog-sequences.ts'
+import { copyOutStatement, listRelations } from '../postgres/catalog-tables.ts'
+import { Connection } from '../postgres/connection.ts'
+import type { ConnectionTarget } from '../postgres/connection-target.ts'
+import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../postgres/large-objects.ts'
+import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
+import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
+import { type SchemaEntry, splitSchemaText } from '../postgres/schema-text.ts'
+import { prepareForReading } from '../postgres/session-settings.ts'
+import {
+  type Manifest,
+  type ManifestTable,
+  type QualifiedName,
+  everything,
+  formatHash,
+} from '../repository/manifest.ts'
+
+/** One thing that is not as it was. */
+export interface Difference {
+  readonly object: string
+  readonly problem: string
+}
+
+export interface Comparison {
+  readonly compared: {
+    tables: number
+    rows: number
+    bytes: number
+    sequences: number
+    largeObjects: number
+    extensions: number
+    schema: boolean
+  }
+  readonly differences: Difference[]
+  readonly notes: string[]
+}
+
+export interface CompareOptions {
+  readonly jobs: number
+  /** undefined: the schema text can not be compared. */
+  readonly schema: { readonly pgDump: PgDump; readonly preData: string; readonly postData: string } | undefined
+  readonly pgDumpArguments: readonly string[]
+  /** As they were. */
+  readonly largeObjects: readonly LargeObject[]
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Reads everything out of a restored database again and holds it against the manifest. */
+export async function compareDatabase(
+  target: ConnectionTarget,
+  manifest: Manifest,
+  options: CompareOptions,
+): Promise<Comparison> {
+  const comparison: Comparison = {
+    compared: { tables: 0, rows: 0, bytes: 0, sequences: 0, largeObjects: 0, extensions: 0, schema: false },
+    differences: [],
+    notes: [],
+  }
+  await using stack = new AsyncDisposableStack()
+  const connections: Connection[] = []
+  for (let job = 0; job < Math.max(1, options.jobs); job++) {
+    connections.push(stack.use(await connectForComparing(target, manifest, options)))
+  }
+  await compareRelations(connections, manifest, comparison, options)
+  await compareTables(connections, manifest, comparison, options)
+  const [main] = connections
+  if (main) {
+    await compareSequences(main, manifest, comparison, options)
+    await compareLargeObjects(main, manifest, comparison, options)
+    await compareExtensions(main, manifest, comparison, options)
+  }
+  if (options.schema) await compareSchemas(target, manifest, options.schema, comparison, options)
+  return comparison
+}
+
+async function connectForComparing(
+  target: ConnectionTarget,
+  manifest: Manifest,
+  options: CompareOptions,
+): Promise<Connection> {
+  const { encoding } = manifest.database
+  const connection = await Connection.connect(target, { ...options, parameters: { client_encoding: encoding } })
+  if (encoding === 'SQL_ASCII') connection.encoding = 'latin1'
+  await prepareForReading(connection)
+  return connection
+}
+
+const keyOf = ({ schema, name }: QualifiedName) => `${schema}.${name}`
+
+/** A table that the manifest does not know would go unseen if only known ones were read. */
+async function compareRelations(
+  [main]: readonly Connection[],
+  manifest: Manifest,
+  { differences }: Comparison,
+  options: CompareOptions,
+): Promise<void> {
+  if (!main) return
+  await main.execute('SET client_encoding = UTF8', options)
+  const relations = await listRelations(main, everything, options)
+  await main.execute(`SET client_encoding = '${manifest.database.encoding}'`, options)
+  const known = new Set([...manifest.tables, ...manifest.tablesWithoutData].map(keyOf))
+  for (const relation of relations) {
+    if (relation.kind === 'r' && !known.has(keyOf(relation)) && !relation.extension) {
+      differences.push({ object: `table ${keyOf(relation)}`, problem: 'is in the restored database but was not backed up' })
+    }
+  }
+}
+
+interface TableGroup {
+  readonly name: string
+  readonly tables: readonly ManifestTable[]
+}
+
+/** Tables whose rows go through a root may end up in other partitions: those are compared together. */
+function groupTables(tables: readonly ManifestTable[]): TableGroup[] {
+  const groups = new Map<string, ManifestTable[]>()
+  for (const table of tables) {
+    const name = keyOf(table.loadVia ?? table)
+    groups.set(name, [...(groups.get(name) ?? []), table])
+  }
+  return [...groups]
+    .map(([name, members]) => ({ name, tables: members }))
+    .toSorted((a, b) => bytesOf(b.tables) - bytesOf(a.tables))
+}
+
+function bytesOf(tables: readonly ManifestTable[]): number {
+  return tables.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+async function compareTables(
+  connections: readonly Connection[],
+  manifest: Manifest,
+  { compared, differences }: Comparison,
+  options: CompareOptions,
+): Promise<void> {
+  const total = bytesOf(manifest.tables)
+  let done = 0
+  await forEachParallel(
+    groupTables(manifest.tables),
+    connections.length,
+    async (group, { worker, signal }) => {
+      const connection = connections[worker]
+      if (!connection) return
+      let found = emptyDigest
+      for (const table of group.tables) {
+        const condition = table.extension?.condition
+        const copy = connection.copyOut(
+          copyOutStatement({ ...table, ...(condition === undefined ? {} : { condition }) }),
+          { signal },
+        )
+        for await (const piece of copy) {
+          done += piece.length
+          options.onProgress?.({ phase: 'compare', unit: 'bytes', done, total, detail: group.name })
+        }
+        found = addDigests(found, copy.digest)
+      }
+      const expected = group.tables
+        .map(({ rows, bytes, hash }): RowDigest => ({ rows, bytes, hash: BigInt(`0x${hash}`) }))
+        .reduce(addDigests, emptyDigest)
+      compared.tables += group.tables.length
+      compared.rows += found.rows
+      compared.bytes += found.bytes
+      const problem = digestProblem(expected, found)
+      if (problem) differences.push({ object: `table ${group.name}`, problem })
+    },
+    options,
+  )
+}
+
+function digestProblem(expected: RowDigest, found: RowDigest): string | undefined {
+  if (expected.rows !== found.rows) return `has ${found.rows} rows, was backed up with ${expected.rows}`
+  if (expected.hash === found.hash && expected.bytes === found.bytes) return undefined
+  return `has the same ${found.rows} rows in number, but other contents (${formatHash(found.hash)}, was ${formatHash(expected.hash)})`
+}
+
+async function compareSequences(
+  connection: Connection,
+  manifest: Manifest,
+  { compared, differences }: Comparison,
+  options: CompareOptions,
+): Promise<void> {
+  const states = await readSequences(connection, manifest.sequences, options)
+  for (const [index, expected] of manifest.sequences.entries()) {
+    const found = states[index]
+    compared.sequences += 1
+    if (found?.lastValue === expected.lastValue && found.isCalled === expected.isCalled) continue
+    const describe = (state: typeof found) => (state ? `${state.lastValue}${state.isCalled ? '' : ' (not called)'}` : 'none')
+    differences.push({
+      object: `sequence ${keyOf(expected)}`,
+      problem: `stands at ${describe(found)}, was at ${describe(expected)}`,
+    })
+  }
+}
+
+async function compareLargeObjects(
+  connection: Connection,
+  manifest: Manifest,
+  { compared, differences }: Comparison,
+  options: CompareOptions,
+): Promise<void> {
+  const expected = manifest.largeObjects
+  if (!expected) return
+  const objects = await listLargeObjects(connection, options)
+  compared.largeObjects = objects.length
+  const copy = connection.copyOut(copyLargeObjectsOut, options)
+  let bytes = 0
+  for await (const piece of copy) {
+    bytes += piece.length
+    options.onProgress?.({ phase: 'compare large objects', unit: 'bytes', done: bytes, total: expected.bytes })
+  }
+  const problem =
+    objects.length === expected.count
+      ? digestProblem({ ...expected, hash: BigInt(`0x${expected.hash}`) }, copy.digest)
+      : `are ${objects.length}, were ${expected.count}`
+  if (problem) differences.push({ object: 'large objects', problem })
+  const found = new Map(objects.map((object) => [object.oid, comparable(object)]))
+  for (const object of options.largeObjects) {
+    const { oid } = object
+    if (found.has(oid) && found.get(oid) !== comparable(object)) {
+      differences.push({ object: `large object ${oid}`, problem: 'has another owner, other privileges or another comment' })
+    }
+  }
+}
+
+function comparable({ oid, owner, comment, grants }: LargeObject): string {
+  return JSON.stringify([oid, owner, comment, grants?.map((grant) => JSON.stringify(grant)).toSorted()])
+}
+
+async function compareExtensions(
+  connection: Connection,
+  manifest: Manifest,
+  { compared, differences, notes }: Comparison,
+  options: CompareOptions,
+): Promise<void> {
+  const found = new Map((await listExtensions(connection, options)).map((extension) => [extension.name, extension]))
+  const everythingTaken = manifest.selection.schemas.length === 0 && manifest.selection.tables.length === 0
+  if (!everythingTaken || !manifest.schema) return
+  for (const { name, version, schema } of manifest.extensions) {
+    const extension = found.get(name)
+    compared.extensions += 1
+    if (!extension) differences.push({ object: `extension ${name}`, problem: 'is missing' })
+    else if (extension.schema !== schema) {
+      differences.push({ object: `extension ${name}`, problem: `is in schema ${extension.schema}, was in ${schema}` })
+    } else if (extension.version !== version) {
+      notes.push(`extension ${name} is ${extension.version} on the scratch server and was ${version}`)
+    }
+  }
+}
+
+async function compareSchemas(
+  target: ConnectionTarget,
+  manifest: Manifest,
+  { pgDump, preData, postData }: NonNullable<CompareOptions['schema']>,
+  { compared, differences }: Comparison,
+  options: CompareOptions,
+): Promise<void> {
+  options.onProgress?.({ phase: 'compare schema', unit: 'items' })
+  const encoding = manifest.schema?.encoding ?? 'UTF8'
+  const dump = async (section: 'pre-data' | 'post-data') => {
+    const text = await dumpSchema(pgDump, target, { ...options, section, encoding, arguments: options.pgDumpArguments })
+    return splitSchemaText(text.toString(encoding === 'SQL_ASCII' ? 'latin1' : 'utf8'))
+  }
+  differences.push(
+    ...schemaDifferences(
+      [...splitSchemaText(preData), ...splitSchemaText(postData)],
+      [...(await dump('pre-data')), ...(await dump('post-data'))],
+    ),
+  )
+  compared.schema = true
+}
+
+/** Entries that stand in one list and not, or not as often, in the other; their order is not compared. */
+export function schemaDifferences(expected: readonly SchemaEntry[], found: readonly SchemaEntry[]): Difference[] {
+  const title = ({ type, schema, name }: SchemaEntry) => `${type} ${schema === undefined ? '' : `${schema}.`}${name}`
+  const byTitle = (entries: readonly SchemaEntry[]) => {
+    const titles = new Map<string, string[]>()
+    for (const entry of entries) {
+      const texts = titles.get(title(entry)) ?? []
+      texts.push(JSON.stringify([entry.sql, entry.owner, entry.defaults]))
+      titles.set(title(entry), texts)
+    }
+    return titles
+  }
+  const [before, after] = [byTitle(expected), byTitle(found)]
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((object) => {
+    const [was, is] = [before.get(object), after.get(object)]
+    if (!is) return [{ object, problem: 'is missing' }]
+    if (!was) return [{ object, problem: 'was not there' }]
+    const same = was.toSorted().join() === is.toSorted().join()
+    return same ? [] : [{ object, problem: 'is defined differently' }]
+  })
+}

@@ -1,0 +1,107 @@
+import { AppError, hasCode, messageOf } from '../core/app-error.ts'
+import { forEachParallel } from '../core/parallel.ts'
+import type { Connection } from '../postgres/connection.ts'
+import { PostgresError, sqlStateOf } from '../postgres/postgres-error.ts'
+import { type SchemaEntry, statementsOf, tableOf } from '../postgres/schema-text.ts'
+
+export interface RunOptions {
+  /** Entries whose failure is noted rather than thrown. */
+  readonly helpers: ReadonlySet<SchemaEntry>
+  readonly onNote: (note: string) => void
+  readonly onEntry?: ((entry: SchemaEntry) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Runs entries one after the other, each in a transaction of its own. Stops at the first error, naming the object. */
+export async function runEntries(
+  connection: Connection,
+  entries: readonly SchemaEntry[],
+  options: RunOptions,
+): Promise<void> {
+  for (const entry of entries) await runEntry(connection, entry, options)
+}
+
+async function runEntry(connection: Connection, entry: SchemaEntry, options: RunOptions): Promise<void> {
+  options.onEntry?.(entry)
+  try {
+    await connection.execute(statementsOf(entry), options)
+  } catch (error) {
+    const object = `${entry.type} ${entry.schema === undefined ? '' : `${entry.schema}.`}${entry.name}`
+    if (hasCode(error, 'query-failed', 'permission-denied') && isTolerated(entry, error, options)) {
+      options.onNote(`${object} was left out: ${messageOf(error)}`)
+      return
+    }
+    if (!(error instanceof AppError) || !(error.cause instanceof PostgresError)) throw error
+    throw new AppError('restore-failed', `${object}: ${error.message}\nstatement: ${statementAt(entry, error.cause)}`, {
+      cause: error.cause,
+      hint: error.hint ?? 'the statement above is what the server refused; nothing was left under the final name',
+    })
+  }
+}
+
+/**
+ * The comment on an extension belongs to whoever created it: hosted servers refuse it to everybody else, and nothing
+ * depends on it.
+ */
+function isTolerated(entry: SchemaEntry, error: unknown, { helpers }: RunOptions): boolean {
+  if (helpers.has(entry)) return true
+  return entry.type === 'COMMENT' && entry.name.startsWith('EXTENSION ') && sqlStateOf(error) === '42501'
+}
+
+const shownCharacters = 500
+
+/** The line of the entry at which the server points, with what precedes it, shortened. */
+function statementAt(entry: SchemaEntry, error: PostgresError): string {
+  const sql = statementsOf(entry)
+  const position = error.position === undefined ? 0 : Number(error.position)
+  const from = Math.max(0, position - shownCharacters)
+  const text = sql.slice(from, from + shownCharacters * 2)
+  return (from > 0 ? '…' : '') + text + (from + text.length < sql.length ? '…' : '')
+}
+
+const parallelTypes = new Set(['INDEX', 'CONSTRAINT'])
+
+/**
+ * Runs the entries in their order, but builds the indexes and constraints of a run of neighbours at the same time:
+ * largest tables first, the constraints of one table one after the other since each locks it.
+ */
+export async function runPostData(
+  connections: readonly Connection[],
+  entries: readonly SchemaEntry[],
+  tableBytes: (table: { schema: string; name: string }) => number,
+  options: RunOptions,
+): Promise<void> {
+  const [first] = connections
+  if (!first) return
+  for (let at = 0; at < entries.length; ) {
+    const end = entries.findIndex((entry, index) => index >= at && !parallelTypes.has(entry.type))
+    const neighbours = entries.slice(at, end === -1 ? entries.length : end)
+    await forEachParallel(
+      groupBuilds(neighbours, tableBytes),
+      connections.length,
+      async (group, { worker, signal }) => {
+        await runEntries(connections[worker] ?? first, group, { ...options, signal })
+      },
+      options,
+    )
+    at += neighbours.length
+    const next = entries[at]
+    if (next) await runEntry(first, next, options)
+    at += 1
+  }
+}
+
+function groupBuilds(
+  entries: readonly SchemaEntry[],
+  tableBytes: (table: { schema: string; name: string }) => number,
+): SchemaEntry[][] {
+  const groups = new Map<string, { bytes: number; entries: SchemaEntry[] }>()
+  for (const entry of entries) {
+    const table = tableOf(entry)
+    const key = !table ? 'unknown table' : JSON.stringify([table, entry.type === 'CONSTRAINT' ? '' : entry.name])
+    const group = groups.get(key) ?? { bytes: table ? tableBytes(table) : 0, entries: [] }
+    group.entries.push(entry)
+    groups.set(key, group)
+  }
+  return [...groups.values()].toSorted((a, b) => b.bytes - a.bytes).map((group) => group.entries)
+}

@@ -1,0 +1,101 @@
+import { AppError } from '../core/app-error.ts'
+import type { Connection } from '../postgres/connection.ts'
+import { quoteLiteral } from '../postgres/quote.ts'
+import type { SchemaEntry } from '../postgres/schema-text.ts'
+import { type RestorePlan, rolesOfPlan } from './restore-plan.ts'
+
+interface QueryOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+async function column(connection: Connection, sql: string, options: QueryOptions): Promise<Set<string>> {
+  return new Set((await connection.query(sql, options)).map(([value]) => value ?? ''))
+}
+
+export function existingRoles(connection: Connection, options: QueryOptions = {}): Promise<Set<string>> {
+  return column(connection, 'SELECT rolname FROM pg_catalog.pg_roles', options)
+}
+
+/** Finds out before anything is created whether the server has what the plan names. Throws `role-missing` and the like. */
+export async function checkServerHas(
+  connection: Connection,
+  plan: RestorePlan,
+  owner: string | undefined,
+  options: QueryOptions = {},
+): Promise<void> {
+  const roles = await existingRoles(connection, options)
+  const named = rolesOfPlan(plan)
+  if (owner !== undefined) named.add(owner)
+  const missingRoles = [...named].filter((role) => !roles.has(role))
+  if (missingRoles.length > 0) {
+    throw new AppError('role-missing', `the server has no role ${listNames(missingRoles)}`, {
+      hint: 'add --create-roles, or --role-map old=new, or --no-owner --no-privileges to own everything yourself',
+    })
+  }
+  const tablespaces = await column(connection, 'SELECT spcname FROM pg_catalog.pg_tablespace', options)
+  const missingTablespaces = [...tablespacesOf([...plan.beforeData, ...plan.afterData])].filter(
+    (name) => !tablespaces.has(name),
+  )
+  if (missingTablespaces.length > 0) {
+    throw new AppError('tablespace-missing', `the server has no tablespace ${listNames(missingTablespaces)}`, {
+      hint: 'create them, or add --no-tablespaces to put everything into the default one',
+    })
+  }
+  const extensions = await column(connection, 'SELECT name FROM pg_catalog.pg_available_extensions', options)
+  const needed = plan.beforeData.filter((entry) => entry.type === 'EXTENSION' && !plan.helpers.has(entry))
+  const missingExtensions = needed.map(({ name }) => name).filter((name) => !extensions.has(name))
+  if (missingExtensions.length > 0) {
+    throw new AppError('extension-missing', `the server does not offer the extension ${listNames(missingExtensions)}`, {
+      hint: 'install its package on the server, then run the same command again',
+    })
+  }
+}
+
+/** The names behind the `SET default_tablespace = …` lines. */
+function tablespacesOf(entries: readonly SchemaEntry[]): Set<string> {
+  const names = entries.flatMap(({ defaults: { tablespace } }) => {
+    if (tablespace === undefined || tablespace.trim() === "''") return []
+    const name = tablespace.trim()
+    return [name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name]
+  })
+  return new Set(names)
+}
+
+function listNames(names: readonly string[]): string {
+  return names.map((name) => JSON.stringify(name)).join(', ')
+}
+
+/** How many objects of a user's own the current database holds; those of extensions do not count. */
+export async function countUserObjects(connection: Connection, options: QueryOptions = {}): Promise<number> {
+  const own = (catalog: string, namespace: string) => `
+    (SELECT pg_catalog.count(*) FROM pg_catalog.${catalog} o
+     WHERE ${namespace} OPERATOR(pg_catalog.>=) 16384 OR ${namespace} IN (
+       SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'public'))
+    OPERATOR(pg_catalog.-)
+    (SELECT pg_catalog.count(*) FROM pg_catalog.${catalog} o
+       JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.${catalog}'::pg_catalog.regclass
+         AND d.objid OPERATOR(pg_catalog.=) o.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+     WHERE ${namespace} OPERATOR(pg_catalog.>=) 16384 OR ${namespace} IN (
+       SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) 'public'))`
+  const [[count] = ['0']] = await connection.query(
+    `SELECT ${own('pg_class', 'o.relnamespace')}
+       OPERATOR(pg_catalog.+) ${own('pg_proc', 'o.pronamespace')}
+       OPERATOR(pg_catalog.+) ${own('pg_type', 'o.typnamespace')}
+       OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM pg_catalog.pg_namespace n
+         WHERE n.oid OPERATOR(pg_catalog.>=) 16384 AND n.nspname OPERATOR(pg_catalog.!~) '^pg_'
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) n.oid
+             AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+             AND d.deptype OPERATOR(pg_catalog.=) 'e'))
+       OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata)`,
+    options,
+  )
+  return Number(count)
+}
+
+export async function databaseExists(connection: Connection, name: string, options: QueryOptions = {}): Promise<boolean> {
+  const rows = await connection.query(
+    `SELECT FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name)}`,
+    options,
+  )
+  return rows.length > 0
+}
