@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { Environment } from './command-context.ts'
+import type { Environment } from '../postgres/connection-target.ts'
 
 type Style = (text: string) => string
 

@@ -1,13 +1,12 @@
 import type { OnProgress } from '../core/progress.ts'
+import type { Environment } from '../postgres/connection-target.ts'
 import type { Settings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
-
-/** The variables of the process, read once by main and handed down. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Everything of the outside that a command may use. */
 export interface CommandContext {
   readonly terminal: Terminal
+  /** The variables of the process, read once by main. */
   readonly environment: Environment
   readonly currentDirectory: string
   readonly homeDirectory: string

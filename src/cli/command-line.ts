@@ -1,4 +1,5 @@
-import type { CommandContext, Environment } from './command-context.ts'
+import type { Environment } from '../postgres/connection-target.ts'
+import type { CommandContext } from './command-context.ts'
 import type { Outcome } from './define-command.ts'
 import { ProgressDisplay } from './progress.ts'
 import { type Invocation, parseCommandLine } from './program.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../core/app-error.ts'
 import type { SelectionPatterns } from '../postgres/catalog-tables.ts'
-import type { Environment } from './command-context.ts'
+import type { Environment } from '../postgres/connection-target.ts'
 import type { Assertion, Config, ConfiguredDatabase, PasswordSource } from './config/config.ts'
 import { printable } from './printable.ts'
 import { nearestWord } from './suggestion.ts'

@@ -28,7 +28,7 @@ describe('progress on a terminal', () => {
     progress.report({ phase: 'data', done: 5e8, total: 2e9, unit: 'bytes', detail: 'public.\u001b[2Jorders' })
     assert.equal(
       written(),
-      '\rdata         ━━━━━───────────────  25 %  500 MB of 2.0 GB  250 MB/s  6.0 s left  public.\\x1b[2Jorders\u001b[K',
+      '\rdata         ━━━━━───────────────  25 %  500 MB of 2.0 GB  250 MB/s  6 s left  public.\\x1b[2Jorders\u001b[K',
     )
   })
 

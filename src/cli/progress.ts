@@ -155,11 +155,17 @@ function progressWords(phase: Phase, timeMs: number): string[] {
   if (rate !== undefined && total !== undefined && total > done) {
     words.push(
       rate > 0
-        ? `${formatDuration(Math.max(1000, ((total - done) / rate) * 1000))} left`
+        ? `${formatRemaining((total - done) / rate)} left`
         : `waiting for ${formatDuration(timeMs - phase.movedMs)}`,
     )
   }
   return words
+}
+
+/** In whole seconds: it is an estimate. */
+function formatRemaining(seconds: number): string {
+  const rounded = Math.max(1, Math.round(seconds))
+  return rounded < 10 ? `${rounded} s` : formatDuration(rounded * 1000)
 }
 
 function formatAmount(amount: number, unit: ProgressEvent['unit']): string {
