@@ -1,0 +1,52 @@
+import type { KeyObject } from 'node:crypto'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { seal, sealBytes, unseal } from './aead.ts'
+import { chunkId } from './chunk-id.ts'
+
+/** No blob is larger, stored or raw; a larger one is a damaged one. */
+export const largestBlobBytes = 64 * 1024 * 1024
+/** Nonce, codec and tag of an empty blob. */
+export const smallestBlobBytes = sealBytes + 1
+
+const codecRaw = 0
+const codecZstd = 1
+const rawPrefix = Buffer.from([codecRaw])
+const zstdPrefix = Buffer.from([codecZstd])
+const label = Buffer.from('b1')
+
+/** One chunk as a pack holds it, in pieces. `id` is bound to it, so that one blob can not stand in for another. */
+export function encodeBlob(raw: Uint8Array, options: { id: Uint8Array; key: KeyObject; level: number }): Buffer[] {
+  const aad = Buffer.concat([label, options.id])
+  const compressed = compress(raw, options.level)
+  return compressed.length < raw.length
+    ? seal(options.key, aad, [zstdPrefix, compressed])
+    : seal(options.key, aad, [rawPrefix, raw])
+}
+
+/** The chunk again, once its content has been found to be what `id` names. Throws otherwise. */
+export function decodeBlob(
+  stored: Uint8Array,
+  options: { id: Uint8Array; key: KeyObject; chunkIdKey: KeyObject; rawBytes: number },
+): Buffer {
+  const plain = unseal(options.key, Buffer.concat([label, options.id]), stored)
+  const raw = decompress(plain, options.rawBytes)
+  if (raw.length !== options.rawBytes || !chunkId(options.chunkIdKey, raw).equals(options.id)) {
+    throw new RangeError('its content is not what its id says')
+  }
+  return raw
+}
+
+function compress(raw: Uint8Array, level: number): Buffer {
+  return zstdCompressSync(raw, {
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+    chunkSize: Math.max(64, Math.ceil(raw.length / 3)), // fresh memory is what costs, and most rows shrink to less
+    pledgedSrcSize: raw.length, // smaller tables, and the frame says how long the chunk is
+  })
+}
+
+function decompress(plain: Buffer, rawBytes: number): Buffer {
+  const payload = plain.subarray(1)
+  if (plain[0] === codecRaw) return payload
+  if (plain[0] !== codecZstd) throw new RangeError(`its codec ${plain[0]} is unknown`)
+  return zstdDecompressSync(payload, { chunkSize: Math.max(64, rawBytes), maxOutputLength: Math.max(1, rawBytes) })
+}

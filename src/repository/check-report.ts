@@ -1,0 +1,64 @@
+/**
+ * 0: packs are there and have their length. 1: also records, metadata packs, and that every chunk of every stream lies in
+ * a pack. 2: also the bits of all packs. 3: also the content of all packs.
+ */
+export type CheckLevel = 0 | 1 | 2 | 3
+
+/**
+ * `short`: has another length than it was written with. `hash`: its bits are not what its name says. `unreadable`: can not
+ * be decrypted or parsed, or holds something else than it says. `dangling`: names data that lies nowhere. `late-commit`:
+ * was stored too long after its commit check; with nothing else wrong all its data is there.
+ */
+export type DamageProblem = 'missing' | 'short' | 'hash' | 'unreadable' | 'dangling' | 'late-commit'
+
+export interface Damage {
+  /** Key of the object in the store. */
+  readonly object: string
+  readonly problem: DamageProblem
+  /** Backups that can not be restored in full because of it; no streams are named when the record itself is damaged. */
+  readonly backups: readonly { readonly id: string; readonly streams: readonly string[] }[]
+}
+
+export interface CheckReport {
+  readonly level: CheckLevel
+  readonly checked: {
+    readonly packs: number
+    readonly packBytes: number
+    /** Of packs that were read and hashed. */
+    readonly readBytes: number
+    readonly chunks: number
+    readonly records: number
+    readonly streams: number
+    readonly proofs: number
+  }
+  /** Sorted by object. */
+  readonly damages: readonly Damage[]
+}
+
+/** Gathers damages while a check runs. */
+export class DamageList {
+  readonly #damages = new Map<
+    string,
+    { readonly object: string; readonly problem: DamageProblem; readonly backups: Map<string, Set<string>> }
+  >()
+
+  add(object: string, problem: DamageProblem, backup?: { readonly id: string; readonly stream?: string }): void {
+    const name = `${object} ${problem}`
+    const damage = this.#damages.get(name) ?? { object, problem, backups: new Map<string, Set<string>>() }
+    this.#damages.set(name, damage)
+    if (!backup) return
+    const streams = damage.backups.get(backup.id) ?? new Set<string>()
+    damage.backups.set(backup.id, streams)
+    if (backup.stream !== undefined) streams.add(backup.stream)
+  }
+
+  toSorted(): Damage[] {
+    return [...this.#damages.values()]
+      .map(({ object, problem, backups }) => ({
+        object,
+        problem,
+        backups: [...backups].map(([id, streams]) => ({ id, streams: [...streams] })),
+      }))
+      .toSorted((a, b) => (a.object < b.object ? -1 : a.object > b.object ? 1 : 0))
+  }
+}

@@ -1,0 +1,62 @@
+import { AppError } from '../core/app-error.ts'
+import type { AbortOptions } from '../store/object-store.ts'
+import type { RepositoryContext } from './repository-context.ts'
+
+const hourMs = 3600 * 1000
+/** A permit older than this is not used: together with a store's own bound on stale requests it keeps within the window. */
+const permitLifetimeMs = 15 * 60 * 1000
+
+/** That at `checkedAt`, by the store's clock, nothing relied on was near its deletion. */
+export class CommitPermit {
+  readonly checkedAt: Date
+  readonly #wallMs: number
+  readonly #monotonicMs: number
+
+  constructor(checkedAt: Date, taken: { readonly wallMs: number; readonly monotonicMs: number }) {
+    this.checkedAt = checkedAt
+    this.#wallMs = taken.wallMs
+    this.#monotonicMs = taken.monotonicMs
+  }
+
+  /** Asks both clocks: one jumps when it is set, the other stands still while the machine sleeps. */
+  isFresh(now: { readonly wallMs: number; readonly monotonicMs: number }): boolean {
+    const wallMs = now.wallMs - this.#wallMs
+    return wallMs >= 0 && wallMs <= permitLifetimeMs && now.monotonicMs - this.#monotonicMs <= permitLifetimeMs
+  }
+}
+
+export function clocks(): { wallMs: number; monotonicMs: number } {
+  return { wallMs: Date.now(), monotonicMs: performance.now() }
+}
+
+export function commitWindowMs({ config }: RepositoryContext): number {
+  return config.commitWindowHours * hourMs
+}
+
+/**
+ * Rejects with `session-too-old` if one of the packs could be deleted before a record that relies on it is seen: it was
+ * condemned at least the grace period less the commit window ago.
+ */
+export async function checkCommit(
+  context: RepositoryContext,
+  reliedOn: Iterable<string>,
+  options: AbortOptions = {},
+): Promise<CommitPermit> {
+  const taken = clocks()
+  const checkedAt = await context.store.now(options) // before the listing, so that no tombstone older than it is overlooked
+  const condemned = await context.tombstones.condemned(options)
+  for (const pack of reliedOn) {
+    const condemnedAt = condemned.get(pack)
+    if (
+      condemnedAt &&
+      checkedAt.getTime() + commitWindowMs(context) >= condemnedAt.getTime() + context.config.graceHours * hourMs
+    ) {
+      throw new AppError(
+        'session-too-old',
+        `pack ${pack}, which this backup relies on, was condemned at ${condemnedAt.toISOString()}`,
+        { hint: 'run the backup again; what it has stored is used again' },
+      )
+    }
+  }
+  return new CommitPermit(checkedAt, taken)
+}

@@ -1,0 +1,92 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { AppError, hasCode } from '../core/app-error.ts'
+import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
+import { toArmor, wrapForRecipients, wrapWithPassphrase } from './age.ts'
+import { deriveKeys, repositorySecretBytes } from './derived-keys.ts'
+import type { RepositoryKey } from './key-file.ts'
+import { configCopyKey, configKey, packPrefix, sealedPrefix } from './object-keys.ts'
+import { repositoryWith } from './open-repository.ts'
+import { configMac, isAverageChunkBytes, repositoryFormat, writeConfig } from './repository-config.ts'
+import type { Repository } from './repository.ts'
+
+const defaultAverageChunkBytes = 64 * 1024
+const packBytes = 16 * 1024 * 1024
+
+/**
+ * Makes an empty repository and returns it with its key, which exists nowhere else. Without `recipients`, or with a
+ * `passphrase`, a fresh identity is made and is part of the key; otherwise the key can only write. `averageChunkBytes`
+ * is a power of two from 4 KiB to 4 MiB and can not be changed later. Rejects with `repository-exists`.
+ */
+export async function createRepository(
+  store: ObjectStore,
+  options: AbortOptions & {
+    readonly recipients?: readonly string[] | undefined
+    readonly passphrase?: string | undefined
+    readonly averageChunkBytes?: number | undefined
+  } = {},
+): Promise<{ readonly repository: Repository; readonly key: RepositoryKey }> {
+  const averageBytes = options.averageChunkBytes ?? defaultAverageChunkBytes
+  if (!isAverageChunkBytes(averageBytes)) {
+    throw new AppError('usage-invalid', `chunks of ${averageBytes} bytes are not possible`, {
+      hint: 'name a power of two from 4096 to 4194304',
+    })
+  }
+  await refuseExisting(store, options)
+
+  const recipients = [...(options.recipients ?? [])]
+  const identities: string[] = []
+  if (recipients.length === 0 || options.passphrase !== undefined) {
+    const identity = await generateX25519Identity()
+    identities.push(identity)
+    recipients.push(await identityToRecipient(identity))
+  }
+  const secret = randomBytes(repositorySecretBytes)
+  const [identity] = identities
+  const open = {
+    format: repositoryFormat,
+    id: randomUUID(),
+    createdAt: new Date().toISOString(),
+    chunker: { kind: 'gear', averageBytes },
+    compression: { kind: 'zstd', level: 3 },
+    packBytes,
+    graceHours: 24,
+    commitWindowHours: 1,
+    recipients,
+    secret: toArmor(await wrapForRecipients(secret, recipients)),
+    ...(options.passphrase !== undefined &&
+      identity !== undefined && { passphrase: toArmor(await wrapWithPassphrase(identity, options.passphrase)) }),
+  } as const
+  const config = { ...open, mac: configMac(open, deriveKeys(secret).config) }
+  await writeConfig(store, config, options)
+  const repository = repositoryWith(store, { config, secret, identities })
+  return { repository, key: repository.key }
+}
+
+/** Backups whose config was lost can still be saved, as long as nothing is put over them. */
+async function refuseExisting(store: ObjectStore, options: AbortOptions): Promise<void> {
+  const isThere =
+    (await hasObject(store, configKey, options)) ||
+    (await hasObject(store, configCopyKey, options)) ||
+    (await hasAny(store, packPrefix('data'), options)) ||
+    (await hasAny(store, sealedPrefix('record'), options))
+  if (!isThere) return
+  throw new AppError('repository-exists', `there is a repository in ${store.location} already`, {
+    hint: 'open it with its key, or choose another place',
+  })
+}
+
+async function hasObject(store: ObjectStore, key: string, options: AbortOptions): Promise<boolean> {
+  try {
+    await store.get(key, options)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'object-missing')) return false
+    throw error
+  }
+}
+
+async function hasAny(store: ObjectStore, prefix: string, options: AbortOptions): Promise<boolean> {
+  for await (const _ of store.list(prefix, options)) return true
+  return false
+}

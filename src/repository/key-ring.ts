@@ -1,0 +1,53 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { AppError } from '../core/app-error.ts'
+import { unwrapWithIdentities } from './age.ts'
+
+/** The data keys of a repository as its packs hold them: wrapped. Each is unwrapped once, when it is first asked for. */
+export class KeyRing {
+  readonly #identities: readonly string[]
+  readonly #slots = new Map<string, number>()
+  readonly #keys: { readonly wrapped: Uint8Array; unwrapped?: Promise<KeyObject> }[] = []
+
+  constructor(identities: readonly string[]) {
+    this.#identities = identities
+  }
+
+  get canUnwrap(): boolean {
+    return this.#identities.length > 0
+  }
+
+  /** The number under which `wrapped` is known from now on; the same for the same bytes. */
+  intern(wrapped: Uint8Array): number {
+    const text = Buffer.from(wrapped.buffer, wrapped.byteOffset, wrapped.length).toString('latin1')
+    const known = this.#slots.get(text)
+    if (known !== undefined) return known
+    this.#keys.push({ wrapped: Uint8Array.from(wrapped) })
+    this.#slots.set(text, this.#keys.length - 1)
+    return this.#keys.length - 1
+  }
+
+  /** Rejects with `key-cannot-read` without an identity, and with `key-wrong` if none of them opens the key. */
+  unwrap(slot: number): Promise<KeyObject> {
+    const key = this.#keys[slot]
+    if (!key) throw new RangeError(`no data key ${slot}`)
+    key.unwrapped ??= this.#open(key.wrapped)
+    return key.unwrapped
+  }
+
+  async #open(wrapped: Uint8Array): Promise<KeyObject> {
+    if (!this.canUnwrap) throw cannotRead()
+    const secret = await unwrapWithIdentities(wrapped, this.#identities)
+    if (secret?.length !== 32) {
+      throw new AppError('key-wrong', 'the key does not open a data key that is needed', {
+        hint: 'the backup was written for other recipients; use a key of one of those',
+      })
+    }
+    return createSecretKey(secret)
+  }
+}
+
+export function cannotRead(): AppError {
+  return new AppError('key-cannot-read', 'this key may write and list backups, but not read them', {
+    hint: 'use the key file that holds the line AGE-SECRET-KEY-1…, or the passphrase',
+  })
+}

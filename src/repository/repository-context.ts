@@ -1,0 +1,14 @@
+import type { ObjectStore } from '../store/object-store.ts'
+import type { DerivedKeys } from './derived-keys.ts'
+import type { KeyRing } from './key-ring.ts'
+import type { RepositoryConfig } from './repository-config.ts'
+import type { TombstoneBook } from './tombstones.ts'
+
+/** An open repository, as the parts of this room hand it to each other. */
+export interface RepositoryContext {
+  readonly store: ObjectStore
+  readonly config: RepositoryConfig
+  readonly keys: DerivedKeys
+  readonly keyRing: KeyRing
+  readonly tombstones: TombstoneBook
+}

@@ -1,0 +1,200 @@
+import type { KeyObject } from 'node:crypto'
+import { AppError, hasCode } from '../core/app-error.ts'
+import type { AbortOptions } from '../store/object-store.ts'
+import { decodeBlob } from './blob-codec.ts'
+import type { BlobPlace } from './blob-index.ts'
+import { damagedObject } from './damaged-object.ts'
+import { Inventory, type InventoryPack } from './inventory.ts'
+import { packKey } from './object-keys.ts'
+import { metadataKeyNumber } from './pack-directory.ts'
+import { readAhead } from './read-ahead.ts'
+import type { RepositoryContext } from './repository-context.ts'
+import { idsOfList, type StreamRef } from './stream-ref.ts'
+
+/** One request reads at most this much, unless a single blob is longer. */
+const longestReadBytes = 4 * 1024 * 1024
+/** Reading over blobs of other streams is cheaper than another request. */
+const widestGapBytes = 128 * 1024
+const readsAhead = 3
+
+/** The lower, the rather is a copy in such a pack read. */
+const stateRank = { stored: 0, open: 0, resized: 4, missing: 8 } as const satisfies Record<
+  InventoryPack['state'],
+  number
+>
+
+/** Neighbouring blobs of one pack that are fetched at once, in the order of the stream. */
+interface Run {
+  readonly pack: number
+  readonly start: number
+  end: number
+  readonly blobs: { readonly id: Buffer; readonly blob: number }[]
+}
+
+/** Reads streams, as the repository was when the reader was opened. Any number may be read side by side. */
+export class RepositoryReader {
+  readonly #context: RepositoryContext
+  readonly #inventory: Inventory
+
+  constructor(context: RepositoryContext, inventory: Inventory) {
+    this.#context = context
+    this.#inventory = inventory
+  }
+
+  static async open(context: RepositoryContext, options: AbortOptions = {}): Promise<RepositoryReader> {
+    return new RepositoryReader(context, await Inventory.load(context, options))
+  }
+
+  /**
+   * The bytes of a stream; every chunk is proven to be what was written, and every copy of it is tried. Pieces are not
+   * to be changed. Throws `object-damaged` or `object-missing`, which name the pack, and `key-cannot-read`.
+   */
+  async *read(stream: StreamRef, options: AbortOptions = {}): AsyncIterable<Uint8Array> {
+    let bytes = 0
+    const fetch = async (run: Run | Buffer, { signal }: { signal: AbortSignal }) =>
+      Buffer.isBuffer(run) ? { missing: run } : { run, fetched: await this.#fetch(run, { signal }) }
+    for await (const piece of readAhead(this.#runs(stream, options), readsAhead, fetch, options)) {
+      if ('missing' in piece) throw this.#unknownChunk(piece.missing)
+      let last: { id: Buffer; raw: Buffer } | undefined
+      for (const { id, blob } of piece.run.blobs) {
+        const repeated = last?.id.equals(id) ? last.raw : undefined
+        const raw = repeated ?? (await this.#decodeOrElsewhere(id, blob, piece, options))
+        last = { id, raw }
+        bytes += raw.length
+        yield raw
+      }
+    }
+    if (bytes !== stream.bytes) {
+      throw new AppError('object-damaged', `a stream has ${bytes} bytes where its backup says ${stream.bytes}`)
+    }
+  }
+
+  /** One chunk from whichever copy is whole. */
+  async readBlob(id: Buffer, options: AbortOptions = {}): Promise<Buffer> {
+    const blob = this.#bestCopy(id)
+    if (blob === undefined) throw this.#unknownChunk(id)
+    const run = this.#runOf(id, blob)
+    return this.#decodeOrElsewhere(id, blob, { run, fetched: await this.#fetch(run, options) }, options)
+  }
+
+  /** The chunk ids in the list `hexId`. */
+  async readList(hexId: string, options: AbortOptions = {}): Promise<Buffer[]> {
+    const list = await this.readBlob(Buffer.from(hexId, 'hex'), options)
+    try {
+      return idsOfList(list)
+    } catch (error) {
+      throw damagedObject(`list ${hexId}`, error)
+    }
+  }
+
+  /** Yields the id alone for a chunk that lies nowhere. */
+  async *#runs(stream: StreamRef, options: AbortOptions): AsyncIterable<Run | Buffer> {
+    let run: Run | undefined
+    for (const list of stream.lists) {
+      for (const id of await this.readList(list, options)) {
+        const blob = this.#bestCopy(id)
+        if (blob !== undefined && run && this.#extend(run, id, blob)) continue
+        if (run) yield run
+        run = blob === undefined ? undefined : this.#runOf(id, blob)
+        if (blob === undefined) yield id
+      }
+    }
+    if (run) yield run
+  }
+
+  #runOf(id: Buffer, blob: number): Run {
+    const { pack, offset, storedBytes } = this.#inventory.blobs.place(blob)
+    return { pack, start: offset, end: offset + storedBytes, blobs: [{ id, blob }] }
+  }
+
+  #extend(run: Run, id: Buffer, blob: number): boolean {
+    const { pack, offset, storedBytes } = this.#inventory.blobs.place(blob)
+    const end = Math.max(run.end, offset + storedBytes)
+    const isNear = offset >= run.start && offset <= run.end + widestGapBytes
+    if (pack !== run.pack || !isNear || end - run.start > longestReadBytes) return false
+    run.end = end
+    run.blobs.push({ id, blob })
+    return true
+  }
+
+  /** What could not be fetched is an error to be thrown once no other copy helps. */
+  async #fetch(run: Run, options: AbortOptions): Promise<Buffer | AppError> {
+    const range = { offset: run.start, length: run.end - run.start }
+    try {
+      return await this.#context.store.get(this.#keyOf(run.pack), { ...options, range })
+    } catch (error) {
+      if (hasCode(error, 'object-missing')) return error
+      throw error
+    }
+  }
+
+  async #decodeOrElsewhere(
+    id: Buffer,
+    blob: number,
+    { run, fetched }: { readonly run: Run; readonly fetched: Buffer | AppError },
+    options: AbortOptions,
+  ): Promise<Buffer> {
+    const first = await this.#decode(id, blob, run, fetched)
+    if (Buffer.isBuffer(first)) return first
+    for (const copy of this.#inventory.blobs.copies(id)) {
+      if (copy === blob) continue
+      const other = this.#runOf(id, copy)
+      const raw = await this.#decode(id, copy, other, await this.#fetch(other, options))
+      if (Buffer.isBuffer(raw)) return raw
+    }
+    throw first
+  }
+
+  async #decode(id: Buffer, blob: number, run: Run, fetched: Buffer | AppError): Promise<Buffer | AppError> {
+    if (!Buffer.isBuffer(fetched)) return fetched
+    const place = this.#inventory.blobs.place(blob)
+    const start = place.offset - run.start
+    try {
+      const key = await this.#keyFor(place)
+      return decodeBlob(fetched.subarray(start, start + place.storedBytes), {
+        id,
+        key,
+        chunkIdKey: this.#context.keys.chunkIds,
+        rawBytes: place.rawBytes,
+      })
+    } catch (error) {
+      if (hasCode(error, 'key-cannot-read')) throw error
+      return hasCode(error, 'key-wrong') ? error : damagedObject(this.#keyOf(place.pack), error)
+    }
+  }
+
+  async #keyFor({ pack, key }: BlobPlace): Promise<KeyObject> {
+    if (key === metadataKeyNumber) return this.#context.keys.metadata
+    const slot = this.#inventory.pack(pack).keys[key]
+    if (slot === undefined) throw new RangeError(`no key ${key}`)
+    return this.#context.keyRing.unwrap(slot)
+  }
+
+  /** Metadata first, since any key opens it; what may be deleted or is not whole only if there is nothing else. */
+  #bestCopy(id: Buffer): number | undefined {
+    let best: number | undefined
+    let bestRank = Infinity
+    for (const blob of this.#inventory.blobs.copies(id)) {
+      const pack = this.#inventory.packOf(blob)
+      const rank = stateRank[pack.state] + (pack.condemned ? 2 : 0) + (pack.kind === 'meta' ? 0 : 1)
+      if (rank < bestRank) [best, bestRank] = [blob, rank]
+    }
+    return best
+  }
+
+  #keyOf(pack: number): string {
+    const { kind, name } = this.#inventory.pack(pack)
+    if (name === undefined) throw new Error('a reader knows no open packs')
+    return packKey(kind, name)
+  }
+
+  #unknownChunk(id: Buffer): AppError {
+    return new AppError(
+      'object-missing',
+      `chunk ${id.toString('hex')} is in no pack of ${this.#context.store.location}`,
+      {
+        hint: 'run "pgrevive check" to see which backups are touched',
+      },
+    )
+  }
+}

@@ -1,0 +1,78 @@
+import { ulid } from 'ulid'
+import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
+import type { JsonValue } from './json-value.ts'
+import type { RepositoryKey } from './key-file.ts'
+import type { RepositoryContext } from './repository-context.ts'
+import { RepositoryReader } from './repository-reader.ts'
+import { proofs, putProof, records, type StoredProof, type StoredRecord } from './stored-record.ts'
+import { WritingSession } from './writing-session.ts'
+
+/** An open repository. Holds nothing that must be closed. */
+export class Repository {
+  /** For the other parts of this room. */
+  readonly context: RepositoryContext
+  readonly #key: RepositoryKey
+
+  constructor(context: RepositoryContext, key: RepositoryKey) {
+    this.context = context
+    this.#key = key
+  }
+
+  /** A UUID. */
+  get id(): string {
+    return this.context.config.id
+  }
+
+  get store(): ObjectStore {
+    return this.context.store
+  }
+
+  /** Whether the key opens data; without that it writes, lists and shows. */
+  get canRead(): boolean {
+    return this.context.keyRing.canUnwrap
+  }
+
+  /** age recipients that can read what is written from now on. */
+  get recipients(): readonly string[] {
+    return this.context.config.recipients
+  }
+
+  /** All that it was opened with, to be saved as a key file. */
+  get key(): RepositoryKey {
+    return this.#key
+  }
+
+  /** In the order of their ids, that is of the writers' clocks. */
+  records(options: AbortOptions = {}): AsyncIterable<StoredRecord> {
+    return records(this.context, options)
+  }
+
+  /** In the order of their ids. */
+  proofs(options: AbortOptions = {}): AsyncIterable<StoredProof> {
+    return proofs(this.context, options)
+  }
+
+  /** Returns the id of the proof once it is durable. */
+  async saveProof(body: JsonValue, options: AbortOptions = {}): Promise<string> {
+    const id = ulid()
+    await putProof(this.context, { id, body }, options)
+    return id
+  }
+
+  /** Reads what is there now; open another one for what is committed later. */
+  async openReader(options: AbortOptions = {}): Promise<RepositoryReader> {
+    return RepositoryReader.open(this.context, options)
+  }
+
+  /** `verifyBlobs`: open every blob again before it is uploaded, against faulty memory. On unless it is false. */
+  async startSession(
+    options: AbortOptions & { readonly verifyBlobs?: boolean | undefined } = {},
+  ): Promise<WritingSession> {
+    return WritingSession.start(this.context, options)
+  }
+
+  /** No later session relies on these packs (SHA-256 in hex): what it needs of them it stores again. Not revocable. */
+  async condemn(packs: readonly string[], options: AbortOptions = {}): Promise<void> {
+    await this.context.tombstones.condemn(packs, options)
+  }
+}

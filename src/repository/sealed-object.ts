@@ -1,0 +1,61 @@
+import type { KeyObject } from 'node:crypto'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
+import { seal, unseal } from './aead.ts'
+import { damagedObject } from './damaged-object.ts'
+import { sealedIdOf, sealedKey, sealedPrefix, type SealedKind } from './object-keys.ts'
+
+/** A sealed object holds less than this, or it is damaged. */
+const largestContentBytes = 256 * 1024 * 1024
+
+export interface SealedObjectInfo {
+  readonly id: string
+  readonly key: string
+  /** By the store's clock. */
+  readonly modifiedAt: Date
+}
+
+/** Writes `content` under its id, to which it is bound. Returns the number of bytes stored. */
+export async function putSealed(
+  store: ObjectStore,
+  key: KeyObject,
+  object: { readonly kind: SealedKind; readonly id: string; readonly content: Uint8Array },
+  options: AbortOptions = {},
+): Promise<number> {
+  const parts = seal(key, associatedData(object.kind, object.id), [zstdCompressSync(object.content)])
+  await store.put(sealedKey(object.kind, object.id), parts, options)
+  return parts.reduce((bytes, part) => bytes + part.length, 0)
+}
+
+/** The content of a sealed object. Rejects with `object-missing` or `object-damaged`. */
+export async function getSealed(
+  store: ObjectStore,
+  key: KeyObject,
+  object: { readonly kind: SealedKind; readonly id: string },
+  options: AbortOptions = {},
+): Promise<Buffer> {
+  const objectKey = sealedKey(object.kind, object.id)
+  const sealed = await store.get(objectKey, options)
+  try {
+    const compressed = unseal(key, associatedData(object.kind, object.id), sealed)
+    return zstdDecompressSync(compressed, { maxOutputLength: largestContentBytes })
+  } catch (error) {
+    throw damagedObject(objectKey, error)
+  }
+}
+
+/** The objects of a kind in the order of their ids. Whatever else lies in the folder is ignored. */
+export async function* listSealed(
+  store: ObjectStore,
+  kind: SealedKind,
+  options: AbortOptions = {},
+): AsyncIterable<SealedObjectInfo> {
+  for await (const { key, modifiedAt } of store.list(sealedPrefix(kind), options)) {
+    const id = sealedIdOf(kind, key)
+    if (id !== undefined) yield { id, key, modifiedAt }
+  }
+}
+
+function associatedData(kind: SealedKind, id: string): Buffer {
+  return Buffer.from(`${kind}1/${id}`)
+}

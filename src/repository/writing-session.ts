@@ -1,0 +1,99 @@
+import { ulid } from 'ulid'
+import { AppError } from '../core/app-error.ts'
+import type { AbortOptions } from '../store/object-store.ts'
+import { BlobWriter } from './blob-writer.ts'
+import { Chunker } from './chunker.ts'
+import { checkCommit, clocks } from './commit-check.ts'
+import { Inventory } from './inventory.ts'
+import type { JsonValue } from './json-value.ts'
+import { sealedKey, type PackKind } from './object-keys.ts'
+import type { RepositoryContext } from './repository-context.ts'
+import { listSealed } from './sealed-object.ts'
+import { isLate, putRecord, type CommittedRecord } from './stored-record.ts'
+import { StreamWriter, type ChunkCounts } from './stream-writer.ts'
+
+export interface SessionStats {
+  /** Of all streams. */
+  readonly rawBytes: number
+  /** Of the chunks that the repository did not hold. */
+  readonly newRawBytes: number
+  /** All that was put into the store. */
+  readonly storedBytes: number
+  readonly chunks: number
+  readonly newChunks: number
+}
+
+/**
+ * One run that adds to the repository. Any number of sessions may run at once, here and elsewhere. Nothing of it counts
+ * before `commit`; leaving the scope without it aborts, and what was stored by then is found by the next session.
+ */
+export class WritingSession implements AsyncDisposable {
+  readonly #context: RepositoryContext
+  readonly #blobs: BlobWriter
+  readonly #counts: ChunkCounts = { rawBytes: 0, newRawBytes: 0, chunks: 0, newChunks: 0 }
+  #committed = false
+
+  private constructor(context: RepositoryContext, blobs: BlobWriter) {
+    this.#context = context
+    this.#blobs = blobs
+  }
+
+  /** The signal ends the whole session. */
+  static async start(
+    context: RepositoryContext,
+    options: AbortOptions & { readonly verifyBlobs?: boolean | undefined } = {},
+  ): Promise<WritingSession> {
+    const inventory = await Inventory.load(context, options)
+    return new WritingSession(context, await BlobWriter.create(context, inventory, options))
+  }
+
+  get stats(): SessionStats {
+    return { ...this.#counts, storedBytes: this.#blobs.storedBytes }
+  }
+
+  /** Streams may be written side by side. `meta` streams can be read without a reading key. */
+  openStream(kind: PackKind = 'data'): StreamWriter {
+    const { averageBytes } = this.#context.config.chunker
+    return new StreamWriter(this.#blobs, {
+      kind,
+      chunker: new Chunker(this.#context.keys.gearTable, averageBytes),
+      averageChunkBytes: averageBytes,
+      counts: this.#counts,
+    })
+  }
+
+  /**
+   * Makes what was written count; call it once, after all streams are finished. `body` may name only streams of this
+   * session: those of other sessions were not checked. Rejects with `session-too-old` when data that it relies on is
+   * about to be deleted; then run again.
+   */
+  async commit(body: JsonValue): Promise<CommittedRecord> {
+    if (this.#committed) throw new Error('the session is committed')
+    this.#committed = true
+    const options = { signal: this.#blobs.signal }
+    await this.#blobs.finish()
+    const reliedOn = [...this.#blobs.packsReliedOn()]
+    const id = ulid()
+    let permit = await checkCommit(this.#context, reliedOn, options)
+    while (!permit.isFresh(clocks())) permit = await checkCommit(this.#context, reliedOn, options)
+    const { checkedAt } = permit
+    this.#blobs.countStored(await putRecord(this.#context, { id, checkedAt, body }, options))
+
+    const committedAt = await this.#modifiedAt(id, options)
+    const late = isLate(this.#context, { checkedAt, committedAt })
+    if (late) await checkCommit(this.#context, reliedOn, options)
+    return { id, state: late ? 'unverified' : 'committed', checkedAt, committedAt, body }
+  }
+
+  /** Stops what is under way. Never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#blobs[Symbol.asyncDispose]()
+  }
+
+  async #modifiedAt(id: string, options: AbortOptions): Promise<Date> {
+    for await (const record of listSealed(this.#context.store, 'record', options)) {
+      if (record.id === id) return record.modifiedAt
+    }
+    throw new AppError('object-missing', `${sealedKey('record', id)} is gone right after it was written`)
+  }
+}
