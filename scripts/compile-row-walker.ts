@@ -3,8 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import wabt from 'wabt'
 
 const source = new URL('../src/postgres/row-walker.wat', import.meta.url)
-const { parseWat } = await wabt()
-const module = parseWat('row-walker.wat', await readFile(source), { bulk_memory: true })
+const tools = await wabt()
+const module = tools.parseWat('row-walker.wat', await readFile(source), { bulk_memory: true })
 const { buffer } = module.toBinary({})
 await writeFile(
   new URL('../src/postgres/row-walker-wasm.ts', import.meta.url),

@@ -7,7 +7,7 @@ declare namespace WebAssembly {
   }
   class Instance {
     constructor(module: Module, imports?: Imports)
-    readonly exports: Readonly<Record<string, unknown>>
+    readonly exports: Exports
   }
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number })
@@ -25,5 +25,6 @@ declare namespace WebAssembly {
     constructor(descriptor: { value: 'i32' | 'i64' | 'f32' | 'f64'; mutable?: boolean }, value?: number | bigint)
     value: number | bigint
   }
+  type Exports = Readonly<Record<string, unknown>>
   type Imports = Record<string, Record<string, unknown>>
 }

@@ -46,8 +46,7 @@ export async function backUpDatabase(
   const { connection } = snapshot
   const server = await readServerFacts(connection, options)
   const chosen = snapshot.relations.filter(({ selected }) => selected)
-  const sequences =
-    options.selection.content === 'schema-only' ? [] : chosen.filter(({ kind }) => kind === 'S')
+  const sequences = options.selection.content === 'schema-only' ? [] : chosen.filter(({ kind }) => kind === 'S')
   const manifest: Manifest = {
     format: 1,
     database: await readDatabaseProperties(connection, options),
@@ -69,6 +68,7 @@ export async function backUpDatabase(
       .map(({ schema, name, populated }) => ({ schema, name, populated })),
   }
   const manifestRef = await writeStream(session, 'meta', Buffer.from(JSON.stringify(manifest)))
+  await session.store()
   const { rows, bytes } = totalsOf(manifest)
   const record: BackupRecord = {
     format: 1,
@@ -144,13 +144,17 @@ async function readContents(
   const readSchema = async (_worker: number, signal: AbortSignal) => {
     const encoding = connection.encoding === 'latin1' ? 'SQL_ASCII' : 'UTF8'
     const dump = async (section: 'pre-data' | 'post-data') => {
-      const text = await dumpSchema(pgDump, connection.target, {
-        section,
-        snapshot: snapshot.name,
-        encoding,
-        arguments: pgDumpArguments(selection),
-        signal,
-      })
+      const text = await dumpSchema(
+        pgDump,
+        { ...connection.target, hosts: [connection.host] },
+        {
+          section,
+          snapshot: snapshot.name,
+          encoding,
+          arguments: pgDumpArguments(selection),
+          signal,
+        },
+      )
       return writeStream(session, 'data', text)
     }
     contents.schema = { preData: await dump('pre-data'), postData: await dump('post-data'), encoding }
@@ -163,7 +167,8 @@ async function readContents(
       const copied = await readers.read(
         worker,
         relation,
-        (reader) => copyToStream(reader, statement, session, { signal, onBytes: (bytes) => progress.advance(part, bytes) }),
+        (reader) =>
+          copyToStream(reader, statement, session, { signal, onBytes: (bytes) => progress.advance(part, bytes) }),
         { signal },
       )
       finished.set(relation, [...(finished.get(relation) ?? []), { position, ...copied }])
@@ -226,7 +231,9 @@ function manifestTable(
     ...digestFields(parts.map(({ digest }) => digest).reduce(addDigests, emptyDigest)),
     parts: parts.toSorted((a, b) => a.position - b.position).map(({ stream }) => stream),
     ...(loadVia ? { loadVia: { schema: loadVia.schema, name: loadVia.name } } : {}),
-    ...(extension ? { extension: { name: extension.name, condition: extension.condition, columns: extension.columns } } : {}),
+    ...(extension
+      ? { extension: { name: extension.name, condition: extension.condition, columns: extension.columns } }
+      : {}),
   }
 }
 

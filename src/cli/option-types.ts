@@ -1,3 +1,4 @@
+import type { PgDumpChoice } from '../postgres/pg-dump.ts'
 import { z } from 'zod'
 
 /** A switch: absent is false. */
@@ -39,11 +40,8 @@ export const recipient = z
   .string()
   .regex(/^age1[0-9a-z]{10,}$/, 'must be an age recipient, which begins with "age1" and is not a secret key')
 
-/** Which pg_dump writes the schema: the best that is there, the WebAssembly one that pgrevive brings, or a program. */
-export type PgDumpChoice = { readonly kind: 'auto' | 'bundled' } | { readonly kind: 'program'; readonly path: string }
-
 export const pgDumpChoice = text.transform((value): PgDumpChoice =>
-  value === 'auto' || value === 'bundled' ? { kind: value } : { kind: 'program', path: value },
+  value === 'auto' || value === 'bundled' ? value : { path: value },
 )
 
 export interface RoleMapping {

@@ -30,7 +30,7 @@ describe('settings', () => {
       {
         repository: join(directory, 'configured'),
         jobs: 7,
-        pgDump: { kind: 'program', path: join(directory, 'pg_dump') },
+        pgDump: { path: join(directory, 'pg_dump') },
       },
     )
   })

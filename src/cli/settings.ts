@@ -5,7 +5,7 @@ import { AppError } from '../core/app-error.ts'
 import type { Environment } from '../postgres/connection-target.ts'
 import { type Config, readConfig } from './config/config.ts'
 import type { GlobalOptions } from './global-options.ts'
-import type { PgDumpChoice } from './option-types.ts'
+import type { PgDumpChoice } from '../postgres/pg-dump.ts'
 
 /** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
 export interface Settings {
@@ -37,7 +37,7 @@ export async function loadSettings(
     repository: repository === undefined ? undefined : repositoryDirectory(repository, currentDirectory),
     keyFile: keyFile === undefined ? undefined : resolve(currentDirectory, keyFile),
     jobs: config?.jobs ?? Math.min(4, availableParallelism()),
-    pgDump: config?.pgDump ?? { kind: 'auto' },
+    pgDump: config?.pgDump ?? 'auto',
   }
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Connection } from './connection.ts'
 
 interface QueryOptions {

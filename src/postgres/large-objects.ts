@@ -20,7 +20,9 @@ const largeObjectSchema = z.object({
   owner: z.string(),
   comment: z.string().nullable(),
   grants: z
-    .array(z.object({ grantor: z.string(), grantee: z.string().nullable(), privilege: z.string(), grantable: z.boolean() }))
+    .array(
+      z.object({ grantor: z.string(), grantee: z.string().nullable(), privilege: z.string(), grantable: z.boolean() }),
+    )
     .nullable(),
 })
 /** What a large object is besides its bytes. */

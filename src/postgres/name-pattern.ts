@@ -11,7 +11,8 @@ export function tablePatternCondition(pattern: string, aliases = { relation: 'c'
   const parts = patternParts(pattern)
   const [first = '', second] = parts
   if (parts.length > 2) throw invalidPattern(pattern, 'has more than one dot')
-  if (second === undefined) return `(${matches(`${relation}.relname`, first)} AND pg_catalog.pg_table_is_visible(${relation}.oid))`
+  if (second === undefined)
+    return `(${matches(`${relation}.relname`, first)} AND pg_catalog.pg_table_is_visible(${relation}.oid))`
   return `(${matches(`${schema}.nspname`, first)} AND ${matches(`${relation}.relname`, second)})`
 }
 

@@ -66,10 +66,12 @@ async function requestTls(socket: Socket, place: string, signal: AbortSignal | u
   using _abort = channel.failOn(signal)
   channel.send(sslRequest)
   const answer = await channel.receiveBytes(1)
-  // Bytes behind the answer would be taken for encrypted ones: CVE-2021-23222.
-  channel.unreceive(answer.subarray(1))
-  channel.release()
-  if (answer[0] === letterS || answer[0] === letterN) return answer[0] === letterS
+  if (answer[0] === letterS || answer[0] === letterN) {
+    // Refuses bytes behind the answer, which would be taken for encrypted ones: CVE-2021-23222.
+    channel.unreceive(answer.subarray(1))
+    channel.release()
+    return answer[0] === letterS
+  }
   throw new AppError('connection-failed', `${place} does not answer like a PostgreSQL server`, {
     hint: 'check the host and the port',
   })

@@ -80,10 +80,13 @@ function describeDumps(pgDump: PgDump): void {
     const tables = entries
       .filter(({ type }) => type === 'TABLE')
       .map(({ name, schema, owner }) => [name, schema, owner])
-    assert.deepEqual(tables.toSorted(), [
-      ['a b', 'x; Type: VIEW; Schema: y', 'pg_signal_backend'],
-      ['c; Type: VIEW; Schema: public; Owner: joe', 'public', 'postgres'],
-    ])
+    assert.deepEqual(
+      tables.toSorted((a, b) => (String(a) < String(b) ? -1 : 1)),
+      [
+        ['a b', 'x; Type: VIEW; Schema: y', 'pg_signal_backend'],
+        ['c; Type: VIEW; Schema: public; Owner: joe', 'public', 'postgres'],
+      ],
+    )
   })
 
   it('connects to a database whose name is a connection string', async () => {

@@ -6,10 +6,13 @@ import type { Environment } from './connection-target.ts'
 /** The user that PostgreSQL's programs run as; `undefined` stands for pgrevive's own user. */
 export type ServerAccount = { readonly uid: number; readonly gid: number } | undefined
 
-/** PostgreSQL refuses to run as root: root becomes `postgres` or, where there is no such user, `nobody`. */
+/**
+ * PostgreSQL refuses to run as root: root becomes `nobody`, since a restored database may run code and `postgres` often
+ * owns a real cluster; `postgres` only where there is no `nobody`.
+ */
 export async function findServerAccount(): Promise<ServerAccount> {
   if (process.geteuid?.() !== 0) return undefined
-  const account = (await lookUpAccount('postgres')) ?? (await lookUpAccount('nobody'))
+  const account = (await lookUpAccount('nobody')) ?? (await lookUpAccount('postgres'))
   if (account) return account
   throw new AppError(
     'postgres-start-failed',

@@ -103,8 +103,7 @@ export class WireChannel {
   /** Waits until the server has closed its side. */
   async ended(): Promise<void> {
     while (!this.#failure) {
-      this.#chunks = []
-      this.#available = 0
+      this.#discard()
       await this.#arrival().catch(() => undefined)
     }
   }
@@ -122,8 +121,10 @@ export class WireChannel {
     return this.socket
   }
 
+  /** Closes the socket and forgets what has arrived. */
   destroy(): void {
     this.fail(connectionLoss(undefined, this.#place))
+    this.#discard()
     this.socket.destroy()
   }
 
@@ -142,6 +143,12 @@ export class WireChannel {
     const wake = this.#wake
     this.#wake = undefined
     wake?.()
+  }
+
+  #discard(): void {
+    this.#chunks = []
+    this.#offset = 0
+    this.#available = 0
   }
 
   #arrival(): Promise<void> {

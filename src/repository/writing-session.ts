@@ -31,6 +31,7 @@ export class WritingSession implements AsyncDisposable {
   readonly #context: RepositoryContext
   readonly #blobs: BlobWriter
   readonly #counts: ChunkCounts = { rawBytes: 0, newRawBytes: 0, chunks: 0, newChunks: 0 }
+  #stored: Promise<void> | undefined
   #committed = false
 
   private constructor(context: RepositoryContext, blobs: BlobWriter) {
@@ -62,6 +63,11 @@ export class WritingSession implements AsyncDisposable {
     })
   }
 
+  /** Stores what is still held back, packs and their index; call it when all streams are finished. The stats are final then. */
+  store(): Promise<void> {
+    return (this.#stored ??= this.#blobs.finish())
+  }
+
   /**
    * Makes what was written count; call it once, after all streams are finished. `body` may name only streams of this
    * session: those of other sessions were not checked. Rejects with `session-too-old` when data that it relies on is
@@ -71,7 +77,7 @@ export class WritingSession implements AsyncDisposable {
     if (this.#committed) throw new Error('the session is committed')
     this.#committed = true
     const options = { signal: this.#blobs.signal }
-    await this.#blobs.finish()
+    await this.store()
     const reliedOn = [...this.#blobs.packsReliedOn()]
     const id = ulid()
     let permit = await checkCommit(this.#context, reliedOn, options)

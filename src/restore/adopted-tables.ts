@@ -51,7 +51,9 @@ async function createAdoptedTable(
        WHERE extname OPERATOR(pg_catalog.=) ${quoteLiteral(extension.name)}`,
       options,
     )
-    options.onNote(`table ${table.schema}.${table.name} was made without indexes: it was added to ${extension.name} by hand`)
+    options.onNote(
+      `table ${table.schema}.${table.name} was made without indexes: it was added to ${extension.name} by hand`,
+    )
   } catch (error) {
     if (sqlStateOf(error) === undefined) throw error
     throw new AppError(

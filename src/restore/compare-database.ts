@@ -105,7 +105,10 @@ async function compareRelations(
   const known = new Set([...manifest.tables, ...manifest.tablesWithoutData].map(keyOf))
   for (const relation of relations) {
     if (relation.kind === 'r' && !known.has(keyOf(relation)) && !relation.extension) {
-      differences.push({ object: `table ${keyOf(relation)}`, problem: 'is in the restored database but was not backed up' })
+      differences.push({
+        object: `table ${keyOf(relation)}`,
+        problem: 'is in the restored database but was not backed up',
+      })
     }
   }
 }
@@ -188,7 +191,8 @@ async function compareSequences(
     const found = states[index]
     compared.sequences += 1
     if (found?.lastValue === expected.lastValue && found.isCalled === expected.isCalled) continue
-    const describe = (state: typeof found) => (state ? `${state.lastValue}${state.isCalled ? '' : ' (not called)'}` : 'none')
+    const describe = (state: typeof found) =>
+      state ? `${state.lastValue}${state.isCalled ? '' : ' (not called)'}` : 'none'
     differences.push({
       object: `sequence ${keyOf(expected)}`,
       problem: `stands at ${describe(found)}, was at ${describe(expected)}`,
@@ -221,7 +225,10 @@ async function compareLargeObjects(
   for (const object of options.largeObjects) {
     const { oid } = object
     if (found.has(oid) && found.get(oid) !== comparable(object)) {
-      differences.push({ object: `large object ${oid}`, problem: 'has another owner, other privileges or another comment' })
+      differences.push({
+        object: `large object ${oid}`,
+        problem: 'has another owner, other privileges or another comment',
+      })
     }
   }
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../core/app-error.ts'
-import { type BackupRecord, backupRecordSchema } from '../repository/backup-record.ts'
+import { type BackupRecord, type Proof, backupRecordSchema, proofSchema } from '../repository/backup-record.ts'
 import { type Manifest, manifestSchema } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
@@ -31,33 +31,45 @@ export async function listBackups(
   return { backups, damaged }
 }
 
-/** The backup that `reference` means: an id or a unique beginning of one, `latest`, or `latest:DATABASE`. */
-export function findBackup(backups: readonly Backup[], reference: string): Backup {
-  const [word, ...rest] = reference.split(':')
-  if (word === 'latest') {
-    const database = rest.join(':')
-    const found = backups.findLast(({ record }) => rest.length === 0 || record.database === database)
-    if (found) return found
-    const of = rest.length === 0 ? '' : ` of ${JSON.stringify(database)}`
-    throw new AppError('backup-unknown', `the repository holds no backup${of}`, {
-      hint: 'pgrevive list shows what there is; pgrevive backup makes one',
-    })
+/** The newest proof of each backup, by the id of the backup. */
+export async function listProofs(repository: Repository, options: ReadOptions = {}): Promise<Map<string, Proof>> {
+  const proofs = new Map<string, Proof>()
+  for await (const stored of repository.proofs(options)) {
+    const parsed = stored.state === 'saved' ? proofSchema.safeParse(stored.body) : undefined
+    if (parsed?.success) proofs.set(parsed.data.backup, parsed.data)
   }
-  const found = backups.filter(({ id }) => id.startsWith(reference.toUpperCase()))
-  const [only] = found
-  if (only && found.length === 1) return only
-  throw new AppError(
-    'backup-unknown',
-    found.length === 0
-      ? `no backup has the id ${JSON.stringify(reference)}`
-      : `${found.length} backups begin with ${JSON.stringify(reference)}: ${found.map(({ id }) => id).join(', ')}`,
-    { hint: 'pgrevive list shows all ids; "latest" and "latest:DATABASE" work too' },
-  )
+  return proofs
+}
+
+/** Every stream that a backup needs, with the name that a person would give it; the manifest first. */
+export async function* backupStreams(
+  reader: RepositoryReader,
+  stored: { readonly id: string; readonly body: unknown },
+  options: ReadOptions = {},
+): AsyncIterable<{ name: string; stream: StreamRef }> {
+  const parsed = backupRecordSchema.safeParse(stored.body)
+  if (!parsed.success) {
+    throw new AppError('object-damaged', `the record of backup ${stored.id} is not one`, { cause: parsed.error })
+  }
+  yield { name: 'manifest', stream: parsed.data.manifest }
+  const manifest = await readManifest(reader, { record: parsed.data }, options)
+  yield { name: 'roles and tablespaces', stream: manifest.globals }
+  if (manifest.schema) {
+    yield { name: 'schema before data', stream: manifest.schema.preData }
+    yield { name: 'schema after data', stream: manifest.schema.postData }
+  }
+  for (const { schema, name, parts } of manifest.tables) {
+    for (const stream of parts) yield { name: `table ${schema}.${name}`, stream }
+  }
+  if (manifest.largeObjects) {
+    yield { name: 'large objects', stream: manifest.largeObjects.properties }
+    yield { name: 'large objects', stream: manifest.largeObjects.contents }
+  }
 }
 
 export async function readManifest(
   reader: RepositoryReader,
-  { record }: Backup,
+  { record }: Pick<Backup, 'record'>,
   options: ReadOptions = {},
 ): Promise<Manifest> {
   return manifestSchema.parse(JSON.parse((await readWhole(reader, record.manifest, options)).toString('utf8')))

@@ -57,9 +57,13 @@ export async function proveBackup(repository: Repository, backup: Backup, option
   const reader = await repository.openReader(options)
   const manifest = await readManifest(reader, backup, options)
   if (!manifest.schema) {
-    throw new AppError('usage-invalid', 'a backup of data only can not be restored by itself, so it can not be proven', {
-      hint: 'back up without --data-only',
-    })
+    throw new AppError(
+      'usage-invalid',
+      'a backup of data only can not be restored by itself, so it can not be proven',
+      {
+        hint: 'back up without --data-only',
+      },
+    )
   }
   const notes: string[] = []
   await using scratch = await openScratch(manifest, await readGlobals(reader, manifest, options), notes, options)
@@ -75,7 +79,11 @@ export async function proveBackup(repository: Repository, backup: Backup, option
       intoExistingTables: false,
       onNote,
     })
-    const properties = { owner: manifest.database.owner, privileges: true, roles: await existingRoles(scratch.maintenance) }
+    const properties = {
+      owner: manifest.database.owner,
+      privileges: true,
+      roles: await existingRoles(scratch.maintenance),
+    }
     if (!options.on) {
       for (const statement of databasePropertyStatements(scratch.target.database, manifest.database, properties)) {
         await scratch.maintenance.execute(statement, options)
@@ -143,7 +151,9 @@ async function openScratch(
   await using owned = new AsyncDisposableStack()
   const sourceMajor = Math.floor(manifest.server.versionNumber / 10000)
   const onUnknownLocale = (locale: string) =>
-    notes.push(`the scratch server does not know the locale ${locale}: C was used, so order by collation was not tested`)
+    notes.push(
+      `the scratch server does not know the locale ${locale}: C was used, so order by collation was not tested`,
+    )
   if (options.on) {
     const maintenance = owned.use(await connectForMaintenance(options.on, options))
     const name = `pgrevive_proof_${ulid().toLowerCase()}`
@@ -171,11 +181,16 @@ async function openScratch(
     }
   }
   const binaries = await chooseServerBinaries(sourceMajor, options)
-  const server = owned.use(await startScratchServer({ binaries, environment: options.environment, signal: options.signal }))
+  const server = owned.use(
+    await startScratchServer({ binaries, environment: options.environment, signal: options.signal }),
+  )
   const maintenance = owned.use(await Connection.connect(server.target, options))
   await prepareForLoading(maintenance)
   await createGlobals(maintenance, globals, server.directory, options)
-  const name = manifest.database.name === 'postgres' || manifest.database.name === 'template1' ? 'restored' : manifest.database.name
+  const name =
+    manifest.database.name === 'postgres' || manifest.database.name === 'template1'
+      ? 'restored'
+      : manifest.database.name
   await createDatabase(maintenance, name, manifest.database, {
     owner: manifest.database.owner,
     tablespaces: true,
@@ -241,7 +256,9 @@ async function choosePgDumpLike(
   }
   const chosen = await choosePgDump(sourceMajor, pgDump.kind === 'bundled' ? 'bundled' : 'auto', options)
   if (chosen.kind === pgDump.kind && chosen.version === pgDump.version) return chosen
-  notes.push(`the schema text was not compared: it was printed by ${pgDump.kind} pg_dump ${pgDump.version}, which is not here`)
+  notes.push(
+    `the schema text was not compared: it was printed by ${pgDump.kind} pg_dump ${pgDump.version}, which is not here`,
+  )
   return undefined
 }
 
@@ -259,7 +276,8 @@ async function runAssertions(
     try {
       const rows = await connection.query(sql, options)
       const passed = rows.length === 1 && rows[0]?.length === 1 && rows[0][0] === 't'
-      if (!passed) differences.push({ object: `assertion ${name}`, problem: `returned ${describeRows(rows)}, not true` })
+      if (!passed)
+        differences.push({ object: `assertion ${name}`, problem: `returned ${describeRows(rows)}, not true` })
     } catch (error) {
       if (!hasCode(error, 'query-failed', 'permission-denied')) throw error
       differences.push({ object: `assertion ${name}`, problem: `failed: ${messageOf(error)}` })

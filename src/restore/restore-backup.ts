@@ -61,9 +61,13 @@ export async function restoreBackup(
     if (options.createRoles) await createMissingRoles(maintenance, reader, manifest, plan, options)
     const exists = await databaseExists(maintenance, target.database, options)
     if (options.choices.content === 'data-only' && !exists) {
-      throw new AppError('database-missing', `there is no database ${JSON.stringify(target.database)} to load data into`, {
-        hint: 'restore without --data-only to create it',
-      })
+      throw new AppError(
+        'database-missing',
+        `there is no database ${JSON.stringify(target.database)} to load data into`,
+        {
+          hint: 'restore without --data-only to create it',
+        },
+      )
     }
     if (exists) await fillExisting(job, maintenance)
     else await fillNew(job, maintenance)
@@ -103,7 +107,10 @@ export async function connectForMaintenance(
   throw new Error('unreachable')
 }
 
-async function fillNew({ target, manifest, plan, options, ...job }: RestoreJob, maintenance: Connection): Promise<void> {
+async function fillNew(
+  { target, manifest, plan, options, ...job }: RestoreJob,
+  maintenance: Connection,
+): Promise<void> {
   const { choices } = options
   const owner = choices.noOwner ? undefined : (choices.roleMap.get(manifest.database.owner) ?? manifest.database.owner)
   await checkServerHas(maintenance, plan, owner, options)
@@ -157,7 +164,10 @@ async function dropWorkingDatabase(target: ConnectionTarget, working: string, wh
   }
 }
 
-async function fillExisting({ target, manifest, plan, options, ...job }: RestoreJob, maintenance: Connection): Promise<void> {
+async function fillExisting(
+  { target, manifest, plan, options, ...job }: RestoreJob,
+  maintenance: Connection,
+): Promise<void> {
   const dataOnly = options.choices.content === 'data-only'
   await using connection = await Connection.connect(target, options)
   await prepareForLoading(connection)

@@ -71,7 +71,8 @@ export function planRestore(
       return adapted
     })
   const isLast = (entry: SchemaEntry) =>
-    afterPrivileges.has(entry.type) || /^(COMMENT|SECURITY LABEL)$/.test(entry.type) && entry.name.startsWith('EVENT TRIGGER ')
+    afterPrivileges.has(entry.type) ||
+    (/^(COMMENT|SECURITY LABEL)$/.test(entry.type) && entry.name.startsWith('EVENT TRIGGER '))
   const [pre, post] = [chosen(preData), chosen(postData)]
   const beforeData = adapt(pre.filter((entry) => !privileges.has(entry.type)))
   const afterData = adapt(post.filter((entry) => !privileges.has(entry.type) && !isLast(entry)))
@@ -81,8 +82,8 @@ export function planRestore(
   ])
   return {
     beforeData,
-    tables: withData ? manifest.tables.filter(scope.includesTable) : [],
-    sequences: withData ? manifest.sequences.filter(scope.includesSequence) : [],
+    tables: withData ? manifest.tables.filter((table) => scope.includesTable(table)) : [],
+    sequences: withData ? manifest.sequences.filter((sequence) => scope.includesSequence(sequence)) : [],
     largeObjects: withData && scope.whole ? manifest.largeObjects : undefined,
     choices,
     afterData,
@@ -119,7 +120,8 @@ interface Scope {
 const keyOf = ({ schema, name }: QualifiedName) => JSON.stringify([schema, name])
 
 /** Relations, and what hangs on them, are chosen; types, functions and the like come along so that tables can be made. */
-const relationTypes = /^(TABLE|TABLE ATTACH|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|SEQUENCE|SEQUENCE OWNED BY|SEQUENCE SET|DEFAULT)$/
+const relationTypes =
+  /^(TABLE|TABLE ATTACH|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|SEQUENCE|SEQUENCE OWNED BY|SEQUENCE SET|DEFAULT)$/
 const databaseWide = /^(PUBLICATION|PUBLICATION TABLE.*|SUBSCRIPTION|EVENT TRIGGER|DATABASE.*|DEFAULT ACL)$/
 
 function chooseScope(manifest: Manifest, entries: readonly SchemaEntry[], choices: RestoreChoices): Scope {
@@ -160,7 +162,10 @@ function chooseScope(manifest: Manifest, entries: readonly SchemaEntry[], choice
     if (databaseWide.test(entry.type)) return false
     const table = tableOf(entry)
     if (entry.type === 'SEQUENCE') {
-      return sequences.has(keyOf({ schema: entry.schema ?? '', name: entry.name })) || (table !== undefined && chosen.has(keyOf(table)))
+      return (
+        sequences.has(keyOf({ schema: entry.schema ?? '', name: entry.name })) ||
+        (table !== undefined && chosen.has(keyOf(table)))
+      )
     }
     if (table) {
       if (!chosen.has(keyOf(table))) return false
@@ -195,7 +200,7 @@ function isHelperEntry(entry: SchemaEntry): boolean {
 /** Choosing a partitioned table chooses its partitions. */
 function addPartitions(entries: readonly SchemaEntry[], chosen: Set<string>): void {
   const attached = entries.filter(({ type }) => type === 'TABLE ATTACH')
-  for (let before = -1; before !== chosen.size; ) {
+  for (let before = -1; before !== chosen.size;) {
     before = chosen.size
     for (const entry of attached) {
       const [parent, partition] = [attachedTo(entry), tableOf(entry)]

@@ -73,7 +73,7 @@ export async function runPostData(
 ): Promise<void> {
   const [first] = connections
   if (!first) return
-  for (let at = 0; at < entries.length; ) {
+  for (let at = 0; at < entries.length;) {
     const end = entries.findIndex((entry, index) => index >= at && !parallelTypes.has(entry.type))
     const neighbours = entries.slice(at, end === -1 ? entries.length : end)
     await forEachParallel(

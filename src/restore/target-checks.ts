@@ -92,7 +92,11 @@ export async function countUserObjects(connection: Connection, options: QueryOpt
   return Number(count)
 }
 
-export async function databaseExists(connection: Connection, name: string, options: QueryOptions = {}): Promise<boolean> {
+export async function databaseExists(
+  connection: Connection,
+  name: string,
+  options: QueryOptions = {},
+): Promise<boolean> {
   const rows = await connection.query(
     `SELECT FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name)}`,
     options,

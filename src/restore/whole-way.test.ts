@@ -71,32 +71,45 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
 
   for (const fixture of ['regression.dump', 'tricky.sql', 'pagila.sql']) {
     for (const pgDump of ['auto', 'bundled'] as const) {
-      it(`${fixture} comes back equal (pg_dump: ${pgDump})`, { skip: !existsSync(new URL(fixture, shared)) }, async () => {
-        let target: ConnectionTarget
-        if (fixture === 'tricky.sql') {
-          target = withDatabase(server.target, 'tricky')
-          if (pgDump === 'auto') await loadSql(server.target, new URL(fixture, shared).pathname)
-        } else {
-          target = await server.createDatabase()
-          await loadSql(target, new URL(fixture, shared).pathname)
-        }
-        const { id } = await backUp(target, { pgDump })
-        const proof = await prove(id)
-        assert.deepEqual(proof.differences, [])
-        assert.equal(proof.outcome, 'proven')
-        assert.equal(proof.compared.schema, true)
-        const restored = await restore(id, `restored_${pgDump}_${fixture.replace('.', '_')}`)
-        assert.deepEqual(
-          await queryOn(restored, "SELECT count(*) FROM pg_class WHERE relnamespace >= 16384 OR relnamespace = 'public'::regnamespace"),
-          await queryOn(target, "SELECT count(*) FROM pg_class WHERE relnamespace >= 16384 OR relnamespace = 'public'::regnamespace"),
-        )
-      })
+      it(
+        `${fixture} comes back equal (pg_dump: ${pgDump})`,
+        { skip: !existsSync(new URL(fixture, shared)) },
+        async () => {
+          let target: ConnectionTarget
+          if (fixture === 'tricky.sql') {
+            target = withDatabase(server.target, 'tricky')
+            if (pgDump === 'auto') await loadSql(server.target, new URL(fixture, shared).pathname)
+          } else {
+            target = await server.createDatabase()
+            await loadSql(target, new URL(fixture, shared).pathname)
+          }
+          const { id } = await backUp(target, { pgDump })
+          const proof = await prove(id)
+          assert.deepEqual(proof.differences, [])
+          assert.equal(proof.outcome, 'proven')
+          assert.equal(proof.compared.schema, true)
+          const restored = await restore(id, `restored_${pgDump}_${fixture.replace('.', '_')}`)
+          assert.deepEqual(
+            await queryOn(
+              restored,
+              "SELECT count(*) FROM pg_class WHERE relnamespace >= 16384 OR relnamespace = 'public'::regnamespace",
+            ),
+            await queryOn(
+              target,
+              "SELECT count(*) FROM pg_class WHERE relnamespace >= 16384 OR relnamespace = 'public'::regnamespace",
+            ),
+          )
+        },
+      )
     }
   }
 
   it('one changed byte in the scratch database refutes the backup', async () => {
     const target = await server.createDatabase()
-    await loadSql(target, "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'value ' || i FROM generate_series(1, 1000) i")
+    await loadSql(
+      target,
+      "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'value ' || i FROM generate_series(1, 1000) i",
+    )
     const { id } = await backUp(target)
     const proof = await prove(id, {
       onRestored: async (scratch) => {
@@ -104,7 +117,10 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
       },
     })
     assert.equal(proof.outcome, 'refuted')
-    assert.deepEqual(proof.differences.map(({ object }) => object), ['table public.t'])
+    assert.deepEqual(
+      proof.differences.map(({ object }) => object),
+      ['table public.t'],
+    )
   })
 
   it('partitions by a hash of enums, also in arrays and domains, come back', async () => {
@@ -143,9 +159,13 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
     for (const encoding of ['LATIN1', 'SQL_ASCII', 'UTF8']) {
       const target = await server.createDatabase({ encoding })
       if (encoding === 'LATIN1') {
-        await loadSql(target, `CREATE TABLE "sch\u00f6n" ("gr\u00f6\u00dfe" text); INSERT INTO "sch\u00f6n" VALUES ('\u00e9t\u00e9'); COMMENT ON TABLE "sch\u00f6n" IS 'caf\u00e9'`)
+        await loadSql(
+          target,
+          `CREATE TABLE "sch\u00f6n" ("gr\u00f6\u00dfe" text); INSERT INTO "sch\u00f6n" VALUES ('\u00e9t\u00e9'); COMMENT ON TABLE "sch\u00f6n" IS 'caf\u00e9'`,
+        )
       }
-      if (encoding === 'SQL_ASCII') await loadSql(target, `CREATE TABLE t (v text); INSERT INTO t VALUES (E'\\xff\\xfe'), ('plain')`)
+      if (encoding === 'SQL_ASCII')
+        await loadSql(target, `CREATE TABLE t (v text); INSERT INTO t VALUES (E'\\xff\\xfe'), ('plain')`)
       const { id } = await backUp(target)
       const proof = await prove(id)
       assert.deepEqual(proof.differences, [], encoding)
@@ -156,7 +176,7 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
 
   it('a second backup of an unchanged database stores next to nothing', async () => {
     const target = await server.createDatabase()
-    await loadSql(target, "CREATE TABLE t AS SELECT i, md5(i::text) AS v FROM generate_series(1, 50000) i")
+    await loadSql(target, 'CREATE TABLE t AS SELECT i, md5(i::text) AS v FROM generate_series(1, 50000) i')
     const first = await backUp(target)
     const second = await backUp(target)
     assert.ok(second.record.added.bytes < first.record.added.bytes / 50, JSON.stringify(second.record.added))
@@ -164,13 +184,18 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
 
   it('a table that somebody waits to change is read on the connection that holds its lock', async () => {
     const target = await server.createDatabase()
-    await loadSql(target, 'CREATE TABLE t AS SELECT i FROM generate_series(1, 100000) i; CREATE TABLE u AS SELECT 1 AS i')
+    await loadSql(
+      target,
+      'CREATE TABLE t AS SELECT i FROM generate_series(1, 100000) i; CREATE TABLE u AS SELECT 1 AS i',
+    )
     await using waiting = await Connection.connect(target)
     let altering: Promise<void> | undefined
     const { id } = await backUp(target, {
       jobs: 1,
       // the schema has been read and its locks are gone when the first rows arrive
-      onProgress: () => (altering ??= waiting.execute('ALTER TABLE u ADD COLUMN j int')),
+      onProgress: () => {
+        altering ??= waiting.execute('ALTER TABLE u ADD COLUMN j int')
+      },
     })
     await altering
     assert.deepEqual((await prove(id)).differences, [])
@@ -210,10 +235,16 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
     const failing = await backUp(functionOf)
     await assert.rejects(
       restore(failing.id, 'never_there'),
-      (error) => hasCode(error, 'restore-failed') && error.message.includes('INDEX public.t_fails_idx') && error.message.includes('CREATE INDEX'),
+      (error) =>
+        hasCode(error, 'restore-failed') &&
+        error.message.includes('INDEX public.t_fails_idx') &&
+        error.message.includes('CREATE INDEX'),
     )
     assert.deepEqual(
-      await queryOn(server.target, "SELECT datname FROM pg_database WHERE datname = 'never_there' OR datname LIKE 'pgrevive%'"),
+      await queryOn(
+        server.target,
+        "SELECT datname FROM pg_database WHERE datname = 'never_there' OR datname LIKE 'pgrevive%'",
+      ),
       [],
     )
   })
@@ -223,7 +254,10 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
     await loadSql(target, "CREATE TABLE secret AS SELECT 1 AS i; CREATE ROLE reader LOGIN PASSWORD 'reader'")
     const asReader = { ...target, user: 'reader', password: () => 'reader' }
     const before = (await listBackups(repository)).backups.length
-    await assert.rejects(backUp(asReader), (error) => hasCode(error, 'permission-denied') && error.message.includes('secret'))
+    await assert.rejects(
+      backUp(asReader),
+      (error) => hasCode(error, 'permission-denied') && error.message.includes('secret'),
+    )
     assert.equal((await listBackups(repository)).backups.length, before)
   })
 })

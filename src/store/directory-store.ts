@@ -201,6 +201,7 @@ function translate(error: unknown, what: string): unknown {
         cause: error,
         hint: 'run as the user who owns the directory, or change its owner',
       })
+    case undefined:
     default:
       return new AppError('store-failed', `${what}: ${messageOf(error)}`, { cause: error })
   }

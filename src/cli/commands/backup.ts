@@ -1,3 +1,17 @@
+import { inContext, AppError } from '../../core/app-error.ts'
+import { backUpDatabase } from '../../backup/back-up-database.ts'
+import { listDatabases } from '../../postgres/catalog-database.ts'
+import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/connection-target.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { Selection } from '../../repository/manifest.ts'
+import type { BackupRecord } from '../../repository/backup-record.ts'
+import { connectForMaintenance } from '../../restore/restore-backup.ts'
+import { type DatabaseTarget, findDatabases } from '../database-target.ts'
+import { describeSelection } from '../describe-backup.ts'
+import { errorDocument } from '../error-text.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
+import { printable } from '../printable.ts'
+import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -26,8 +40,118 @@ const backupOptions = z
   )
 export type BackupOptions = z.output<typeof backupOptions>
 
-async function backup(_options: BackupOptions, _context: CommandContext): Promise<Outcome> {
-  throw new Error('not wired yet')
+interface Source {
+  readonly name: string
+  readonly target: ConnectionTarget
+  readonly database: DatabaseTarget
+}
+
+async function backup(options: BackupOptions, context: CommandContext): Promise<Outcome> {
+  const repository = await openRepositoryOf(context)
+  const sources = await findSources(options, context)
+  const done: { id: string; record: BackupRecord }[] = []
+  const failures: { database: string; error: unknown }[] = []
+  for (const source of sources) {
+    try {
+      done.push(await backUpSource(source, repository, options, context))
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (sources.length === 1) throw error
+      failures.push({ database: source.name, error })
+      context.terminal.warn(
+        printable(`${source.name} was not backed up: ${error instanceof Error ? error.message : ''}`),
+      )
+    }
+  }
+  const document = {
+    backups: done.map(({ id, record }) => ({ id, ...record })),
+    failed: failures.map(({ database, error }) => ({ database, error: errorDocument(error) })),
+  }
+  const text = done.map((backed) => describe(backed, context)).join('')
+  const last = done.at(-1)
+  const next = last === undefined ? '' : `next: pgrevive prove ${sources.length === 1 ? last.id : ''}`.trimEnd() + '\n'
+  const [first] = failures
+  if (!first) return { document, text: text + next }
+  const failure = inContext(
+    `${failures.length} of ${sources.length} databases were not backed up; ${first.database}`,
+    first.error,
+  )
+  if (!(failure instanceof AppError)) throw failure
+  return { document, text, failure }
+}
+
+async function findSources(options: BackupOptions, context: CommandContext): Promise<Source[]> {
+  const { config } = await context.settings()
+  const databases = await findDatabases(options.databases, { config, environment: context.environment })
+  const sources = await Promise.all(
+    databases.map(async (database): Promise<Source> => {
+      const target = await resolveConnection(database.conninfo, {
+        environment: database.environment,
+        homeDirectory: context.homeDirectory,
+      })
+      return { name: database.name ?? target.database, target, database }
+    }),
+  )
+  if (!options.all) return sources
+  const all = await Promise.all(
+    sources.map(async ({ target, database }) => {
+      await using connection = await connectForMaintenance(target, context)
+      const names = await listDatabases(connection, context)
+      return names.map((name) => ({ name, target: withDatabase(target, name), database }))
+    }),
+  )
+  return all.flat()
+}
+
+async function backUpSource(
+  { name, target, database }: Source,
+  repository: Repository,
+  options: BackupOptions,
+  context: CommandContext,
+): Promise<{ id: string; record: BackupRecord }> {
+  const settings = await context.settings()
+  return backUpDatabase(target, repository, {
+    database: name,
+    selection: selectionOf(options, database),
+    jobs: options.jobs ?? settings.jobs,
+    pgDump: options.pgDump ?? settings.pgDump,
+    environment: database.environment,
+    comment: options.comment,
+    onProgress: context.onProgress,
+    signal: context.signal,
+  })
+}
+
+/** Patterns of the command line replace those of pgrevive.yaml. */
+function selectionOf(options: BackupOptions, { selection }: DatabaseTarget): Selection {
+  const given = {
+    schemas: options.schema,
+    excludeSchemas: options.excludeSchema,
+    tables: options.table,
+    excludeTables: options.excludeTable,
+    excludeTableData: options.excludeTableData,
+  }
+  const chosen = Object.values(given).some((patterns) => patterns.length > 0) ? given : selection
+  return {
+    schemas: [...chosen.schemas],
+    excludeSchemas: [...chosen.excludeSchemas],
+    tables: [...chosen.tables],
+    excludeTables: [...chosen.excludeTables],
+    excludeTableData: [...chosen.excludeTableData],
+    content: options.schemaOnly ? 'schema-only' : options.dataOnly ? 'data-only' : 'all',
+  }
+}
+
+function describe({ id, record }: { id: string; record: BackupRecord }, { terminal }: CommandContext): string {
+  const { totals, added } = record
+  const tookMs = Date.parse(record.finishedAt) - Date.parse(record.startedAt)
+  const leftOut = describeSelection(record.selection)
+  return (
+    `${terminal.colors.good('backed up')} ${printable(record.database)} as ${terminal.colors.strong(id)}: ` +
+    `${formatQuantity(totals.tables, 'table')}, ${formatQuantity(totals.rows, 'row')}, ${formatBytes(totals.bytes)} ` +
+    `in ${formatDuration(tookMs)}; ${formatBytes(added.bytes)} stored\n` +
+    (leftOut === undefined ? '' : `  ${terminal.colors.warning('left out')}: ${printable(leftOut)}\n`)
+  )
 }
 
 export const backupCommand = defineCommand({

@@ -1,3 +1,10 @@
+import { AppError } from '../../core/app-error.ts'
+import { checkRepository } from '../../repository/check-repository.ts'
+import type { Damage } from '../../repository/check-report.ts'
+import { backupStreams } from '../../restore/open-backup.ts'
+import { formatBytes, formatQuantity } from '../format.ts'
+import { printable } from '../printable.ts'
+import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -6,8 +13,67 @@ import { checkLevel, flag } from '../option-types.ts'
 const checkOptions = z.strictObject({ level: checkLevel.default('structure'), repair: flag })
 export type CheckOptions = z.output<typeof checkOptions>
 
-async function check(_options: CheckOptions, _context: CommandContext): Promise<Outcome> {
-  throw new Error('not wired yet')
+async function check(options: CheckOptions, context: CommandContext): Promise<Outcome> {
+  const repository = await openRepositoryOf(context)
+  const { signal, terminal } = context
+  const level = levelNumbers[options.level]
+  const reader = await repository.openReader(context)
+  const report = await checkRepository(repository, {
+    level,
+    signal,
+    streamsOf: (record) => backupStreams(reader, record, { signal }),
+    onProgress: ({ doneBytes, totalBytes }) =>
+      context.onProgress({ phase: 'check', unit: 'bytes', done: doneBytes, total: totalBytes }),
+  })
+  const packs = report.damages.flatMap(({ object }) => /^(?:packs|meta)\/..\/([0-9a-f]{64})$/.exec(object)?.[1] ?? [])
+  if (options.repair && packs.length > 0) await repository.condemn([...new Set(packs)], context)
+  const { checked, damages } = report
+  const { colors } = terminal
+  const counts = [
+    formatQuantity(checked.records, 'backup'),
+    formatQuantity(checked.packs, 'pack'),
+    formatBytes(checked.packBytes),
+    ...(checked.readBytes > 0 ? [`${formatBytes(checked.readBytes)} read`] : []),
+  ]
+  const summary = `checked ${counts.join(', ')} (level ${level}, ${options.level})\n`
+  if (damages.length === 0) return { document: { ...report }, text: `${summary}${colors.good('no damage found')}\n` }
+  const repaired = options.repair && packs.length > 0
+  const touched = new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))
+  const next = repaired
+    ? 'run "pgrevive backup" now: it stores again what was lost and the database still has; then "pgrevive check" again'
+    : packs.length > 0
+      ? 'run "pgrevive check --repair", then "pgrevive backup": it stores again what was lost and the database still has'
+      : 'run "pgrevive check --level bits" to see whether more is damaged; copy the object back from another copy of the repository'
+  return {
+    document: { ...report, repaired },
+    text: summary + damages.map((damage) => describe(damage, context)).join(''),
+    failure: new AppError(
+      'check-damaged',
+      `${formatQuantity(damages.length, 'object')} damaged, ${formatQuantity(touched.size, 'backup')} touched`,
+      { hint: next },
+    ),
+  }
+}
+
+const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const
+const streamsShown = 10
+
+const problemWords = {
+  missing: 'is missing',
+  short: 'has the wrong length',
+  hash: 'is not what was written',
+  unreadable: 'can not be read',
+  dangling: 'names data that is nowhere',
+  'late-commit': 'was written too long after its check',
+} as const satisfies Record<Damage['problem'], string>
+
+function describe({ object, problem, backups }: Damage, { terminal }: CommandContext): string {
+  const lines = backups.map(({ id, streams }) => {
+    const more = streams.length > streamsShown ? ` and ${streams.length - streamsShown} more` : ''
+    const names = streams.length === 0 ? 'all of it' : streams.slice(0, streamsShown).join(', ') + more
+    return `    backup ${id}: ${printable(names)}\n`
+  })
+  return `  ${terminal.colors.bad(problemWords[problem])}: ${printable(object)}\n${lines.join('')}`
 }
 
 export const checkCommand = defineCommand({

@@ -1,3 +1,14 @@
+import { unlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { AppError } from '../../core/app-error.ts'
+import { createRepository } from '../../repository/create-repository.ts'
+import { formatKeyFile } from '../../repository/key-file.ts'
+import { DirectoryStore } from '../../store/directory-store.ts'
+import { readPassphrase } from '../passphrase.ts'
+import { recoveryKit } from '../recovery-kit.ts'
+import { printable } from '../printable.ts'
+import { createKeyFolder, writeSecretFile } from '../repository-access.ts'
+import { requireRepository } from '../settings.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -13,8 +24,52 @@ const initOptions = z.strictObject({
 })
 export type InitOptions = z.output<typeof initOptions>
 
-async function init(_options: InitOptions, _context: CommandContext): Promise<Outcome> {
-  throw new Error('not wired yet')
+async function init(options: InitOptions, context: CommandContext): Promise<Outcome> {
+  const settings = await context.settings()
+  const { signal, terminal } = context
+  const passphrase = options.passphrase
+    ? await readPassphrase(context, { prompt: 'passphrase for the new repository', confirm: true })
+    : undefined
+  if (options.passphrase && passphrase === undefined) {
+    throw new AppError('usage-invalid', 'no passphrase is given', {
+      hint: 'set PGREVIVE_PASSPHRASE or PGREVIVE_PASSPHRASE_FILE, or run it on a terminal',
+    })
+  }
+  const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
+  const unfinishedKey = join(await createKeyFolder(context), `unfinished-${process.pid}`)
+  // Both files first: a repository whose key could not be written would be of no use to anybody.
+  await writeSecretFile(kitFile, '')
+  await writeSecretFile(unfinishedKey, '')
+  try {
+    const store = await DirectoryStore.create(requireRepository(settings))
+    const { repository, key } = await createRepository(store, {
+      recipients: options.recipient,
+      passphrase,
+      averageChunkBytes: options.chunkSize,
+      signal,
+    })
+    const keyFile = settings.keyFile ?? join(await createKeyFolder(context), `${repository.id}.key`)
+    const kit = await recoveryKit(repository, key)
+    await unlink(kitFile)
+    await writeSecretFile(kitFile, kit)
+    await unlink(unfinishedKey)
+    // The passphrase opens the repository; the host keeps only what it needs to write.
+    await writeSecretFile(keyFile, await formatKeyFile((options.passphrase && key.forWritingOnly()) || key))
+    const document = { repository: repository.id, location: store.location, keyFile, kitFile, canRead: key.canRead }
+    const { strong, warning, faint } = terminal.colors
+    const shown = process.stdout.isTTY && !terminal.json ? `\n${faint(kit)}\n` : ''
+    const text =
+      `${strong('repository created')} in ${printable(store.location)}\n${shown}` +
+      `  key           ${printable(keyFile)}  (this host uses it)\n` +
+      `  recovery kit  ${printable(kitFile)}\n\n` +
+      `${warning(key.canRead ? 'Keep the recovery kit away from this machine: print it, or put it into a password manager.' : 'The recovery kit holds no reading key: the private halves of the recipients read the backups.')}\n` +
+      `Without ${key.canRead ? (options.passphrase ? 'it and without the passphrase' : 'it') : 'them'} nobody can read the backups, not even we.\n\n` +
+      `next: pgrevive backup postgres://user@host/database --repo ${printable(store.location)}\n`
+    return { document, text }
+  } catch (error) {
+    await Promise.allSettled([unlink(kitFile), unlink(unfinishedKey)])
+    throw error
+  }
 }
 
 export const initCommand = defineCommand({

@@ -1,3 +1,7 @@
+import { listBackups, listProofs } from '../../restore/open-backup.ts'
+import { describeProof, describeSelection } from '../describe-backup.ts'
+import { formatAge, formatBytes, formatCount, formatTable } from '../format.ts'
+import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -9,8 +13,55 @@ const listOptions = z.strictObject({
 })
 export type ListOptions = z.output<typeof listOptions>
 
-async function list(_options: ListOptions, _context: CommandContext): Promise<Outcome> {
-  throw new Error('not wired yet')
+async function list(options: ListOptions, context: CommandContext): Promise<Outcome> {
+  const repository = await openRepositoryOf(context)
+  const { backups, damaged } = await listBackups(repository, context)
+  const proofs = await listProofs(repository, context)
+  const shown = backups
+    .filter(({ record }) => options.database === undefined || record.database === options.database)
+    .toReversed()
+    .slice(0, options.limit)
+  const now = new Date()
+  const { colors } = context.terminal
+  for (const id of damaged) context.terminal.warn(`the record of backup ${id} is damaged; run "pgrevive check"`)
+  const columns = [
+    { title: 'backup', style: colors.strong },
+    { title: 'taken' },
+    { title: 'database' },
+    { title: 'tables', align: 'right' },
+    { title: 'rows', align: 'right' },
+    { title: 'size', align: 'right' },
+    { title: 'stored', align: 'right' },
+    {
+      title: 'proof',
+      style: (text: string) =>
+        text.startsWith('proven')
+          ? colors.good(text)
+          : text.startsWith('refuted')
+            ? colors.bad(text)
+            : colors.faint(text),
+    },
+    { title: 'left out', style: colors.warning },
+  ] as const
+  const rows = shown.map(({ id, record }) => [
+    id,
+    formatAge(new Date(record.finishedAt), now),
+    record.database,
+    formatCount(record.totals.tables),
+    formatCount(record.totals.rows),
+    formatBytes(record.totals.bytes),
+    formatBytes(record.added.bytes),
+    describeProof(proofs.get(id), now),
+    describeSelection(record.selection) ?? '',
+  ])
+  const visible = rows.some((row) => row.at(-1) !== '') ? columns : columns.slice(0, -1)
+  return {
+    document: { backups: shown.map(({ id, record }) => ({ id, ...record, proof: proofs.get(id) ?? null })), damaged },
+    text:
+      shown.length === 0
+        ? 'no backups yet\nnext: pgrevive backup postgres://user@host/database\n'
+        : formatTable(visible, rows, { heading: colors.faint }),
+  }
 }
 
 export const listCommand = defineCommand({

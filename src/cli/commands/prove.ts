@@ -1,3 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AppError } from '../../core/app-error.ts'
+import { type ConnectionTarget, describeTarget, resolveConnection } from '../../postgres/connection-target.ts'
+import type { Proof } from '../../repository/backup-record.ts'
+import { listBackups } from '../../restore/open-backup.ts'
+import { proveBackup } from '../../restore/prove-backup.ts'
+import { findDatabase } from '../database-target.ts'
+import { findBackup } from '../find-backup.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
+import { printable } from '../printable.ts'
+import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { type BackupReference, backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -22,8 +33,70 @@ const proveOptions = z
   }))
 export type ProveOptions = z.output<typeof proveOptions>
 
-async function prove(_options: ProveOptions, _context: CommandContext): Promise<Outcome> {
-  throw new Error('not wired yet')
+async function prove(options: ProveOptions, context: CommandContext): Promise<Outcome> {
+  const repository = await openRepositoryOf(context)
+  const { backups } = await listBackups(repository, context)
+  const backup = findBackup(backups, options.backup)
+  const { config, jobs } = await context.settings()
+  const { environment, homeDirectory } = context
+  const configured = config?.databases.has(backup.record.database)
+    ? await findDatabase(backup.record.database, { config, environment })
+    : undefined
+  const proof = await proveBackup(repository, backup, {
+    on: options.on === undefined ? undefined : await resolveConnection(options.on, { environment, homeDirectory }),
+    assertions: configured?.assertions ?? [],
+    jobs: options.jobs ?? jobs,
+    environment,
+    onProgress: context.onProgress,
+    signal: context.signal,
+    ...(options.keep ? { onCompared: (target) => keepUntilStopped(target, context) } : {}),
+  })
+  const document = { database: backup.record.database, proof }
+  const text = describe(proof, backup.record.database, context)
+  if (proof.outcome === 'proven') return { document, text }
+  const [first] = proof.differences
+  const failure = new AppError(
+    'proof-refuted',
+    `backup ${backup.id} is refuted: ${first ? `${first.object} ${first.problem}` : 'it differs'}`,
+    { hint: 'do not rely on it: make a new backup and prove that, and run "pgrevive check --level content"' },
+  )
+  return { document, text, failure }
+}
+
+/** The scratch server lives as long as this process. */
+async function keepUntilStopped(target: ConnectionTarget, { terminal, signal }: CommandContext): Promise<void> {
+  const [host] = target.hosts
+  const password = host && target.password(host)
+  terminal.printError(
+    `the scratch database is kept until Ctrl-C: ${printable(describeTarget(target))}\n` +
+      (password === undefined ? '' : `its password, for this run only: ${printable(password)}\n`),
+  )
+  while (!signal.aborted) await sleep(1000, undefined, { signal }).catch(() => undefined) // the signal is what ends it
+}
+
+function describe(proof: Proof, database: string, { terminal }: CommandContext): string {
+  const { colors } = terminal
+  const { compared } = proof
+  const tookMs = Date.parse(proof.finishedAt) - Date.parse(proof.startedAt)
+  const verdict = proof.outcome === 'proven' ? colors.good('proven') : colors.bad('refuted')
+  const parts = [
+    formatQuantity(compared.tables, 'table'),
+    formatQuantity(compared.rows, 'row'),
+    formatBytes(compared.bytes),
+    formatQuantity(compared.sequences, 'sequence'),
+    formatQuantity(compared.largeObjects, 'large object'),
+    formatQuantity(compared.extensions, 'extension'),
+    ...(compared.schema ? ['the schema'] : []),
+    ...(compared.assertions > 0 ? [formatQuantity(compared.assertions, 'assertion')] : []),
+  ]
+  return (
+    `${verdict} ${printable(database)} ${colors.strong(proof.backup)} in ${formatDuration(tookMs)} on ${printable(proof.on)}\n` +
+    `  compared: ${parts.join(', ')}\n` +
+    proof.differences
+      .map(({ object, problem }) => `  ${colors.bad('differs')}: ${printable(`${object} ${problem}`)}\n`)
+      .join('') +
+    proof.notes.map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`).join('')
+  )
 }
 
 export const proveCommand = defineCommand({

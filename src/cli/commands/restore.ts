@@ -1,3 +1,11 @@
+import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/connection-target.ts'
+import { listBackups } from '../../restore/open-backup.ts'
+import { restoreBackup } from '../../restore/restore-backup.ts'
+import { findDatabase, isConninfo } from '../database-target.ts'
+import { findBackup } from '../find-backup.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
+import { printable } from '../printable.ts'
+import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -27,8 +35,55 @@ const restoreOptions = z
   .refine(notBothOnly, notBothOnlyMessage)
 export type RestoreOptions = z.output<typeof restoreOptions>
 
-async function restore(_options: RestoreOptions, _context: CommandContext): Promise<Outcome> {
-  throw new Error('not wired yet')
+async function restore(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
+  const startedMs = performance.now()
+  const repository = await openRepositoryOf(context)
+  const { backups } = await listBackups(repository, context)
+  const backup = findBackup(backups, options.backup)
+  const target = await findTarget(options.to, backup.record.database, context)
+  const settings = await context.settings()
+  const outcome = await restoreBackup(repository, backup, target, {
+    choices: {
+      tables: options.table,
+      schemas: options.schema,
+      content: options.schemaOnly ? 'schema-only' : options.dataOnly ? 'data-only' : 'all',
+      noOwner: !options.owner,
+      noPrivileges: !options.privileges,
+      noTablespaces: !options.tablespaces,
+      roleMap: new Map(options.roleMap.map(({ from, to }) => [from, to])),
+    },
+    createRoles: options.createRoles,
+    jobs: options.jobs ?? settings.jobs,
+    analyze: options.analyze,
+    onProgress: context.onProgress,
+    signal: context.signal,
+  })
+  const { colors } = context.terminal
+  const tookMs = Math.round(performance.now() - startedMs)
+  const notes = outcome.notes.map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`)
+  return {
+    document: { backup: backup.id, ...outcome, durationMs: tookMs },
+    text:
+      `${colors.good('restored')} ${printable(backup.record.database)} as ${colors.strong(printable(outcome.database))}: ` +
+      `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ` +
+      `${formatBytes(outcome.bytes)} in ${formatDuration(tookMs)}\n${notes.join('')}`,
+  }
+}
+
+/**
+ * A connection string, or the bare name of a database: on the server of the configured database that the backup is of,
+ * else on the one that libpq's variables name.
+ */
+async function findTarget(to: string, database: string, context: CommandContext): Promise<ConnectionTarget> {
+  const { config } = await context.settings()
+  const { environment, homeDirectory } = context
+  if (isConninfo(to)) return resolveConnection(to, { environment, homeDirectory })
+  if (!config?.databases.has(database)) {
+    return withDatabase(await resolveConnection(undefined, { environment, homeDirectory }), to)
+  }
+  const configured = await findDatabase(database, { config, environment })
+  const target = await resolveConnection(configured.conninfo, { environment: configured.environment, homeDirectory })
+  return withDatabase(target, to)
 }
 
 export const restoreCommand = defineCommand({

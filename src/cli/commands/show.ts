@@ -1,3 +1,9 @@
+import { listBackups, listProofs, readManifest } from '../../restore/open-backup.ts'
+import { findBackup } from '../find-backup.ts'
+import { describeProof, describeSelection, proofStyle } from '../describe-backup.ts'
+import { formatBytes, formatCount, formatDuration, formatQuantity, formatTable, formatTime } from '../format.ts'
+import { printable } from '../printable.ts'
+import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -7,8 +13,75 @@ import { flag } from '../option-types.ts'
 const showOptions = z.strictObject({ backup: backupReference, tables: flag })
 export type ShowOptions = z.output<typeof showOptions>
 
-async function show(_options: ShowOptions, _context: CommandContext): Promise<Outcome> {
-  throw new Error('not wired yet')
+async function show(options: ShowOptions, context: CommandContext): Promise<Outcome> {
+  const repository = await openRepositoryOf(context)
+  const { backups } = await listBackups(repository, context)
+  const backup = findBackup(backups, options.backup)
+  const manifest = await readManifest(await repository.openReader(context), backup, context)
+  const proof = (await listProofs(repository, context)).get(backup.id)
+  const { record } = backup
+  const { colors } = context.terminal
+  const { database, server } = manifest
+  const tookMs = Date.parse(record.finishedAt) - Date.parse(record.startedAt)
+  const facts: [string, string][] = [
+    ['database', `${record.database} (${record.source})`],
+    [
+      'snapshot',
+      `${formatTime(new Date(record.snapshot.at))} at LSN ${record.snapshot.lsn}${server.standby ? ', on a standby' : ''}`,
+    ],
+    ['server', `PostgreSQL ${server.version}`],
+    [
+      'properties',
+      `${database.encoding}, ${database.localeProvider} ${database.locale ?? database.collate}, owner ${database.owner}`,
+    ],
+    [
+      'contents',
+      `${formatQuantity(record.totals.tables, 'table')}, ${formatQuantity(record.totals.rows, 'row')}, ${formatQuantity(record.totals.sequences, 'sequence')}, ${formatQuantity(record.totals.largeObjects, 'large object')}, ${formatBytes(record.totals.bytes)}`,
+    ],
+    [
+      'stored',
+      `${formatBytes(record.added.bytes)} in ${formatQuantity(record.added.chunks, 'new chunk')} of ${formatCount(record.added.ofChunks)}`,
+    ],
+    ['left out', describeSelection(record.selection) ?? 'nothing'],
+    ['extensions', manifest.extensions.map(({ name, version }) => `${name} ${version}`).join(', ') || 'none'],
+    ['roles', `${manifest.roles.join(', ') || 'none'} (${manifest.rolePasswords ? 'with' : 'without'} passwords)`],
+    [
+      'taken',
+      `${formatTime(new Date(record.startedAt))} in ${formatDuration(tookMs)} by ${record.tool}, schema by ${manifest.pgDump.kind} pg_dump ${manifest.pgDump.version}`,
+    ],
+    ...(record.comment === undefined ? [] : [['comment', record.comment] as [string, string]]),
+  ]
+  const lines = facts.map(([name, value]) => `${colors.faint(name.padEnd(12))}${printable(value)}\n`)
+  const proofLines = [
+    `${colors.faint('proof'.padEnd(12))}${proofStyle(proof, colors)(printable(describeProof(proof, new Date())))}\n`,
+    ...(proof ? [`${' '.repeat(12)}on ${printable(proof.on)}\n`] : []),
+    ...(proof?.differences ?? []).map(
+      ({ object, problem }) => `${' '.repeat(12)}${printable(`${object} ${problem}`)}\n`,
+    ),
+    ...(proof?.notes ?? []).map((note) => `${' '.repeat(12)}${printable(note)}\n`),
+  ]
+  const tables = formatTable(
+    [{ title: 'table' }, { title: 'rows', align: 'right' }, { title: 'size', align: 'right' }, { title: 'hash' }],
+    [
+      ...manifest.tables.map(({ schema, name, rows, bytes, hash }) => [
+        `${schema}.${name}`,
+        formatCount(rows),
+        formatBytes(bytes),
+        hash,
+      ]),
+      ...manifest.tablesWithoutData.map(({ schema, name }) => [`${schema}.${name}`, 'left out', '', '']),
+    ],
+    { heading: colors.faint },
+  )
+  return {
+    document: {
+      id: backup.id,
+      ...record,
+      manifest: options.tables ? manifest : { ...manifest, tables: undefined },
+      proof: proof ?? null,
+    },
+    text: `${colors.strong(backup.id)}\n${lines.join('')}${proofLines.join('')}${options.tables ? `\n${tables}` : ''}`,
+  }
 }
 
 export const showCommand = defineCommand({

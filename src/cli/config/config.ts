@@ -4,7 +4,8 @@ import { type Document, LineCounter, parseDocument } from 'yaml'
 import { AppError } from '../../core/app-error.ts'
 import type { SelectionPatterns } from '../../postgres/catalog-tables.ts'
 import type { Environment } from '../../postgres/connection-target.ts'
-import { type PgDumpChoice, pgDumpChoice } from '../option-types.ts'
+import type { PgDumpChoice } from '../../postgres/pg-dump.ts'
+import { pgDumpChoice } from '../option-types.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
 import { type ConfigFile, type DatabaseEntry, configFileSchema } from './config-schema.ts'
 import { expandEnvironment, findPassword } from './config-url.ts'
@@ -150,7 +151,7 @@ class ConfigResolver {
   #pgDump(choice: string | undefined): PgDumpChoice | undefined {
     if (choice === undefined) return undefined
     const known = pgDumpChoice.parse(choice)
-    return known.kind === 'program' ? { kind: 'program', path: this.#path(known.path, ['pg_dump']) } : known
+    return typeof known === 'string' ? known : { path: this.#path(known.path, ['pg_dump']) }
   }
 
   #path(text: undefined, path: readonly string[]): undefined

@@ -1,0 +1,20 @@
+import { type RepositoryKey, formatKeyFile } from '../repository/key-file.ts'
+import type { Repository } from '../repository/repository.ts'
+
+/** All that is needed to read the backups again on another machine; at the same time a key file. */
+export async function recoveryKit(repository: Repository, key: RepositoryKey): Promise<string> {
+  const comments = [
+    'pgrevive recovery kit',
+    '',
+    `repository:  ${repository.id}`,
+    `place:       ${repository.store.location}`,
+    `format:      1 (docs/format.md of pgrevive)`,
+    ...repository.recipients.map((recipient) => `recipient:   ${recipient}`),
+    '',
+    'To restore on another machine:',
+    `  pgrevive list --repo ${repository.store.location} --key-file THIS-FILE`,
+    `  pgrevive restore latest --to postgres://… --repo ${repository.store.location} --key-file THIS-FILE`,
+    '',
+  ]
+  return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n${await formatKeyFile(key)}`
+}
