@@ -128,28 +128,18 @@ export class Connection implements AsyncDisposable {
     // The same server, even if its name has other addresses.
     const host = remoteAddress && remotePort ? { ...this.host, address: remoteAddress, port: remotePort } : this.host
     const encryption = socket instanceof TLSSocket ? 'required' : 'none'
-    const channel = new WireChannel(
-      await openSocket(this.target, host, { ...options, encryption }),
-      describeHost(this.host),
+    const asking = await openSocket(this.target, host, { ...options, encryption })
+    await new WireChannel(asking, describeHost(this.host)).close(
+      encodeCancelRequest(this.#session.cancelKey),
+      farewellMs,
     )
-    using _abort = channel.failOn(options.signal)
-    channel.send(encodeCancelRequest(this.#session.cancelKey))
-    await channel.ended()
-    channel.destroy()
-    options.signal?.throwIfAborted()
   }
 
   /** Takes leave of the server and closes the socket; cancels a command that is under way. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#over) return
     this.#over = true
-    const { channel, ready } = this.#session
-    if (!ready) return this.#abandon()
-    using _limit = channel.failOn(AbortSignal.timeout(farewellMs))
-    channel.socket.end(encodeMessage('X'))
-    // Once the server has closed its side, the session no longer counts as a user of its database.
-    await channel.ended()
-    channel.destroy()
+    await this.#leave()
   }
 
   async *#copyOut(sql: string, walker: RowWalker, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
@@ -167,7 +157,7 @@ export class Connection implements AsyncDisposable {
       [Symbol.asyncDispose]: async () => {
         abort[Symbol.dispose]()
         this.#busy = false
-        if (!this.#session.ready) await this.#abandon()
+        if (!this.#session.ready) await this.#leave()
       },
     }
   }
@@ -177,12 +167,13 @@ export class Connection implements AsyncDisposable {
     if (this.#over) throw new Error('the connection has been closed or handed over')
   }
 
-  /** Stops whatever the server is doing for this session, as far as it can be reached, and closes the socket. */
-  async #abandon(): Promise<void> {
-    const { channel } = this.#session
-    if (!channel.socket.destroyed && channel.socket.readable) {
-      await this.cancel({ signal: AbortSignal.timeout(farewellMs) }).catch(() => undefined)
+  /** Once the server has closed its side, the session no longer counts as a user of its database. */
+  async #leave(): Promise<void> {
+    const { channel, ready } = this.#session
+    if (!ready && channel.socket.writable) {
+      // A server that can not be told to stop is left to find out.
+      await this.cancel({ signal: AbortSignal.timeout(farewellMs) }).catch(() => channel.destroy())
     }
-    channel.destroy()
+    await channel.close(encodeMessage('X'), farewellMs)
   }
 }

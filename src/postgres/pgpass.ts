@@ -24,9 +24,9 @@ export const defaultSocketDirectories: readonly string[] = ['/var/run/postgresql
 export async function readPasswordFile(path: string): Promise<PasswordFile> {
   const none = () => undefined
   try {
-    const { mode, ...file } = await stat(path)
+    const file = await stat(path)
     if (!file.isFile()) return { find: none, ignored: `password file "${path}" was ignored: it is not a plain file` }
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+    if (process.platform !== 'win32' && (file.mode & 0o077) !== 0) {
       return {
         find: none,
         ignored: `password file "${path}" was ignored because others may read it: chmod 600 it`,
@@ -36,6 +36,7 @@ export async function readPasswordFile(path: string): Promise<PasswordFile> {
     return { find: (query) => findPassword(text, query) }
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return { find: none }
+    if (!hasErrno(error, 'EACCES', 'EPERM', 'EIO', 'ELOOP', 'ENAMETOOLONG')) throw error
     return { find: none, ignored: `password file "${path}" was ignored: it can not be read` }
   }
 }

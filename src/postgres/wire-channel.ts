@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '../core/app-error.ts'
 import { connectionLoss } from './socket-error.ts'
 import { headerBytes, type Message } from './wire-messages.ts'
@@ -20,8 +21,9 @@ export class WireChannel {
   #available = 0
   #wake: (() => void) | undefined
   #failure: { readonly error: unknown } | undefined
+  #abandoned = false
 
-  /** `place` names the server in messages. Takes the socket over, but for `release` and `destroy` leaves it open. */
+  /** `place` names the server in messages. Who made the channel must `destroy` or `release` it. */
   constructor(socket: Socket, place: string) {
     this.socket = socket
     this.#place = place
@@ -67,7 +69,7 @@ export class WireChannel {
     }
   }
 
-  /** Whatever has arrived, at least `minimum` bytes and never bytes that are not asked for again by the next call. */
+  /** The bytes of the next chunk as they came, but at least `minimum`. */
   async receiveBytes(minimum: number): Promise<Buffer> {
     while (this.#available < minimum) await this.#arrival()
     const bytes = this.#gather(minimum).subarray(this.#offset)
@@ -100,14 +102,6 @@ export class WireChannel {
     }
   }
 
-  /** Waits until the server has closed its side. */
-  async ended(): Promise<void> {
-    while (!this.#failure) {
-      this.#discard()
-      await this.#arrival().catch(() => undefined)
-    }
-  }
-
   /** Hands the socket back, paused, without listeners, and nothing read ahead. */
   release(): Socket {
     if (this.#failure) throw this.#failure.error
@@ -121,14 +115,30 @@ export class WireChannel {
     return this.socket
   }
 
-  /** Closes the socket and forgets what has arrived. */
+  /** Says a last word, waits until the server has closed its side, `limitMs` at most, and closes the socket. */
+  async close(lastMessage: Uint8Array, limitMs: number): Promise<void> {
+    this.#abandon()
+    if (this.socket.writable) {
+      const ended = ['end', 'close', 'error'].map(
+        (event) => new Promise<void>((resolve) => this.socket.once(event, () => resolve())),
+      )
+      this.socket.end(lastMessage)
+      // What still comes is dropped, but must be read: a server that can not write does not listen.
+      this.socket.resume()
+      const stop = new AbortController()
+      await Promise.race([...ended, delay(limitMs, undefined, { signal: stop.signal }).catch(() => undefined)])
+      stop.abort()
+    }
+    this.destroy()
+  }
+
   destroy(): void {
-    this.fail(connectionLoss(undefined, this.#place))
-    this.#discard()
+    this.#abandon()
     this.socket.destroy()
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    if (this.#abandoned) return
     this.#chunks.push(chunk)
     this.#available += chunk.length
     if (!this.#wake && this.#available >= readAheadBytes) this.socket.pause()
@@ -145,7 +155,9 @@ export class WireChannel {
     wake?.()
   }
 
-  #discard(): void {
+  #abandon(): void {
+    this.fail(connectionLoss(undefined, this.#place))
+    this.#abandoned = true
     this.#chunks = []
     this.#offset = 0
     this.#available = 0
