@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { hasCode } from '../core/app-error.ts'
 import { DirectoryStore } from './directory-store.ts'
+
+const mayMount = process.platform === 'linux' && process.geteuid?.() === 0
 
 describe('a directory store', () => {
   let root: string
@@ -48,13 +51,23 @@ describe('a directory store', () => {
     }
   })
 
-  it('translates a full disk and leaves the old object alone', { skip: process.platform !== 'linux' }, async () => {
-    const store = await DirectoryStore.create(join(root, 'full'))
-    await store.put('index/one', [Buffer.from('before')])
-    await rm(join(root, 'full/tmp'), { recursive: true })
-    await symlink('/dev/shm/pgrevive-nowhere', join(root, 'full/tmp')) // a place where nothing can be created
-    await assert.rejects(store.put('index/one', [Buffer.from('after')]))
-    assert.equal((await store.get('index/one')).toString(), 'before')
+  it('says that a disk is full, and leaves the old object alone', { skip: !mayMount && 'only root may mount' }, async () => {
+    const path = join(root, 'full')
+    await mkdir(path)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path])
+    try {
+      const store = await DirectoryStore.open(path)
+      await store.put('index/one', [Buffer.from('before')])
+      await assert.rejects(store.put('index/one', [Buffer.alloc(1 << 20)]), (error) => hasCode(error, 'store-full'))
+      assert.equal((await store.get('index/one')).toString(), 'before')
+      assert.deepEqual(await readdir(join(path, 'tmp')), [])
+    } finally {
+      execFileSync('umount', [path])
+    }
+  })
+
+  it('says at once that a directory can not be created', { skip: process.platform !== 'linux' }, async () => {
+    await assert.rejects(DirectoryStore.create('/proc/nope/deeper'), (error) => hasCode(error, 'store-missing'))
   })
 
   it('removes what a dead writer left, and only that', async () => {

@@ -160,14 +160,23 @@ export class DirectoryStore implements ObjectStore {
   }
 }
 
-/** Creates a directory and those above it, so that they are still there after a power cut. */
+/**
+ * Creates a directory and those above it, so that they are still there after a power cut. Not Node's recursive mkdir,
+ * which never returns where a parent can not exist, as in /proc.
+ */
 async function createDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  for (let created = path; ; created = dirname(created)) {
-    await syncDirectory(dirname(created))
-    if (created === first) return
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+    if (error.code === 'EEXIST') return
+    if (error.code !== 'ENOENT' || dirname(path) === path) throw error
+    await createDirectory(dirname(path))
+    await mkdir(path, { mode: 0o700 }).catch((again: unknown) => {
+      if (!isSystemError(again) || again.code !== 'EEXIST') throw again // another writer may have made it meanwhile
+    })
   }
+  await syncDirectory(dirname(path))
 }
 
 async function syncDirectory(path: string): Promise<void> {
