@@ -51,20 +51,24 @@ describe('a directory store', () => {
     }
   })
 
-  it('says that a disk is full, and leaves the old object alone', { skip: !mayMount && 'only root may mount' }, async () => {
-    const path = join(root, 'full')
-    await mkdir(path)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path])
-    try {
-      const store = await DirectoryStore.open(path)
-      await store.put('index/one', [Buffer.from('before')])
-      await assert.rejects(store.put('index/one', [Buffer.alloc(1 << 20)]), (error) => hasCode(error, 'store-full'))
-      assert.equal((await store.get('index/one')).toString(), 'before')
-      assert.deepEqual(await readdir(join(path, 'tmp')), [])
-    } finally {
-      execFileSync('umount', [path])
-    }
-  })
+  it(
+    'says that a disk is full, and leaves the old object alone',
+    { skip: !mayMount && 'only root may mount' },
+    async () => {
+      const path = join(root, 'full')
+      await mkdir(path)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path])
+      try {
+        const store = await DirectoryStore.open(path)
+        await store.put('index/one', [Buffer.from('before')])
+        await assert.rejects(store.put('index/one', [Buffer.alloc(1 << 20)]), (error) => hasCode(error, 'store-full'))
+        assert.equal((await store.get('index/one')).toString(), 'before')
+        assert.deepEqual(await readdir(join(path, 'tmp')), [])
+      } finally {
+        execFileSync('umount', [path])
+      }
+    },
+  )
 
   it('says at once that a directory can not be created', { skip: process.platform !== 'linux' }, async () => {
     await assert.rejects(DirectoryStore.create('/proc/nope/deeper'), (error) => hasCode(error, 'store-missing'))
