@@ -1,7 +1,7 @@
 import { inContext } from '../core/app-error.ts'
 import { forEachParallel } from '../core/parallel.ts'
 import type { OnProgress } from '../core/progress.ts'
-import { listExtensions, readDatabaseProperties, readServerFacts } from '../postgres/catalog-database.ts'
+import { type ServerFacts, listExtensions, readDatabaseProperties, readServerFacts } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
 import { type Relation, copyOutStatement } from '../postgres/catalog-tables.ts'
 import type { Connection } from '../postgres/connection.ts'
@@ -62,7 +62,7 @@ export async function backUpDatabase(
     sequences: await readSequences(connection, sequences, options),
     extensions: await listExtensions(connection, options),
     ...(await readGlobals(connection, session, options)),
-    ...(await readContents(snapshot, session, options)),
+    ...(await readContents(snapshot, server, session, options)),
     materializedViews: chosen
       .filter(({ kind }) => kind === 'm')
       .map(({ schema, name, populated }) => ({ schema, name, populated })),
@@ -120,13 +120,17 @@ type Contents = Pick<Manifest, 'pgDump' | 'schema' | 'tables' | 'tablesWithoutDa
 /** The schema and every table at once, on `jobs` connections. */
 async function readContents(
   snapshot: LockedSnapshot,
+  server: ServerFacts,
   session: WritingSession,
   options: BackupOptions,
 ): Promise<Contents> {
   const { connection, relations } = snapshot
   const { selection } = options
   const tables = relations.filter(({ kind, selected }) => kind === 'r' && selected)
-  const withData = selection.content === 'schema-only' ? [] : tables.filter(({ dataExcluded }) => !dataExcluded)
+  const withData = tables.filter(
+    ({ dataExcluded, unlogged }) =>
+      selection.content !== 'schema-only' && !dataExcluded && !(server.standby && unlogged), // a standby has none of its rows
+  )
   // pg_dump's rule: large objects belong to the whole database, not to some schemas or tables of it
   const takesLargeObjects =
     selection.content !== 'schema-only' && selection.schemas.length === 0 && selection.tables.length === 0
@@ -135,7 +139,7 @@ async function readContents(
   await using readers = new SnapshotReaders(snapshot)
   const parts = planParts(withData, {
     versionNumber: connection.serverVersionNumber,
-    blockSize: Number(connection.parameters.get('block_size') ?? 8192),
+    blockSize: Number(server.settings['block_size'] ?? 8192),
   })
   const finished = new Map<Relation, { position: number; stream: StreamRef; digest: RowDigest }[]>()
   const contents: { schema?: Manifest['schema']; largeObjects?: Manifest['largeObjects'] } = {}
@@ -162,7 +166,7 @@ async function readContents(
   const readPart = (part: TablePart) => async (worker: number, signal: AbortSignal) => {
     const { relation, position, condition } = part
     const columns = relation.loadVia?.columns ?? relation.columns
-    const statement = copyOutStatement({ ...relation, columns, ...(condition === undefined ? {} : { condition }) })
+    const statement = copyOutStatement({ ...relation, columns, condition }, connection)
     try {
       const copied = await readers.read(
         worker,

@@ -82,7 +82,7 @@ async function lockTables(
     await connection.execute(`SET LOCAL lock_timeout = ${lockTimeoutMs}`, options)
     for (let first = 0; first < tables.length; first += locksPerStatement) {
       const batch = tables.slice(first, first + locksPerStatement)
-      const names = batch.map(({ schema, name }) => `ONLY ${quoteQualified(schema, name)}`)
+      const names = batch.map(({ schema, name }) => `ONLY ${quoteQualified(schema, name, connection)}`)
       await connection.execute(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`, options)
     }
     return true

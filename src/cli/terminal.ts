@@ -65,6 +65,11 @@ export class Terminal {
     return this.#streams.stdin.isTTY === true && this.#streams.stderr.isTTY === true
   }
 
+  /** Whether results go to a person's screen, and not into a file or a log. */
+  get outputIsSeen(): boolean {
+    return this.#streams.stdout.isTTY === true && !this.json && !this.quiet
+  }
+
   /** Whether `showStatus` redraws one line, else progress is written as plain lines. */
   get redraws(): boolean {
     return this.#redraws

@@ -105,6 +105,8 @@ const serverFactsSchema = z.object({
   settings: z.record(z.string(), z.string()),
 })
 
+export type ServerFacts = z.output<typeof serverFactsSchema>
+
 const settingsThatMatter = [
   'server_encoding',
   'block_size',
@@ -132,7 +134,7 @@ export async function readServerFacts(connection: Connection, options: QueryOpti
          ELSE pg_catalog.pg_current_wal_lsn() END::pg_catalog.text AS lsn,
        pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
        (SELECT pg_catalog.json_object_agg(name, coalesce(pg_catalog.current_setting(name, true), ''))
-        FROM pg_catalog.pg_settings WHERE name IN (${settingsThatMatter.map(quoteLiteral).join(', ')})) AS settings`,
+        FROM pg_catalog.pg_settings WHERE name IN (${settingsThatMatter.map((name) => quoteLiteral(name)).join(', ')})) AS settings`,
     options,
   )
   if (!facts) throw new AppError('query-failed', 'the server told nothing about itself')
@@ -151,12 +153,12 @@ const listSettings = new Set([
 
 /** `SET name TO value` for ALTER DATABASE and ALTER ROLE, from the text that pg_db_role_setting keeps. */
 export function settingClause(name: string, value: string): string {
-  const setting = name.split('.').map(quoteIdentifier).join('.')
+  const setting = name.split('.').map((part) => quoteIdentifier(part)).join('.')
   if (!listSettings.has(name.toLowerCase())) return `SET ${setting} TO ${quoteLiteral(value)}`
   const items = [...value.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)/g)].map(
     ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
   )
-  return `SET ${setting} TO ${items.length === 0 ? "''" : items.map(quoteLiteral).join(', ')}`
+  return `SET ${setting} TO ${items.length === 0 ? "''" : items.map((item) => quoteLiteral(item)).join(', ')}`
 }
 
 /** REVOKE and GRANT statements that give `object` (such as `DATABASE "x"`) these privileges. */

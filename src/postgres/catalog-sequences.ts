@@ -1,5 +1,5 @@
 import type { Connection } from './connection.ts'
-import { quoteLiteral, quoteQualified } from './quote.ts'
+import { type TextEncoding, quoteLiteral, quoteQualified, quoteRegclass } from './quote.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -29,7 +29,7 @@ export async function readSequences(
     const batch = sequences.slice(first, first + sequencesPerQuery)
     const queries = batch.map(
       ({ schema, name }, n) =>
-        `SELECT ${n} AS n, last_value::pg_catalog.text, is_called FROM ONLY ${quoteQualified(schema, name)}`,
+        `SELECT ${n} AS n, last_value::pg_catalog.text, is_called FROM ONLY ${quoteQualified(schema, name, connection)}`,
     )
     const rows = await connection.query(`${queries.join(' UNION ALL ')} ORDER BY n`, options)
     for (const [n, lastValue, isCalled] of rows) {
@@ -42,7 +42,10 @@ export async function readSequences(
   return states
 }
 
-export function setSequenceStatement({ schema, name, lastValue, isCalled }: SequenceState): string {
-  const sequence = quoteLiteral(quoteQualified(schema, name))
+export function setSequenceStatement(
+  { schema, name, lastValue, isCalled }: SequenceState,
+  connection: TextEncoding,
+): string {
+  const sequence = quoteRegclass(schema, name, connection)
   return `SELECT pg_catalog.setval(${sequence}, ${quoteLiteral(lastValue)}, ${String(isCalled)})`
 }

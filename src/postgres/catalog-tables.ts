@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { queryJson } from './catalog-query.ts'
 import type { Connection } from './connection.ts'
 import { schemaPatternCondition, tablePatternCondition } from './name-pattern.ts'
-import { quoteIdentifier, quoteQualified } from './quote.ts'
+import { type TextEncoding, quoteIdentifier, quoteQualified } from './quote.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -172,24 +172,25 @@ function orOwnedSequence(pattern: string): string {
       AND ${tablePatternCondition(pattern, { relation: 'oc', schema: 'onsp' })}))`
 }
 
-/** `schema.table (columns)`, or without a list when there are none: COPY's grammar has no empty one. */
-export function copyTarget(schema: string, name: string, columns: readonly string[]): string {
-  const list = columns.length === 0 ? '' : ` (${columns.map((column) => quoteIdentifier(column)).join(', ')})`
-  return quoteQualified(schema, name) + list
-}
-
 /** The rows of one table alone, not of its children. */
 export interface CopySource {
   readonly schema: string
   readonly name: string
   readonly columns: readonly string[]
   /** A WHERE clause. */
-  readonly condition?: string
+  readonly condition?: string | undefined
+}
+
+/** `schema.table (columns)`, or without a list when there are none: COPY's grammar has no empty one. */
+export function copyTarget({ schema, name, columns }: CopySource, connection: TextEncoding): string {
+  const list = columns.map((column) => quoteIdentifier(column, connection)).join(', ')
+  return quoteQualified(schema, name, connection) + (columns.length === 0 ? '' : ` (${list})`)
 }
 
 /** COPY of a plain table without a condition is the fastest; anything else is a query. */
-export function copyOutStatement({ schema, name, columns, condition }: CopySource): string {
-  if (condition === undefined && columns.length > 0) return `COPY ${copyTarget(schema, name, columns)} TO STDOUT`
-  const list = columns.map((column) => quoteIdentifier(column)).join(', ')
-  return `COPY (SELECT ${list} FROM ONLY ${quoteQualified(schema, name)} ${condition ?? ''}) TO STDOUT`
+export function copyOutStatement(source: CopySource, connection: TextEncoding): string {
+  const { schema, name, columns, condition } = source
+  if (condition === undefined && columns.length > 0) return `COPY ${copyTarget(source, connection)} TO STDOUT`
+  const list = columns.map((column) => quoteIdentifier(column, connection)).join(', ')
+  return `COPY (SELECT ${list} FROM ONLY ${quoteQualified(schema, name, connection)} ${condition ?? ''}) TO STDOUT`
 }

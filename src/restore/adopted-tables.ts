@@ -1,7 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import type { Connection } from '../postgres/connection.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
-import { quoteIdentifier, quoteLiteral, quoteQualified } from '../postgres/quote.ts'
+import { quoteIdentifier, quoteLiteral, quoteQualified, quoteRegclass } from '../postgres/quote.ts'
 import type { ManifestTable } from '../repository/manifest.ts'
 
 interface AdoptOptions {
@@ -20,9 +20,9 @@ export async function createAdoptedTables(
 ): Promise<void> {
   for (const table of tables) {
     if (!table.extension) continue
-    const name = quoteQualified(table.schema, table.name)
-    const [[found] = [null]] = await connection.query(`SELECT pg_catalog.to_regclass(${quoteLiteral(name)})`, options)
-    if (found === null) await createAdoptedTable(connection, table, table.extension, name, options)
+    const regclass = quoteRegclass(table.schema, table.name, connection)
+    const [[found] = [null]] = await connection.query(`SELECT pg_catalog.to_regclass(${regclass})`, options)
+    if (found === null) await createAdoptedTable(connection, table, table.extension, options)
   }
 }
 
@@ -30,12 +30,13 @@ async function createAdoptedTable(
   connection: Connection,
   table: ManifestTable,
   extension: NonNullable<ManifestTable['extension']>,
-  name: string,
   options: AdoptOptions,
 ): Promise<void> {
+  const name = quoteQualified(table.schema, table.name, connection)
+  const regclass = quoteRegclass(table.schema, table.name, connection)
   const columns = extension.columns.map(
     ({ name: column, type, notNull, default: value }) =>
-      `${quoteIdentifier(column)} ${type}${notNull ? ' NOT NULL' : ''}${value === null ? '' : ` DEFAULT ${value}`}`,
+      `${quoteIdentifier(column, connection)} ${type}${notNull ? ' NOT NULL' : ''}${value === null ? '' : ` DEFAULT ${value}`}`,
   )
   try {
     await connection.execute(
@@ -46,7 +47,7 @@ async function createAdoptedTable(
     // pg_extension_config_dump() works in an extension's own script only
     await connection.execute(
       `UPDATE pg_catalog.pg_extension SET
-         extconfig = coalesce(extconfig, '{}') OPERATOR(pg_catalog.||) ${quoteLiteral(name)}::pg_catalog.regclass::pg_catalog.oid,
+         extconfig = coalesce(extconfig, '{}') OPERATOR(pg_catalog.||) ${regclass}::pg_catalog.regclass::pg_catalog.oid,
          extcondition = coalesce(extcondition, '{}') OPERATOR(pg_catalog.||) ${quoteLiteral(extension.condition)}::pg_catalog.text
        WHERE extname OPERATOR(pg_catalog.=) ${quoteLiteral(extension.name)}`,
       options,

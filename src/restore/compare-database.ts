@@ -150,9 +150,8 @@ async function compareTables(
       if (!connection) return
       let found = emptyDigest
       for (const table of group.tables) {
-        const condition = table.extension?.condition
-        const copy = connection.copyOut(
-          copyOutStatement({ ...table, ...(condition === undefined ? {} : { condition }) }),
+          const copy = connection.copyOut(
+          copyOutStatement({ ...table, condition: table.extension?.condition }, connection),
           { signal },
         )
         for await (const piece of copy) {

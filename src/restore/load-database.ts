@@ -56,7 +56,7 @@ export async function loadDatabase(
   await useEncoding(false)
   for (const sequence of plan.sequences) {
     try {
-      await main.execute(setSequenceStatement(sequence), options)
+      await main.execute(setSequenceStatement(sequence, main), options)
     } catch (error) {
       throw asRestoreFailure(`sequence ${sequence.schema}.${sequence.name}`, error)
     }
@@ -73,7 +73,7 @@ export async function loadDatabase(
     { ...run, onEntry: afterProgress },
   )
   await runEntries(main, plan.last, { ...run, onEntry: afterProgress })
-  if (options.analyze) await analyze(connections, plan, options)
+  if (options.analyze) await analyze(connections, options)
 }
 
 async function restoreLargeObjects(
@@ -177,11 +177,11 @@ async function loadPart(
   rows: AsyncIterable<Uint8Array>,
   options: { signal: AbortSignal | undefined; intoExistingTables: boolean },
 ): Promise<void> {
-  const name = table.loadVia ?? table
-  const copy = `COPY ${copyTarget(name.schema, name.name, table.columns)} FROM STDIN`
+  const { columns, loadVia } = table
+  const copy = `COPY ${copyTarget({ ...(loadVia ?? table), columns }, connection)} FROM STDIN`
   const alone = table.parts.length === 1 && !table.loadVia && !table.extension && !options.intoExistingTables
   if (!alone) return connection.copyIn(copy, rows, options)
-  await connection.execute(`BEGIN; TRUNCATE ONLY ${quoteQualified(table.schema, table.name)}`, options)
+  await connection.execute(`BEGIN; TRUNCATE ONLY ${quoteQualified(table.schema, table.name, connection)}`, options)
   await connection.copyIn(`${copy} (FREEZE)`, rows, options)
   await connection.execute('COMMIT', options)
 }
@@ -195,17 +195,29 @@ function asRestoreFailure(object: string, error: unknown): unknown {
   })
 }
 
-async function analyze(connections: readonly Connection[], plan: RestorePlan, options: LoadOptions): Promise<void> {
+/** A partitioned table's own statistics are made by nobody else; ANALYZE of it includes its partitions. */
+const tablesToAnalyze = `
+  SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence IN ('p', 'u')
+    AND n.nspname OPERATOR(pg_catalog.!~) '^pg_' AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'
+  ORDER BY c.relkind OPERATOR(pg_catalog.=) 'p' DESC, pg_catalog.pg_relation_size(c.oid) DESC`
+
+async function analyze(connections: readonly Connection[], options: LoadOptions): Promise<void> {
   const [main] = connections
   if (!main) return
-  const tables = plan.tables.toSorted((a, b) => b.bytes - a.bytes)
+  const tables = (await main.query(tablesToAnalyze, options)).map(([schema, name]) => ({
+    schema: schema ?? '',
+    name: name ?? '',
+  }))
   const progress = itemProgress('statistics', tables.length, options)
   await forEachParallel(
     tables,
     connections.length,
     async (table, { worker, signal }) => {
       progress(table)
-      await (connections[worker] ?? main).execute(`ANALYZE ${quoteQualified(table.schema, table.name)}`, { signal })
+      const connection = connections[worker] ?? main
+      await connection.execute(`ANALYZE ${quoteQualified(table.schema, table.name, connection)}`, { signal })
     },
     options,
   )

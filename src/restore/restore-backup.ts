@@ -3,7 +3,7 @@ import { AppError, hasCode, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
 import { Connection } from '../postgres/connection.ts'
 import { type ConnectionTarget, describeTarget, withDatabase } from '../postgres/connection-target.ts'
-import { quoteIdentifier } from '../postgres/quote.ts'
+import { quoteIdentifier, quoteQualified } from '../postgres/quote.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
 import {
   type ServerGlobals,
@@ -203,8 +203,7 @@ async function fillExisting(
 
 async function checkTablesAreEmpty(connection: Connection, plan: RestorePlan, target: ConnectionTarget): Promise<void> {
   for (const { schema, name } of plan.tables) {
-    const table = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
-    const rows = await connection.query(`SELECT FROM ONLY ${table} LIMIT 1`)
+    const rows = await connection.query(`SELECT FROM ONLY ${quoteQualified(schema, name, connection)} LIMIT 1`)
     if (rows.length === 0) continue
     throw new AppError('target-not-empty', `table ${schema}.${name} of ${describeTarget(target)} holds rows already`, {
       hint: 'nothing was changed; --data-only loads into empty tables',

@@ -161,11 +161,11 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
       if (encoding === 'LATIN1') {
         await loadSql(
           target,
-          `CREATE TABLE "sch\u00f6n" ("gr\u00f6\u00dfe" text); INSERT INTO "sch\u00f6n" VALUES ('\u00e9t\u00e9'); COMMENT ON TABLE "sch\u00f6n" IS 'caf\u00e9'`,
+          `CREATE TABLE "sch\u00f6n" ("gr\u00f6\u00dfe" text); INSERT INTO "sch\u00f6n" VALUES ('\u00e9t\u00e9'); CREATE SEQUENCE "s\u00e9q"; SELECT nextval('"s\u00e9q"'); COMMENT ON TABLE "sch\u00f6n" IS 'caf\u00e9'`,
         )
       }
       if (encoding === 'SQL_ASCII')
-        await loadSql(target, `CREATE TABLE t (v text); INSERT INTO t VALUES (E'\\xff\\xfe'), ('plain')`)
+        await loadSql(target, `CREATE TABLE t (v text); INSERT INTO t VALUES (E'\\xff\\xfe'), ('plain'); CREATE TABLE "sch\u00f6n" ("\u00e9" serial); INSERT INTO "sch\u00f6n" VALUES (DEFAULT)`)
       const { id } = await backUp(target)
       const proof = await prove(id)
       assert.deepEqual(proof.differences, [], encoding)

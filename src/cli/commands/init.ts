@@ -57,7 +57,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     await writeSecretFile(keyFile, await formatKeyFile((options.passphrase && key.forWritingOnly()) || key))
     const document = { repository: repository.id, location: store.location, keyFile, kitFile, canRead: key.canRead }
     const { strong, warning, faint } = terminal.colors
-    const shown = process.stdout.isTTY && !terminal.json ? `\n${faint(kit)}\n` : ''
+    const shown = terminal.outputIsSeen ? `\n${faint(kit)}\n` : ''
     const text =
       `${strong('repository created')} in ${printable(store.location)}\n${shown}` +
       `  key           ${printable(keyFile)}  (this host uses it)\n` +
