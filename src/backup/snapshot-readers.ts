@@ -89,7 +89,10 @@ async function tryLock(
   options: ReadOptions,
 ): Promise<boolean> {
   try {
-    await connection.execute(`LOCK TABLE ONLY ${quoteQualified(schema, name, connection)} IN ACCESS SHARE MODE NOWAIT`, options)
+    await connection.execute(
+      `LOCK TABLE ONLY ${quoteQualified(schema, name, connection)} IN ACCESS SHARE MODE NOWAIT`,
+      options,
+    )
     return true
   } catch (error) {
     if (sqlStateOf(error) === '55P03') return false

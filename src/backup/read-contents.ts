@@ -1,0 +1,185 @@
+import { inContext } from '../core/app-error.ts'
+import { forEachParallel } from '../core/parallel.ts'
+import type { ServerFacts } from '../postgres/catalog-database.ts'
+import { type Relation, copyOutStatement } from '../postgres/catalog-tables.ts'
+import { copyLargeObjectsOut, listLargeObjects } from '../postgres/large-objects.ts'
+import { type PgDump, choosePgDump, dumpSchema } from '../postgres/pg-dump.ts'
+import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
+import { pgDumpArguments } from '../repository/manifest-selection.ts'
+import { type Manifest, type ManifestTable, formatHash } from '../repository/manifest.ts'
+import type { StreamRef } from '../repository/stream-ref.ts'
+import type { WritingSession } from '../repository/writing-session.ts'
+import type { BackupOptions } from './backup-options.ts'
+import type { LockedSnapshot } from './locked-snapshot.ts'
+import { PartProgress } from './part-progress.ts'
+import { SnapshotReaders } from './snapshot-readers.ts'
+import { type TablePart, planParts } from './table-parts.ts'
+import { copyToStream, writeStream } from './write-stream.ts'
+
+export type Contents = Pick<Manifest, 'pgDump' | 'schema' | 'tables' | 'tablesWithoutData' | 'largeObjects'>
+
+/** Reads the schema, the tables and the large objects at once, on `jobs` connections. */
+export async function readContents(
+  snapshot: LockedSnapshot,
+  server: ServerFacts,
+  session: WritingSession,
+  options: BackupOptions,
+): Promise<Contents> {
+  await using readers = new SnapshotReaders(snapshot)
+  return await new ContentsReader(snapshot, server, session, readers, options).read()
+}
+
+interface StoredPart {
+  readonly position: number
+  readonly stream: StreamRef
+  readonly digest: RowDigest
+}
+
+type Task = (worker: number, signal: AbortSignal) => Promise<void>
+
+class ContentsReader {
+  readonly #snapshot: LockedSnapshot
+  readonly #session: WritingSession
+  readonly #readers: SnapshotReaders
+  readonly #options: BackupOptions
+  readonly #tables: readonly Relation[]
+  readonly #withData: readonly Relation[]
+  readonly #parts: readonly TablePart[]
+  readonly #progress: PartProgress
+  readonly #stored = new Map<Relation, StoredPart[]>()
+  #schema: Manifest['schema']
+  #largeObjects: Manifest['largeObjects']
+
+  constructor(
+    snapshot: LockedSnapshot,
+    server: ServerFacts,
+    session: WritingSession,
+    readers: SnapshotReaders,
+    options: BackupOptions,
+  ) {
+    this.#snapshot = snapshot
+    this.#session = session
+    this.#readers = readers
+    this.#options = options
+    this.#tables = snapshot.relations.filter(({ kind, selected }) => kind === 'r' && selected)
+    const schemaOnly = options.selection.content === 'schema-only'
+    this.#withData = this.#tables.filter(
+      // a standby has none of the rows of unlogged tables
+      ({ dataExcluded, unlogged }) => !schemaOnly && !dataExcluded && !(server.standby && unlogged),
+    )
+    this.#parts = planParts(this.#withData, {
+      versionNumber: snapshot.connection.serverVersionNumber,
+      blockSize: Number(server.settings['block_size'] ?? 8192),
+    })
+    this.#progress = new PartProgress(this.#parts, options.onProgress)
+  }
+
+  async read(): Promise<Contents> {
+    const { selection, jobs, pgDump: choice } = this.#options
+    const major = Math.floor(this.#snapshot.connection.serverVersionNumber / 10000)
+    const pgDump = await choosePgDump(major, choice, this.#options)
+    // pg_dump's rule: large objects belong to the whole database, not to some schemas or tables of it
+    const whole = selection.schemas.length === 0 && selection.tables.length === 0
+    const tasks: Task[] = [
+      ...(selection.content === 'data-only' ? [] : [this.#readSchema(pgDump)]),
+      ...(selection.content !== 'schema-only' && whole ? [this.#readLargeObjects] : []),
+      ...this.#parts.map((part) => this.#readPart(part)),
+    ]
+    await forEachParallel(tasks, jobs, (task, { worker, signal }) => task(worker, signal), this.#options)
+    return {
+      pgDump: { kind: pgDump.kind, version: pgDump.version },
+      ...(this.#schema ? { schema: this.#schema } : {}),
+      tables: this.#withData
+        .toSorted(byLoadingOrder)
+        .map((table) => manifestTable(table, this.#stored.get(table) ?? [])),
+      tablesWithoutData: this.#tables
+        .filter((table) => !this.#withData.includes(table))
+        .map(({ schema, name }) => ({ schema, name })),
+      ...(this.#largeObjects ? { largeObjects: this.#largeObjects } : {}),
+    }
+  }
+
+  #readSchema(pgDump: PgDump): Task {
+    const { connection, name } = this.#snapshot
+    const encoding = connection.encoding === 'latin1' ? 'SQL_ASCII' : 'UTF8'
+    return async (_worker, signal) => {
+      const dump = async (section: 'pre-data' | 'post-data') => {
+        const target = { ...connection.target, hosts: [connection.host] } // a snapshot is known to its own server only
+        const selected = pgDumpArguments(this.#options.selection)
+        const text = await dumpSchema(pgDump, target, {
+          section,
+          snapshot: name,
+          encoding,
+          arguments: selected,
+          signal,
+        })
+        return writeStream(this.#session, 'data', text)
+      }
+      this.#schema = { preData: await dump('pre-data'), postData: await dump('post-data'), encoding }
+    }
+  }
+
+  #readPart(part: TablePart): Task {
+    const { relation, position, condition } = part
+    const columns = relation.loadVia?.columns ?? relation.columns
+    return async (worker, signal) => {
+      const statement = copyOutStatement({ ...relation, columns, condition }, this.#snapshot.connection)
+      const onBytes = (bytes: number) => this.#progress.advance(part, bytes)
+      try {
+        const copied = await this.#readers.read(
+          worker,
+          relation,
+          (connection) => copyToStream(connection, statement, this.#session, { signal, onBytes }),
+          { signal },
+        )
+        this.#stored.set(relation, [...(this.#stored.get(relation) ?? []), { position, ...copied }])
+        this.#progress.finish(part)
+      } catch (error) {
+        throw inContext(`table ${relation.schema}.${relation.name}`, error)
+      }
+    }
+  }
+
+  readonly #readLargeObjects: Task = async (worker, signal) => {
+    try {
+      const { objects, stream, digest } = await this.#readers.read(
+        worker,
+        undefined,
+        async (connection) => ({
+          objects: await listLargeObjects(connection, { signal }),
+          ...(await copyToStream(connection, copyLargeObjectsOut, this.#session, { signal })),
+        }),
+        { signal },
+      )
+      const properties = await writeStream(this.#session, 'data', Buffer.from(JSON.stringify(objects)))
+      this.#largeObjects = { count: objects.length, properties, ...digestFields(digest), contents: stream }
+    } catch (error) {
+      throw inContext('large objects', error)
+    }
+  }
+}
+
+/** Extensions' configuration tables come first, those that others refer to before the others. */
+function byLoadingOrder(a: Relation, b: Relation): number {
+  const rank = ({ extension }: Relation) => extension?.depth ?? Number.MAX_SAFE_INTEGER
+  return rank(a) - rank(b)
+}
+
+function digestFields({ rows, bytes, hash }: RowDigest) {
+  return { rows, bytes, hash: formatHash(hash) }
+}
+
+function manifestTable(relation: Relation, parts: readonly StoredPart[]): ManifestTable {
+  const { schema, name, loadVia, extension } = relation
+  return {
+    schema,
+    name,
+    columns: loadVia?.columns ?? relation.columns,
+    ...digestFields(parts.map(({ digest }) => digest).reduce(addDigests, emptyDigest)),
+    parts: parts.toSorted((a, b) => a.position - b.position).map(({ stream }) => stream),
+    ...(loadVia ? { loadVia: { schema: loadVia.schema, name: loadVia.name } } : {}),
+    ...(extension
+      ? { extension: { name: extension.name, condition: extension.condition, columns: extension.columns } }
+      : {}),
+  }
+}

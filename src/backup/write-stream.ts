@@ -1,0 +1,31 @@
+import type { Connection } from '../postgres/connection.ts'
+import type { RowDigest } from '../postgres/row-walker.ts'
+import type { StreamRef } from '../repository/stream-ref.ts'
+import type { WritingSession } from '../repository/writing-session.ts'
+
+/** Stores bytes that are at hand: a schema, a manifest. */
+export async function writeStream(
+  session: WritingSession,
+  kind: 'data' | 'meta',
+  bytes: Uint8Array,
+): Promise<StreamRef> {
+  const writer = session.openStream(kind)
+  await writer.write(bytes)
+  return writer.finish()
+}
+
+/** Stores what a COPY TO STDOUT gives, as it comes. */
+export async function copyToStream(
+  connection: Connection,
+  statement: string,
+  session: WritingSession,
+  options: { readonly signal: AbortSignal; readonly onBytes?: (bytes: number) => void },
+): Promise<{ stream: StreamRef; digest: RowDigest }> {
+  const copy = connection.copyOut(statement, options)
+  const writer = session.openStream('data')
+  for await (const piece of copy) {
+    options.onBytes?.(piece.length)
+    await writer.write(piece)
+  }
+  return { stream: await writer.finish(), digest: copy.digest }
+}
