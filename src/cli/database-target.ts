@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../core/app-error.ts'
 import type { SelectionPatterns } from '../postgres/catalog-tables.ts'
+import type { Assertion } from '../restore/run-assertions.ts'
 import type { Environment } from '../postgres/connection-target.ts'
-import type { Assertion, Config, ConfiguredDatabase, PasswordSource } from './config/config.ts'
+import type { Config, ConfiguredDatabase, PasswordSource } from './config/config.ts'
 import { printable } from './printable.ts'
 import { nearestWord } from './suggestion.ts'
 

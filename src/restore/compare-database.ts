@@ -38,6 +38,14 @@ export interface Comparison {
   readonly notes: string[]
 }
 
+export function emptyComparison(): Comparison {
+  return {
+    compared: { tables: 0, rows: 0, bytes: 0, sequences: 0, largeObjects: 0, extensions: 0, schema: false },
+    differences: [],
+    notes: [],
+  }
+}
+
 export interface CompareOptions {
   readonly jobs: number
   /** undefined: the schema text can not be compared. */
@@ -55,11 +63,7 @@ export async function compareDatabase(
   manifest: Manifest,
   options: CompareOptions,
 ): Promise<Comparison> {
-  const comparison: Comparison = {
-    compared: { tables: 0, rows: 0, bytes: 0, sequences: 0, largeObjects: 0, extensions: 0, schema: false },
-    differences: [],
-    notes: [],
-  }
+  const comparison = emptyComparison()
   await using stack = new AsyncDisposableStack()
   const connections: Connection[] = []
   for (let job = 0; job < Math.max(1, options.jobs); job++) {
@@ -150,7 +154,7 @@ async function compareTables(
       if (!connection) return
       let found = emptyDigest
       for (const table of group.tables) {
-          const copy = connection.copyOut(
+        const copy = connection.copyOut(
           copyOutStatement({ ...table, condition: table.extension?.condition }, connection),
           { signal },
         )

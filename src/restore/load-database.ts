@@ -5,14 +5,14 @@ import { setSequenceStatement } from '../postgres/catalog-sequences.ts'
 import { copyTarget } from '../postgres/catalog-tables.ts'
 import { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { describeLargeObjects, largeObjectsSchema, loadLargeObjects } from '../postgres/large-objects.ts'
+import { describeLargeObjects, loadLargeObjects } from '../postgres/large-objects.ts'
 import { quoteQualified } from '../postgres/quote.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
 import type { Manifest, ManifestTable } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
 import { createAdoptedTables } from './adopted-tables.ts'
-import { readWhole } from './open-backup.ts'
+import { readLargeObjects } from './open-backup.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import { type RunOptions, runEntries, runPostData } from './run-entries.ts'
 
@@ -84,8 +84,7 @@ async function restoreLargeObjects(
 ): Promise<void> {
   if (!largeObjects || largeObjects.count === 0) return
   options.onProgress?.({ phase: 'large objects', unit: 'items', total: largeObjects.count })
-  const properties = await readWhole(reader, largeObjects.properties, options)
-  const objects = largeObjectsSchema.parse(JSON.parse(properties.toString('utf8')))
+  const objects = await readLargeObjects(reader, largeObjects, options)
   const mapRole = (role: string) => choices.roleMap.get(role) ?? role
   const mapped = objects.map((object) => ({
     ...object,

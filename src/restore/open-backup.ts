@@ -1,4 +1,6 @@
 import { AppError } from '../core/app-error.ts'
+import { type LargeObject, largeObjectsSchema } from '../postgres/large-objects.ts'
+import { type ServerGlobals, serverGlobalsSchema } from '../postgres/server-globals.ts'
 import { type BackupRecord, type Proof, backupRecordSchema, proofSchema } from '../repository/backup-record.ts'
 import { type Manifest, manifestSchema } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
@@ -97,4 +99,24 @@ export async function readSchemaText(
     preData: (await readWhole(reader, manifest.schema.preData, options)).toString(encoding),
     postData: (await readWhole(reader, manifest.schema.postData, options)).toString(encoding),
   }
+}
+
+/** The roles and tablespaces of the server at the time. */
+export async function readGlobals(
+  reader: RepositoryReader,
+  manifest: Manifest,
+  options: ReadOptions = {},
+): Promise<ServerGlobals> {
+  return serverGlobalsSchema.parse(JSON.parse((await readWhole(reader, manifest.globals, options)).toString('utf8')))
+}
+
+/** What the large objects are besides their bytes. */
+export async function readLargeObjects(
+  reader: RepositoryReader,
+  largeObjects: Manifest['largeObjects'],
+  options: ReadOptions = {},
+): Promise<LargeObject[]> {
+  if (!largeObjects) return []
+  const properties = await readWhole(reader, largeObjects.properties, options)
+  return largeObjectsSchema.parse(JSON.parse(properties.toString('utf8')))
 }

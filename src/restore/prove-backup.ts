@@ -1,37 +1,21 @@
-import { chown, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { ulid } from 'ulid'
 import { AppError, hasCode, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
 import { toolVersion } from '../core/tool-version.ts'
-import { Connection } from '../postgres/connection.ts'
-import { type ConnectionTarget, type Environment, withDatabase } from '../postgres/connection-target.ts'
-import { type LargeObject, largeObjectsSchema } from '../postgres/large-objects.ts'
+import type { ConnectionTarget, Environment } from '../postgres/connection-target.ts'
 import { type PgDump, choosePgDump } from '../postgres/pg-dump.ts'
-import { quoteIdentifier, quoteLiteral } from '../postgres/quote.ts'
-import { startScratchServer } from '../postgres/scratch-server.ts'
-import { findServerAccount } from '../postgres/server-account.ts'
-import { chooseServerBinaries } from '../postgres/server-binaries.ts'
-import { type ServerGlobals, createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
-import { prepareForLoading, prepareForReading } from '../postgres/session-settings.ts'
 import type { Proof } from '../repository/backup-record.ts'
-import type { Manifest } from '../repository/manifest.ts'
 import { pgDumpArguments } from '../repository/manifest-selection.ts'
-import type { Repository } from '../repository/repository.ts'
+import type { Manifest } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
-import { type Comparison, compareDatabase } from './compare-database.ts'
-import { createDatabase, databasePropertyStatements } from './create-database.ts'
+import type { Repository } from '../repository/repository.ts'
+import { type Comparison, compareDatabase, emptyComparison } from './compare-database.ts'
+import { databasePropertyStatements } from './create-database.ts'
 import { loadDatabase } from './load-database.ts'
-import { type Backup, readManifest, readSchemaText, readWhole } from './open-backup.ts'
-import { connectForMaintenance, readGlobals } from './restore-backup.ts'
+import { type Backup, readGlobals, readLargeObjects, readManifest, readSchemaText } from './open-backup.ts'
 import { planRestore, restoreEverything } from './restore-plan.ts'
+import { type Assertion, runAssertions } from './run-assertions.ts'
+import { type ScratchDatabase, openScratchDatabaseOn, openScratchServerDatabase } from './scratch-database.ts'
 import { checkServerHas, existingRoles } from './target-checks.ts'
-
-export interface Assertion {
-  readonly name: string
-  /** Must return one row with one column that is true. */
-  readonly sql: string
-}
 
 export interface ProveOptions {
   /** A server on which a scratch database may be created; without it, a scratch server is started. */
@@ -43,8 +27,8 @@ export interface ProveOptions {
   readonly signal?: AbortSignal | undefined
   /** Called when the scratch database is restored and not yet compared. */
   readonly onRestored?: ((target: ConnectionTarget) => Promise<void>) | undefined
-  /** Called with the scratch database when the comparison is done and before it goes away. */
-  readonly onCompared?: ((target: ConnectionTarget, proof: Proof) => Promise<void>) | undefined
+  /** Called with the scratch database when the proof is stored and before the database goes away. */
+  readonly onProven?: ((target: ConnectionTarget, proof: Proof) => Promise<void>) | undefined
 }
 
 /**
@@ -66,46 +50,11 @@ export async function proveBackup(repository: Repository, backup: Backup, option
     )
   }
   const notes: string[] = []
-  await using scratch = await openScratch(manifest, await readGlobals(reader, manifest, options), notes, options)
-  let comparison: Comparison
-  try {
-    const text = await readSchemaText(reader, manifest, options)
-    const plan = planRestore(manifest, text, { ...restoreEverything, noTablespaces: scratch.noTablespaces })
-    await checkServerHas(scratch.maintenance, plan, undefined, options)
-    const onNote = (note: string) => notes.push(note)
-    await loadDatabase(reader, manifest, plan, scratch.target, {
-      ...options,
-      analyze: false,
-      intoExistingTables: false,
-      onNote,
-    })
-    const properties = {
-      owner: manifest.database.owner,
-      privileges: true,
-      roles: await existingRoles(scratch.maintenance),
-    }
-    if (!options.on) {
-      for (const statement of databasePropertyStatements(scratch.target.database, manifest.database, properties)) {
-        await scratch.maintenance.execute(statement, options)
-      }
-    }
-    await options.onRestored?.(scratch.target)
-    const pgDump = await choosePgDumpLike(manifest, scratch.major, notes, options)
-    comparison = await compareDatabase(scratch.target, manifest, {
-      ...options,
-      schema: pgDump && text ? { pgDump, ...text } : undefined,
-      pgDumpArguments: pgDumpArguments(manifest.selection),
-      largeObjects: await readLargeObjects(reader, manifest, options),
-    })
-    await runAssertions(scratch.target, comparison, options)
-  } catch (error) {
-    if (!hasCode(error, 'restore-failed', 'object-damaged', 'object-missing')) throw error
-    comparison = {
-      compared: { tables: 0, rows: 0, bytes: 0, sequences: 0, largeObjects: 0, extensions: 0, schema: false },
-      differences: [{ object: 'restore', problem: messageOf(error) }],
-      notes: [],
-    }
-  }
+  const scratchOptions = { ...options, onNote: (note: string) => notes.push(note) }
+  await using scratch = options.on
+    ? await openScratchDatabaseOn(options.on, manifest, scratchOptions)
+    : await openScratchServerDatabase(manifest, await readGlobals(reader, manifest, options), scratchOptions)
+  const comparison = await restoreAndCompare(reader, manifest, scratch, notes, options)
   const proof: Proof = {
     format: 1,
     backup: backup.id,
@@ -119,126 +68,59 @@ export async function proveBackup(repository: Repository, backup: Backup, option
     notes: [...notes, ...comparison.notes],
   }
   await repository.saveProof(proof, options)
-  await options.onCompared?.(scratch.target, proof)
+  await options.onProven?.(scratch.target, proof)
   return proof
 }
 
-async function readLargeObjects(
+async function restoreAndCompare(
   reader: RepositoryReader,
-  { largeObjects }: Manifest,
-  options: ProveOptions,
-): Promise<LargeObject[]> {
-  if (!largeObjects) return []
-  const properties = await readWhole(reader, largeObjects.properties, options)
-  return largeObjectsSchema.parse(JSON.parse(properties.toString('utf8')))
-}
-
-interface Scratch extends AsyncDisposable {
-  /** The database to restore into. */
-  readonly target: ConnectionTarget
-  readonly maintenance: Connection
-  readonly major: number
-  readonly description: string
-  readonly noTablespaces: boolean
-}
-
-async function openScratch(
   manifest: Manifest,
-  globals: ServerGlobals,
+  scratch: ScratchDatabase,
   notes: string[],
   options: ProveOptions,
-): Promise<Scratch> {
-  await using owned = new AsyncDisposableStack()
-  const sourceMajor = Math.floor(manifest.server.versionNumber / 10000)
-  const onUnknownLocale = (locale: string) =>
-    notes.push(
-      `the scratch server does not know the locale ${locale}: C was used, so order by collation was not tested`,
-    )
-  if (options.on) {
-    const maintenance = owned.use(await connectForMaintenance(options.on, options))
-    const name = `pgrevive_proof_${ulid().toLowerCase()}`
-    await createDatabase(maintenance, name, manifest.database, {
-      owner: undefined,
-      tablespaces: false,
-      onUnknownLocale,
-      signal: options.signal,
+): Promise<Comparison> {
+  try {
+    const text = await readSchemaText(reader, manifest, options)
+    await restoreIntoScratch(reader, manifest, text, scratch, notes, options)
+    await options.onRestored?.(scratch.target)
+    const pgDump = await choosePgDumpLike(manifest, scratch.major, notes, options)
+    const comparison = await compareDatabase(scratch.target, manifest, {
+      ...options,
+      schema: pgDump && text ? { pgDump, ...text } : undefined,
+      pgDumpArguments: pgDumpArguments(manifest.selection),
+      largeObjects: await readLargeObjects(reader, manifest.largeObjects, options),
     })
-    const { on } = options
-    owned.defer(async () => {
-      await using connection = await connectForMaintenance(on, {})
-      await connection.execute(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`)
-    })
-    const version = maintenance.parameters.get('server_version') ?? ''
-    const major = Math.floor(maintenance.serverVersionNumber / 10000)
-    const held = owned.move()
-    return {
-      target: withDatabase(on, name),
-      maintenance,
-      major,
-      description: `PostgreSQL ${version}, a database of ${on.hosts.map(({ host }) => host).join()}`,
-      noTablespaces: true,
-      [Symbol.asyncDispose]: () => held.disposeAsync(),
-    }
-  }
-  const binaries = await chooseServerBinaries(sourceMajor, options)
-  const server = owned.use(
-    await startScratchServer({ binaries, environment: options.environment, signal: options.signal }),
-  )
-  const maintenance = owned.use(await Connection.connect(server.target, options))
-  await prepareForLoading(maintenance)
-  await createGlobals(maintenance, globals, server.directory, options)
-  const name =
-    manifest.database.name === 'postgres' || manifest.database.name === 'template1'
-      ? 'restored'
-      : manifest.database.name
-  await createDatabase(maintenance, name, manifest.database, {
-    owner: manifest.database.owner,
-    tablespaces: true,
-    onUnknownLocale,
-    signal: options.signal,
-  })
-  if (binaries.major !== sourceMajor) {
-    notes.push(`restored into PostgreSQL ${binaries.version}; it was backed up from ${manifest.server.version}`)
-  }
-  const held = owned.move()
-  return {
-    target: withDatabase(server.target, name),
-    maintenance,
-    major: binaries.major,
-    description: `PostgreSQL ${binaries.version}, a scratch server (${binaries.source})`,
-    noTablespaces: false,
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
+    comparison.differences.push(...(await runAssertions(scratch.target, options.assertions, options)))
+    return comparison
+  } catch (error) {
+    if (!hasCode(error, 'restore-failed', 'object-damaged', 'object-missing')) throw error
+    const comparison = emptyComparison()
+    comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
+    return comparison
   }
 }
 
-/** All roles, without their passwords, and all tablespaces, in the scratch server's own directory. */
-async function createGlobals(
-  connection: Connection,
-  globals: ServerGlobals,
-  directory: string,
+async function restoreIntoScratch(
+  reader: RepositoryReader,
+  manifest: Manifest,
+  text: { readonly preData: string; readonly postData: string } | undefined,
+  scratch: ScratchDatabase,
+  notes: string[],
   options: ProveOptions,
 ): Promise<void> {
-  const existing = await existingRoles(connection, options)
-  const missing = globals.roles.filter(({ name }) => !existing.has(name))
-  for (const role of missing) {
-    // a setting may name a library or a parameter that the scratch server does not have; no content depends on it
-    for (const statement of createRoleStatements({ ...role, password: null, settings: [] })) {
-      await connection.execute(statement, options)
-    }
-  }
-  const members = new Set(missing.map(({ name }) => name))
-  for (const statement of membershipStatements(globals, members, connection.serverVersionNumber)) {
-    await connection.execute(statement, options)
-  }
-  const account = await findServerAccount()
-  for (const [index, tablespace] of globals.tablespaces.entries()) {
-    const location = join(directory, `tablespace-${index}`)
-    await mkdir(location, { mode: 0o700 })
-    if (account) await chown(location, account.uid, account.gid)
-    await connection.execute(
-      `CREATE TABLESPACE ${quoteIdentifier(tablespace.name)} LOCATION ${quoteLiteral(location)}`,
-      options,
-    )
+  const plan = planRestore(manifest, text, { ...restoreEverything, noTablespaces: !scratch.ownServer })
+  await checkServerHas(scratch.maintenance, plan, undefined, options)
+  await loadDatabase(reader, manifest, plan, scratch.target, {
+    ...options,
+    analyze: false,
+    intoExistingTables: false,
+    onNote: (note) => notes.push(note),
+  })
+  if (!scratch.ownServer) return
+  const roles = await existingRoles(scratch.maintenance, options)
+  const properties = { owner: manifest.database.owner, privileges: true, roles }
+  for (const statement of databasePropertyStatements(scratch.target.database, manifest.database, properties)) {
+    await scratch.maintenance.execute(statement, options)
   }
 }
 
@@ -260,32 +142,4 @@ async function choosePgDumpLike(
     `the schema text was not compared: it was printed by ${pgDump.kind} pg_dump ${pgDump.version}, which is not here`,
   )
   return undefined
-}
-
-async function runAssertions(
-  target: ConnectionTarget,
-  { differences }: Comparison,
-  { assertions, ...options }: ProveOptions,
-): Promise<void> {
-  if (assertions.length === 0) return
-  await using connection = await Connection.connect(target, options)
-  await prepareForReading(connection)
-  await connection.execute('RESET search_path', options)
-  for (const { name, sql } of assertions) {
-    options.onProgress?.({ phase: 'assertions', unit: 'items', detail: name })
-    try {
-      const rows = await connection.query(sql, options)
-      const passed = rows.length === 1 && rows[0]?.length === 1 && rows[0][0] === 't'
-      if (!passed)
-        differences.push({ object: `assertion ${name}`, problem: `returned ${describeRows(rows)}, not true` })
-    } catch (error) {
-      if (!hasCode(error, 'query-failed', 'permission-denied')) throw error
-      differences.push({ object: `assertion ${name}`, problem: `failed: ${messageOf(error)}` })
-    }
-  }
-}
-
-function describeRows(rows: readonly (readonly (string | null)[])[]): string {
-  if (rows.length !== 1) return `${rows.length} rows`
-  return rows[0]?.length === 1 ? JSON.stringify(rows[0][0]) : `${rows[0]?.length} columns`
 }

@@ -5,18 +5,14 @@ import { Connection } from '../postgres/connection.ts'
 import { type ConnectionTarget, describeTarget, withDatabase } from '../postgres/connection-target.ts'
 import { quoteIdentifier, quoteQualified } from '../postgres/quote.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
-import {
-  type ServerGlobals,
-  createRoleStatements,
-  membershipStatements,
-  serverGlobalsSchema,
-} from '../postgres/server-globals.ts'
+import { createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import { createDatabase, databasePropertyStatements } from './create-database.ts'
 import { loadDatabase } from './load-database.ts'
-import { type Backup, readManifest, readSchemaText, readWhole } from './open-backup.ts'
+import { connectForMaintenance } from './maintenance-connection.ts'
+import { type Backup, readGlobals, readManifest, readSchemaText } from './open-backup.ts'
 import { type RestoreChoices, type RestorePlan, planRestore, rolesOfPlan } from './restore-plan.ts'
 import { checkServerHas, countUserObjects, databaseExists, existingRoles } from './target-checks.ts'
 
@@ -88,23 +84,6 @@ interface RestoreJob {
   readonly target: ConnectionTarget
   readonly notes: string[]
   readonly options: RestoreOptions
-}
-
-/** CREATE DATABASE needs a connection to another one. */
-export async function connectForMaintenance(
-  target: ConnectionTarget,
-  options: { signal?: AbortSignal | undefined },
-): Promise<Connection> {
-  for (const name of ['postgres', 'template1']) {
-    try {
-      const connection = await Connection.connect(withDatabase(target, name), options)
-      await prepareForLoading(connection)
-      return connection
-    } catch (error) {
-      if (!hasCode(error, 'database-missing') || name === 'template1') throw error
-    }
-  }
-  throw new Error('unreachable')
 }
 
 async function fillNew(
@@ -209,14 +188,6 @@ async function checkTablesAreEmpty(connection: Connection, plan: RestorePlan, ta
       hint: 'nothing was changed; --data-only loads into empty tables',
     })
   }
-}
-
-export async function readGlobals(
-  reader: RepositoryReader,
-  manifest: Manifest,
-  options: { signal?: AbortSignal | undefined },
-): Promise<ServerGlobals> {
-  return serverGlobalsSchema.parse(JSON.parse((await readWhole(reader, manifest.globals, options)).toString('utf8')))
 }
 
 /** Creates the roles that the plan names and that the server lacks, with their memberships among each other. */

@@ -165,7 +165,10 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
         )
       }
       if (encoding === 'SQL_ASCII')
-        await loadSql(target, `CREATE TABLE t (v text); INSERT INTO t VALUES (E'\\xff\\xfe'), ('plain'); CREATE TABLE "sch\u00f6n" ("\u00e9" serial); INSERT INTO "sch\u00f6n" VALUES (DEFAULT)`)
+        await loadSql(
+          target,
+          `CREATE TABLE t (v text); INSERT INTO t VALUES (E'\\xff\\xfe'), ('plain'); CREATE TABLE "sch\u00f6n" ("\u00e9" serial); INSERT INTO "sch\u00f6n" VALUES (DEFAULT)`,
+        )
       const { id } = await backUp(target)
       const proof = await prove(id)
       assert.deepEqual(proof.differences, [], encoding)

@@ -5,7 +5,7 @@ import { type ConnectionTarget, resolveConnection, withDatabase } from '../../po
 import type { Repository } from '../../repository/repository.ts'
 import type { Selection } from '../../repository/manifest.ts'
 import type { BackupRecord } from '../../repository/backup-record.ts'
-import { connectForMaintenance } from '../../restore/restore-backup.ts'
+import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
 import { type DatabaseTarget, findDatabases } from '../database-target.ts'
 import { describeSelection } from '../describe-backup.ts'
 import { errorDocument } from '../error-text.ts'

@@ -49,7 +49,7 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
     environment,
     onProgress: context.onProgress,
     signal: context.signal,
-    ...(options.keep ? { onCompared: (target) => keepUntilStopped(target, context) } : {}),
+    ...(options.keep ? { onProven: (target) => keepUntilStopped(target, context) } : {}),
   })
   const document = { database: backup.record.database, proof }
   const text = describe(proof, backup.record.database, context)

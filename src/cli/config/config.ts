@@ -5,6 +5,7 @@ import { AppError } from '../../core/app-error.ts'
 import type { SelectionPatterns } from '../../postgres/catalog-tables.ts'
 import type { Environment } from '../../postgres/connection-target.ts'
 import type { PgDumpChoice } from '../../postgres/pg-dump.ts'
+import type { Assertion } from '../../restore/run-assertions.ts'
 import { pgDumpChoice } from '../option-types.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
 import { type ConfigFile, type DatabaseEntry, configFileSchema } from './config-schema.ts'
@@ -33,11 +34,6 @@ export type PasswordSource =
   { readonly kind: 'variable'; readonly name: string } | { readonly kind: 'file'; readonly path: string }
 
 /** A query that must return true in a restored copy. */
-export interface Assertion {
-  readonly name: string
-  readonly sql: string
-}
-
 export interface ConfigSurroundings {
   readonly environment: Environment
   readonly homeDirectory: string

@@ -1,0 +1,133 @@
+import { chown, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ulid } from 'ulid'
+import { Connection } from '../postgres/connection.ts'
+import { type ConnectionTarget, type Environment, withDatabase } from '../postgres/connection-target.ts'
+import { quoteIdentifier, quoteLiteral } from '../postgres/quote.ts'
+import { startScratchServer } from '../postgres/scratch-server.ts'
+import { findServerAccount } from '../postgres/server-account.ts'
+import { chooseServerBinaries } from '../postgres/server-binaries.ts'
+import { type ServerGlobals, createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
+import { prepareForLoading } from '../postgres/session-settings.ts'
+import type { Manifest } from '../repository/manifest.ts'
+import { createDatabase } from './create-database.ts'
+import { connectForMaintenance } from './maintenance-connection.ts'
+import { existingRoles } from './target-checks.ts'
+
+export interface ScratchOptions {
+  readonly environment: Environment
+  readonly onNote: (note: string) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An empty database to restore into, which is gone after disposal. */
+export interface ScratchDatabase extends AsyncDisposable {
+  readonly target: ConnectionTarget
+  /** To another database of the same server. */
+  readonly maintenance: Connection
+  readonly major: number
+  readonly description: string
+  /** A server of its own: it has all roles and tablespaces, and may be given the database's settings. */
+  readonly ownServer: boolean
+}
+
+/** On a throw-away server of the source's major version, or else the next above that is to be had. */
+export async function openScratchServerDatabase(
+  manifest: Manifest,
+  globals: ServerGlobals,
+  options: ScratchOptions,
+): Promise<ScratchDatabase> {
+  await using owned = new AsyncDisposableStack()
+  const { signal, environment } = options
+  const sourceMajor = Math.floor(manifest.server.versionNumber / 10000)
+  const binaries = await chooseServerBinaries(sourceMajor, options)
+  const server = owned.use(await startScratchServer({ binaries, environment, signal }))
+  const maintenance = owned.use(await Connection.connect(server.target, { signal }))
+  await prepareForLoading(maintenance)
+  await createGlobals(maintenance, globals, server.directory, options)
+  // the server has these two already
+  const name = ['postgres', 'template1'].includes(manifest.database.name) ? 'restored' : manifest.database.name
+  await createDatabase(maintenance, name, manifest.database, {
+    owner: manifest.database.owner,
+    tablespaces: true,
+    onUnknownLocale: noteUnknownLocale(options),
+    signal,
+  })
+  if (binaries.major !== sourceMajor) {
+    options.onNote(`restored into PostgreSQL ${binaries.version}; it was backed up from ${manifest.server.version}`)
+  }
+  const held = owned.move()
+  return {
+    target: withDatabase(server.target, name),
+    maintenance,
+    major: binaries.major,
+    description: `PostgreSQL ${binaries.version}, a scratch server (${binaries.source})`,
+    ownServer: true,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
+
+/** A temporary database on a server that somebody named. Its roles must be there; its tablespaces need not. */
+export async function openScratchDatabaseOn(
+  server: ConnectionTarget,
+  manifest: Manifest,
+  options: ScratchOptions,
+): Promise<ScratchDatabase> {
+  await using owned = new AsyncDisposableStack()
+  const maintenance = owned.use(await connectForMaintenance(server, options))
+  const name = `pgrevive_proof_${ulid().toLowerCase()}`
+  await createDatabase(maintenance, name, manifest.database, {
+    owner: undefined,
+    tablespaces: false,
+    onUnknownLocale: noteUnknownLocale(options),
+    signal: options.signal,
+  })
+  owned.defer(async () => {
+    await using connection = await connectForMaintenance(server, {})
+    await connection.execute(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`)
+  })
+  const version = maintenance.parameters.get('server_version') ?? ''
+  const held = owned.move()
+  return {
+    target: withDatabase(server, name),
+    maintenance,
+    major: Math.floor(maintenance.serverVersionNumber / 10000),
+    description: `PostgreSQL ${version}, a database of ${maintenance.host.host}`,
+    ownServer: false,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
+
+function noteUnknownLocale({ onNote }: ScratchOptions): (locale: string) => void {
+  return (locale) =>
+    onNote(`the scratch server does not know the locale ${locale}: C was used, so order by collation was not tested`)
+}
+
+/** All roles, without their passwords, and all tablespaces, in the scratch server's own directory. */
+async function createGlobals(
+  connection: Connection,
+  globals: ServerGlobals,
+  directory: string,
+  options: ScratchOptions,
+): Promise<void> {
+  const existing = await existingRoles(connection, options)
+  const missing = globals.roles.filter(({ name }) => !existing.has(name))
+  for (const role of missing) {
+    // a setting may name a library or a parameter that the scratch server does not have; no content depends on it
+    for (const statement of createRoleStatements({ ...role, password: null, settings: [] })) {
+      await connection.execute(statement, options)
+    }
+  }
+  const members = new Set(missing.map(({ name }) => name))
+  for (const statement of membershipStatements(globals, members, connection.serverVersionNumber)) {
+    await connection.execute(statement, options)
+  }
+  const account = await findServerAccount()
+  for (const [index, tablespace] of globals.tablespaces.entries()) {
+    const location = join(directory, `tablespace-${index}`)
+    await mkdir(location, { mode: 0o700 })
+    if (account) await chown(location, account.uid, account.gid)
+    const name = quoteIdentifier(tablespace.name)
+    await connection.execute(`CREATE TABLESPACE ${name} LOCATION ${quoteLiteral(location)}`, options)
+  }
+}
