@@ -8,13 +8,15 @@ interface QueryOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const grant = z.object({
+/** One entry of an ACL. */
+export const grantSchema = z.strictObject({
   grantor: z.string(),
+  /** null means PUBLIC. */
   grantee: z.string().nullable(),
   privilege: z.string(),
   grantable: z.boolean(),
 })
-export type CatalogGrant = z.output<typeof grant>
+export type Grant = z.output<typeof grantSchema>
 
 /** JSON array of the entries of an ACL; null where nobody changed the default. */
 export const grantsOf = (acl: string) => `
@@ -25,7 +27,7 @@ export const grantsOf = (acl: string) => `
       'privilege', x.privilege_type, 'grantable', x.is_grantable)), '[]')
     FROM pg_catalog.aclexplode(${acl}) x) END`
 
-const databaseSchema = z.object({
+export const databasePropertiesSchema = z.strictObject({
   name: z.string(),
   owner: z.string(),
   encoding: z.string(),
@@ -35,13 +37,16 @@ const databaseSchema = z.object({
   locale: z.string().nullable(),
   icuRules: z.string().nullable(),
   tablespace: z.string(),
-  connectionLimit: z.number(),
+  connectionLimit: z.int(),
   allowConnections: z.boolean(),
   isTemplate: z.boolean(),
   comment: z.string().nullable(),
-  grants: z.array(grant).nullable(),
-  settings: z.array(z.object({ role: z.string().nullable(), name: z.string(), value: z.string() })),
+  /** null: nobody ever changed the defaults. */
+  grants: z.array(grantSchema).nullable(),
+  /** Of the database, or of a role in it. */
+  settings: z.array(z.strictObject({ role: z.string().nullable(), name: z.string(), value: z.string() })),
 })
+export type DatabaseProperties = z.output<typeof databasePropertiesSchema>
 
 /** What CREATE DATABASE and ALTER DATABASE need to make the current database again. */
 export async function readDatabaseProperties(connection: Connection, options: QueryOptions = {}) {
@@ -51,7 +56,7 @@ export async function readDatabaseProperties(connection: Connection, options: Qu
   const icuRules = version >= 160000 ? 'd.daticurules' : 'NULL'
   const [database] = await queryJson(
     connection,
-    databaseSchema,
+    databasePropertiesSchema,
     `SELECT d.datname AS name, pg_catalog.pg_get_userbyid(d.datdba) AS owner,
        pg_catalog.pg_encoding_to_char(d.encoding) AS encoding,
        CASE ${provider} WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END AS "localeProvider",
@@ -153,7 +158,10 @@ const listSettings = new Set([
 
 /** `SET name TO value` for ALTER DATABASE and ALTER ROLE, from the text that pg_db_role_setting keeps. */
 export function settingClause(name: string, value: string): string {
-  const setting = name.split('.').map((part) => quoteIdentifier(part)).join('.')
+  const setting = name
+    .split('.')
+    .map((part) => quoteIdentifier(part))
+    .join('.')
   if (!listSettings.has(name.toLowerCase())) return `SET ${setting} TO ${quoteLiteral(value)}`
   const items = [...value.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)/g)].map(
     ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
@@ -162,7 +170,7 @@ export function settingClause(name: string, value: string): string {
 }
 
 /** REVOKE and GRANT statements that give `object` (such as `DATABASE "x"`) these privileges. */
-export function grantStatements(object: string, owner: string, grants: readonly CatalogGrant[]): string[] {
+export function grantStatements(object: string, owner: string, grants: readonly Grant[]): string[] {
   return [
     `REVOKE ALL ON ${object} FROM PUBLIC`,
     `REVOKE ALL ON ${object} FROM ${quoteIdentifier(owner)}`,

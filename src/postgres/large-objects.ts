@@ -1,4 +1,4 @@
-import { grantsOf } from './catalog-database.ts'
+import { grantSchema, grantsOf } from './catalog-database.ts'
 import { queryJson } from './catalog-query.ts'
 import type { Connection } from './connection.ts'
 import { quoteIdentifier, quoteLiteral } from './quote.ts'
@@ -19,11 +19,7 @@ const largeObjectSchema = z.object({
   oid: z.string(),
   owner: z.string(),
   comment: z.string().nullable(),
-  grants: z
-    .array(
-      z.object({ grantor: z.string(), grantee: z.string().nullable(), privilege: z.string(), grantable: z.boolean() }),
-    )
-    .nullable(),
+  grants: z.array(grantSchema).nullable(),
 })
 /** What a large object is besides its bytes. */
 export type LargeObject = z.output<typeof largeObjectSchema>

@@ -41,7 +41,8 @@ function escapeUnicode(text: string): string {
     const code = character.codePointAt(0) ?? 0
     if (character === '\\') escaped += '\\\\'
     else if (code < 0x80) escaped += character
-    else escaped += code > 0xffff ? `\\+${code.toString(16).padStart(6, '0')}` : `\\${code.toString(16).padStart(4, '0')}`
+    else
+      escaped += code > 0xffff ? `\\+${code.toString(16).padStart(6, '0')}` : `\\${code.toString(16).padStart(4, '0')}`
   }
   return escaped
 }

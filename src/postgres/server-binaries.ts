@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { access, constants, glob, realpath } from 'node:fs/promises'
+import { access, constants, glob } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
-import { delimiter, dirname, isAbsolute, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { AppError } from '../core/app-error.ts'
 import type { Environment } from './connection-target.ts'
+import { findInstalledPrograms } from './installed-programs.ts'
 import { findServerAccount, serverEnvironment, type ServerAccount } from './server-account.ts'
 
 /** A directory with `initdb`, `pg_ctl` and `postgres` of one version that runs on this machine. */
@@ -33,18 +34,6 @@ const embeddedVersions: ReadonlyMap<number, string> = new Map([
   [18, '18.4.0-beta.17'],
 ])
 const oldestMajor = 13
-
-const installedPatterns = [
-  '/usr/lib/postgresql/*/bin', // Debian, Ubuntu, Gentoo
-  '/usr/pgsql-*/bin', // the PostgreSQL project's RPMs
-  '/usr/lib/postgresql*/bin', // SUSE
-  '/usr/libexec/postgresql*', // Alpine
-  '/usr/local/pgsql/bin', // built from source
-  '/opt/homebrew/opt/postgresql@*/bin',
-  '/usr/local/opt/postgresql@*/bin',
-  '/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin',
-  '/Applications/Postgres.app/Contents/Versions/*/bin',
-]
 
 /** All server binaries that run here, oldest major first; of one major, installed ones before embedded ones. */
 export async function findServerBinaries(options: FindServerBinariesOptions): Promise<ServerBinaries[]> {
@@ -86,18 +75,7 @@ function byPreference(a: ServerBinaries, b: ServerBinaries): number {
 }
 
 async function installedDirectories(environment: Environment): Promise<string[]> {
-  const candidates = (environment['PATH'] ?? '').split(delimiter).filter((directory) => isAbsolute(directory))
-  for await (const directory of glob(installedPatterns)) candidates.push(directory)
-  const resolved = await Promise.all(candidates.map((directory) => resolveProgram(join(directory, 'postgres'))))
-  return [...new Set(resolved.filter((path) => path !== undefined).map((path) => dirname(path)))]
-}
-
-async function resolveProgram(path: string): Promise<string | undefined> {
-  try {
-    return await realpath(path)
-  } catch {
-    return undefined
-  }
+  return (await findInstalledPrograms('postgres', environment)).map((path) => dirname(path))
 }
 
 /** Where the npm packages lie: among pgrevive's own dependencies, or where the user put them after `missingHint`. */

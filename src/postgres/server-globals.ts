@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { grantStatements, grantsOf, settingClause } from './catalog-database.ts'
+import { grantSchema, grantStatements, grantsOf, settingClause } from './catalog-database.ts'
 import { queryJson } from './catalog-query.ts'
 import type { Connection } from './connection.ts'
 import { quoteIdentifier, quoteLiteral } from './quote.ts'
@@ -44,11 +44,7 @@ const tablespaceSchema = z.object({
   location: z.string(),
   options: z.array(z.string()),
   comment: z.string().nullable(),
-  grants: z
-    .array(
-      z.object({ grantor: z.string(), grantee: z.string().nullable(), privilege: z.string(), grantable: z.boolean() }),
-    )
-    .nullable(),
+  grants: z.array(grantSchema).nullable(),
 })
 
 /** What belongs to the server and not to one database. Predefined roles (pg_…) and tablespaces are left out. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { databasePropertiesSchema } from '../postgres/catalog-database.ts'
 import { streamRefSchema } from './stream-ref.ts'
 
 const digestFields = {
@@ -35,38 +36,6 @@ export const tableSchema = z.strictObject({
     .optional(),
 })
 export type ManifestTable = z.output<typeof tableSchema>
-
-const settingSchema = z.strictObject({ role: z.string().nullable(), name: z.string(), value: z.string() })
-export type DatabaseSetting = z.output<typeof settingSchema>
-
-export const grantSchema = z.strictObject({
-  grantor: z.string(),
-  /** null means PUBLIC. */
-  grantee: z.string().nullable(),
-  privilege: z.string(),
-  grantable: z.boolean(),
-})
-export type Grant = z.output<typeof grantSchema>
-
-export const databasePropertiesSchema = z.strictObject({
-  name: z.string(),
-  owner: z.string(),
-  encoding: z.string(),
-  localeProvider: z.enum(['libc', 'icu', 'builtin']),
-  collate: z.string(),
-  ctype: z.string(),
-  locale: z.string().nullable(),
-  icuRules: z.string().nullable(),
-  tablespace: z.string(),
-  connectionLimit: z.int(),
-  allowConnections: z.boolean(),
-  isTemplate: z.boolean(),
-  comment: z.string().nullable(),
-  /** null: nobody ever changed the defaults. */
-  grants: z.array(grantSchema).nullable(),
-  settings: z.array(settingSchema),
-})
-export type DatabaseProperties = z.output<typeof databasePropertiesSchema>
 
 export const selectionSchema = z.strictObject({
   schemas: z.array(z.string()),

@@ -1,8 +1,7 @@
-import { grantStatements, settingClause } from '../postgres/catalog-database.ts'
+import { type DatabaseProperties, grantStatements, settingClause } from '../postgres/catalog-database.ts'
 import type { Connection } from '../postgres/connection.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
 import { quoteIdentifier, quoteLiteral } from '../postgres/quote.ts'
-import type { DatabaseProperties } from '../repository/manifest.ts'
 
 export interface CreateOptions {
   /** undefined: whoever connects owns it. */
