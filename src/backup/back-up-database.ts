@@ -1,3 +1,4 @@
+import { AppError, hasCode } from '../core/app-error.ts'
 import { toolVersion } from '../core/tool-version.ts'
 import { listExtensions, readDatabaseProperties, readServerFacts } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
@@ -12,16 +13,22 @@ import { LockedSnapshot } from './locked-snapshot.ts'
 import { readContents } from './read-contents.ts'
 import { writeStream } from './write-stream.ts'
 
+export interface BackedUp {
+  readonly id: string
+  readonly record: BackupRecord
+  /** What could not be dumped, in pg_dump's words. */
+  readonly warnings: readonly string[]
+}
+
 /** Backs up one database. Nothing counts until the record is written, last; a failure before leaves none. */
 export async function backUpDatabase(
   target: ConnectionTarget,
   repository: Repository,
   options: BackupOptions,
-): Promise<{ id: string; record: BackupRecord }> {
+): Promise<BackedUp> {
   const startedAt = new Date()
-  await using snapshot = await LockedSnapshot.take(target, options.selection, options)
   await using session = await repository.startSession(options)
-  const manifest = await readManifest(snapshot, session, options)
+  const manifest = await readAtOneMoment(target, session, options)
   const manifestRef = await writeStream(session, 'meta', Buffer.from(JSON.stringify(manifest)))
   await session.store()
   const { server, sequences, tables, largeObjects } = manifest
@@ -49,7 +56,33 @@ export async function backUpDatabase(
   }
   options.signal?.throwIfAborted()
   const { id } = await session.commit(record)
-  return { id, record }
+  return { id, record, warnings: manifest.pgDump.warnings }
+}
+
+const attempts = 5
+
+/**
+ * DDL that waits for the snapshot's locks stops pg_dump, which queues behind it. Then all is let go, so that the DDL can
+ * pass, and read at another moment: what was stored by then is not stored again.
+ */
+async function readAtOneMoment(
+  target: ConnectionTarget,
+  session: WritingSession,
+  options: BackupOptions,
+): Promise<Manifest> {
+  for (let attempt = 1; ; attempt++) {
+    await using snapshot = await LockedSnapshot.take(target, options.selection, options)
+    try {
+      return await readManifest(snapshot, session, options)
+    } catch (error) {
+      if (!hasCode(error, 'table-locked')) throw error
+      if (attempt < attempts) continue
+      throw new AppError('table-locked', `other sessions wanted to change tables, ${attempts} times in a row`, {
+        cause: error,
+        hint: 'nothing was backed up; run the backup when no migration is running',
+      })
+    }
+  }
 }
 
 async function readManifest(
@@ -60,8 +93,11 @@ async function readManifest(
   const { connection, relations } = snapshot
   const { selection } = options
   const chosen = relations.filter(({ selected }) => selected)
-  const sequences = selection.content === 'schema-only' ? [] : chosen.filter(({ kind }) => kind === 'S')
   const server = await readServerFacts(connection, options)
+  const sequences = chosen.filter(
+    // a standby knows nothing of unlogged sequences
+    ({ kind, unlogged }) => kind === 'S' && selection.content !== 'schema-only' && !(server.standby && unlogged),
+  )
   const globals = await readServerGlobals(connection, options)
   return {
     format: 1,

@@ -48,6 +48,7 @@ export class LockedSnapshot implements AsyncDisposable {
         const [[name] = ['']] = await connection.query('SELECT pg_catalog.pg_export_snapshot()', options)
         const relations = await listRelations(connection, selection, options)
         if (identity(lockable(relations)) === identity(expected)) {
+          refuseEmptySelection(relations, selection)
           owned.move()
           return new LockedSnapshot(connection, name ?? '', relations)
         }
@@ -62,6 +63,15 @@ export class LockedSnapshot implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.connection[Symbol.asyncDispose]()
   }
+}
+
+/** Patterns that match nothing are a mistake, not an empty backup. */
+function refuseEmptySelection(relations: readonly Relation[], { schemas, tables }: SelectionPatterns): void {
+  if (tables.length + schemas.length === 0 || relations.some(({ selected }) => selected)) return
+  if (tables.length === 0) return // a schema may hold functions and types only
+  throw new AppError('selection-empty', `no table matches ${tables.join(', ')}`, {
+    hint: 'nothing was backed up; a name without a schema must be in the default search_path, as with pg_dump',
+  })
 }
 
 function lockable(relations: readonly Relation[]): Relation[] {
@@ -90,7 +100,7 @@ async function lockTables(
     const state = sqlStateOf(error)
     if (state === '42P01' || state === '3F000') return false // undefined table or schema
     if (state === '55P03') {
-      throw new AppError('query-failed', `another session kept a table locked for ${lockTimeoutMs / 1000} s`, {
+      throw new AppError('table-locked', `another session kept a table locked for ${lockTimeoutMs / 1000} s`, {
         cause: error,
         hint: 'nothing was backed up; find the session with "select * from pg_locks where mode = \'AccessExclusiveLock\'"',
       })

@@ -47,6 +47,7 @@ class ContentsReader {
   readonly #parts: readonly TablePart[]
   readonly #progress: PartProgress
   readonly #stored = new Map<Relation, StoredPart[]>()
+  readonly #warnings = new Set<string>()
   #schema: Manifest['schema']
   #largeObjects: Manifest['largeObjects']
 
@@ -87,7 +88,7 @@ class ContentsReader {
     ]
     await forEachParallel(tasks, jobs, (task, { worker, signal }) => task(worker, signal), this.#options)
     return {
-      pgDump: { kind: pgDump.kind, version: pgDump.version },
+      pgDump: { kind: pgDump.kind, version: pgDump.version, warnings: [...this.#warnings] },
       ...(this.#schema ? { schema: this.#schema } : {}),
       tables: this.#withData
         .toSorted(byLoadingOrder)

@@ -8,7 +8,7 @@ interface ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Connections that read at one snapshot, in the database's own encoding so that the server converts nothing. */
+/** Connections that read at one snapshot. */
 export class SnapshotReaders implements AsyncDisposable {
   readonly #snapshot: LockedSnapshot
   readonly #connections = new Map<number, Connection>()
@@ -20,7 +20,8 @@ export class SnapshotReaders implements AsyncDisposable {
   }
 
   /**
-   * Runs `read` on the connection of `worker`, in a transaction of its own at the snapshot. When somebody waits for an
+   * Runs `read` on the connection of `worker`, in a transaction of its own at the snapshot. A `table` is read in the
+   * database's own encoding, so that the server converts nothing; without one, text comes as UTF-8. When somebody waits for an
    * exclusive lock on `table`, a reader would queue behind them and they behind the snapshot's own lock, for ever: then
    * the connection that holds that lock reads.
    */
@@ -31,8 +32,10 @@ export class SnapshotReaders implements AsyncDisposable {
     options: ReadOptions = {},
   ): Promise<Result> {
     const connection = await this.#connection(worker, options)
+    const encoding = quoteLiteral(this.#serverEncoding)
     await connection.execute(
-      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(this.#snapshot.name)}`,
+      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(this.#snapshot.name)};
+       ${table ? `SET LOCAL client_encoding = ${encoding}` : ''}`,
       options,
     )
     if (table && !(await tryLock(connection, table, options))) {
@@ -48,14 +51,15 @@ export class SnapshotReaders implements AsyncDisposable {
     await Promise.all([...this.#connections.values()].map((connection) => connection[Symbol.asyncDispose]()))
   }
 
+  get #serverEncoding(): string {
+    return this.#snapshot.connection.parameters.get('server_encoding') ?? 'UTF8'
+  }
+
   async #connection(worker: number, options: ReadOptions): Promise<Connection> {
     const existing = this.#connections.get(worker)
     if (existing) return existing
-    const { target, parameters, encoding } = this.#snapshot.connection
-    const connection = await Connection.connect(target, {
-      ...options,
-      parameters: { client_encoding: parameters.get('server_encoding') ?? 'UTF8' },
-    })
+    const { target, host, encoding } = this.#snapshot.connection
+    const connection = await Connection.connect({ ...target, hosts: [host] }, options)
     connection.encoding = encoding
     this.#connections.set(worker, connection)
     await prepareForReading(connection)
@@ -68,8 +72,7 @@ export class SnapshotReaders implements AsyncDisposable {
   ): Promise<Result> {
     const { connection } = this.#snapshot
     const turn = this.#lockHolder.then(async () => {
-      const encoding = connection.parameters.get('server_encoding') ?? 'UTF8'
-      await connection.execute(`SET client_encoding = ${quoteLiteral(encoding)}`, options)
+      await connection.execute(`SET client_encoding = ${quoteLiteral(this.#serverEncoding)}`, options)
       const result = await read(connection)
       await connection.execute('SET client_encoding = UTF8', options)
       return result

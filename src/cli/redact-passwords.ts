@@ -6,4 +6,5 @@ export function redactPasswords(text: string): string {
   return text
     .replaceAll(/(:\/\/[^\s:/@]*):[^\s@]*@/g, '$1:…@')
     .replaceAll(/(password\s*=\s*)('[^']*'|[^\s&"]+)/gi, '$1…')
+    .replaceAll(/(password\s+)'(?:[^']|'')*'/gi, '$1…')
 }

@@ -22,6 +22,7 @@ export const errorCodes = {
   'server-unsupported': { exit: 3, meaning: 'the server is older than PostgreSQL 13' },
   'permission-denied': { exit: 3, meaning: 'the role may not read or create something that is needed' },
   'query-failed': { exit: 3, meaning: 'PostgreSQL refused a statement' },
+  'table-locked': { exit: 3, meaning: 'another session kept a table locked, or waited for a lock, for too long' },
   'object-changed': { exit: 3, meaning: 'a table was replaced again and again while the backup tried to lock it' },
   'pg-dump-missing': { exit: 3, meaning: 'the pg_dump that was asked for is not there or is older than the server' },
   'pg-dump-failed': { exit: 3, meaning: 'pg_dump ended with an error' },

@@ -45,7 +45,10 @@ const relationSchema = z.object({
       ),
     })
     .nullable(),
+  /** By the patterns; a sequence also goes with its table, see `listRelations`. */
   selected: z.boolean(),
+  /** Of a sequence: the table that owns it; `identity`: it is nothing without the table. */
+  owner: z.object({ oid: z.coerce.string(), identity: z.boolean() }).nullable(),
   dataExcluded: z.boolean(),
 })
 /** A table, partitioned table, sequence or materialized view, as the backup needs to know it. */
@@ -63,7 +66,18 @@ export async function listRelations(
   await connection.execute('RESET search_path', options)
   const relations = await queryJson(connection, relationSchema, relationsQuery(selection), options)
   await connection.execute("SET search_path = ''", options)
-  return relations
+  return withOwnedSequences(relations)
+}
+
+/** pg_dump's rule (getOwnedSeqs): a sequence goes with its table, and an identity sequence only with it. */
+function withOwnedSequences(relations: readonly Relation[]): Relation[] {
+  const selectedTables = new Set(relations.filter(({ selected }) => selected).map(({ oid }) => oid))
+  return relations.map((relation) => {
+    const { owner, selected } = relation
+    if (!owner) return relation
+    const withTable = selectedTables.has(owner.oid)
+    return { ...relation, selected: withTable || (selected && !owner.identity) }
+  })
 }
 
 const columnsOf = (relation: string) => `
@@ -74,16 +88,16 @@ const columnsOf = (relation: string) => `
     ORDER BY a.attnum)`
 
 function relationsQuery(selection: SelectionPatterns): string {
+  const { schemas, excludeSchemas, tables, excludeTables, excludeTableData } = selection
   const any = (conditions: string[]) => (conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`)
-  const chosen = [
-    ...selection.schemas.map((pattern) => schemaPatternCondition(pattern)),
-    ...selection.tables.map(orOwnedSequence),
-  ]
-  const excluded = any([
-    ...selection.excludeSchemas.map(schemaPatternCondition),
-    ...selection.excludeTables.map(orOwnedSequence),
-  ])
-  const everything = chosen.length === 0
+  const anyTable = (patterns: readonly string[]) => any(patterns.map((pattern) => tablePatternCondition(pattern)))
+  const anySchema = (patterns: readonly string[]) => any(patterns.map((pattern) => schemaPatternCondition(pattern)))
+  const everything = schemas.length === 0 && tables.length === 0
+  // as in pg_dump, patterns for tables leave those for schemas without effect
+  const byName =
+    tables.length > 0
+      ? anyTable(tables)
+      : `${schemas.length === 0 ? 'true' : anySchema(schemas)} AND NOT ${anySchema(excludeSchemas)}`
   return `
     WITH RECURSIVE ancestors(leaf, ancestor, level) AS (
       SELECT i.inhrelid, i.inhparent, 1 FROM pg_catalog.pg_inherits i
@@ -140,8 +154,15 @@ function relationsQuery(selection: SelectionPatterns): string {
           WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
           ORDER BY a.attnum)
       ) END AS extension,
-      ${everything ? 'true' : any(chosen)} AND NOT ${excluded} AND (x.extname IS NULL OR ${String(everything)}) AS selected,
-      ${any(selection.excludeTableData.map((pattern) => tablePatternCondition(pattern)))} AS "dataExcluded"
+      ${byName} AND NOT ${anyTable(excludeTables)} AND (x.extname IS NULL OR ${String(everything)}) AS selected,
+      (SELECT pg_catalog.json_build_object('oid', d.refobjid::pg_catalog.text,
+         'identity', d.deptype OPERATOR(pg_catalog.=) 'i')
+       FROM pg_catalog.pg_depend d
+       WHERE c.relkind OPERATOR(pg_catalog.=) 'S' AND d.objid OPERATOR(pg_catalog.=) c.oid
+         AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+         AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+         AND d.deptype IN ('a', 'i') LIMIT 1) AS owner,
+      ${anyTable(excludeTableData)} AS "dataExcluded"
     FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
       LEFT JOIN pg_catalog.pg_am am ON am.oid OPERATOR(pg_catalog.=) c.relam
@@ -152,24 +173,8 @@ function relationsQuery(selection: SelectionPatterns): string {
       AND (x.extname IS NOT NULL OR NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend d
         WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
-          AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')
-        AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_depend d
-        WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
-          AND d.objid OPERATOR(pg_catalog.=) n.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'))
+          AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'))
     ORDER BY c.oid`
-}
-
-/** A sequence goes with the table that owns it. */
-function orOwnedSequence(pattern: string): string {
-  return `(${tablePatternCondition(pattern)} OR c.relkind OPERATOR(pg_catalog.=) 'S' AND EXISTS (
-    SELECT FROM pg_catalog.pg_depend od
-      JOIN pg_catalog.pg_class oc ON oc.oid OPERATOR(pg_catalog.=) od.refobjid
-      JOIN pg_catalog.pg_namespace onsp ON onsp.oid OPERATOR(pg_catalog.=) oc.relnamespace
-    WHERE od.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
-      AND od.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
-      AND od.objid OPERATOR(pg_catalog.=) c.oid AND od.deptype IN ('a', 'i')
-      AND ${tablePatternCondition(pattern, { relation: 'oc', schema: 'onsp' })}))`
 }
 
 /** The rows of one table alone, not of its children. */

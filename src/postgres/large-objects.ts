@@ -88,14 +88,14 @@ export async function describeLargeObjects(
     batch.flatMap(({ oid, owner, comment, grants }) => {
       const name = `LARGE OBJECT ${oid}`
       return [
-        ...(comment === null ? [] : [`COMMENT ON ${name} IS ${quoteLiteral(comment)}`]),
-        ...(options.owners ? [`ALTER ${name} OWNER TO ${quoteIdentifier(owner)}`] : []),
+        ...(comment === null ? [] : [`COMMENT ON ${name} IS ${quoteLiteral(comment, connection)}`]),
+        ...(options.owners ? [`ALTER ${name} OWNER TO ${quoteIdentifier(owner, connection)}`] : []),
         ...(options.privileges && grants !== null
           ? [
-              `REVOKE ALL ON ${name} FROM ${options.owners ? quoteIdentifier(owner) : 'CURRENT_USER'}`,
+              `REVOKE ALL ON ${name} FROM ${options.owners ? quoteIdentifier(owner, connection) : 'CURRENT_USER'}`,
               ...grants.map(
                 ({ grantee, privilege, grantable }) =>
-                  `GRANT ${privilege} ON ${name} TO ${grantee === null ? 'PUBLIC' : quoteIdentifier(grantee)}` +
+                  `GRANT ${privilege} ON ${name} TO ${grantee === null ? 'PUBLIC' : quoteIdentifier(grantee, connection)}` +
                   (grantable ? ' WITH GRANT OPTION' : ''),
               ),
             ]

@@ -4,16 +4,14 @@ import { quoteLiteral } from './quote.ts'
 /**
  * A psql and pg_dump object name pattern as a SQL condition: `*` and `?` match, double quotes keep case and take their
  * contents literally, a dot parts schema from name, and a name without a schema must be visible in the default
- * search_path (processSQLNamePattern in fe_utils/string_utils.c). `aliases` are those of pg_class and pg_namespace.
+ * search_path (processSQLNamePattern in fe_utils/string_utils.c). `c` and `n` are pg_class and pg_namespace.
  */
-export function tablePatternCondition(pattern: string, aliases = { relation: 'c', schema: 'n' }): string {
-  const { relation, schema } = aliases
+export function tablePatternCondition(pattern: string): string {
   const parts = patternParts(pattern)
   const [first = '', second] = parts
   if (parts.length > 2) throw invalidPattern(pattern, 'has more than one dot')
-  if (second === undefined)
-    return `(${matches(`${relation}.relname`, first)} AND pg_catalog.pg_table_is_visible(${relation}.oid))`
-  return `(${matches(`${schema}.nspname`, first)} AND ${matches(`${relation}.relname`, second)})`
+  if (second === undefined) return `(${matches('c.relname', first)} AND pg_catalog.pg_table_is_visible(c.oid))`
+  return `(${matches('n.nspname', first)} AND ${matches('c.relname', second)})`
 }
 
 export function schemaPatternCondition(pattern: string): string {

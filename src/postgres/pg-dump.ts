@@ -26,6 +26,8 @@ export interface SchemaDumpOptions {
   /** Selection: --schema=… --table=… --exclude-table=… */
   readonly arguments?: readonly string[] | undefined
   readonly signal?: AbortSignal | undefined
+  /** What pg_dump warns of while it succeeds: objects that the role may not dump. */
+  readonly onWarning?: ((warning: string) => void) | undefined
 }
 
 /**
@@ -64,7 +66,7 @@ function missing(message: string, serverMajor: number): AppError {
 }
 
 /**
- * The plain SQL text of one section, as bytes in the encoding, without `\restrict` lines. Throws `permission-denied`,
+ * The plain SQL text of one section, as bytes in the encoding, without `\restrict` lines. Throws `permission-denied`, `table-locked`,
  * `connection-lost` or `pg-dump-failed`, whose cause is all that pg_dump wrote to stderr; for the bundled one also what
  * `Connection.connect` throws. An abort ends pg_dump and throws the signal's reason.
  */
@@ -85,6 +87,7 @@ export async function dumpSchema(
     ? dumpWithBundledPgDump(target, programArguments, options)
     : dumpWithInstalled(pgDump.path, programArguments, target, options.signal))
   if (exitCode !== 0) throw failureOf(stderr)
+  for (const [, warning = ''] of stderr.matchAll(/^(?:\S*pg_dump: )?warning: (.*)/gm)) options.onWarning?.(warning)
   return withoutRestrictLines(Buffer.from(stdout.buffer, stdout.byteOffset, stdout.length))
 }
 
@@ -128,6 +131,9 @@ function failureOf(stderr: string): AppError {
     '',
   )
   const cause = new Error(stderr.trim())
+  if (/timeout/.test(message) && /Query was: LOCK TABLE/.test(words)) {
+    return new AppError('table-locked', 'pg_dump could not lock a table in time', { cause })
+  }
   if (/permission denied for/.test(message)) {
     const hint = 'back up as a role that owns the objects, or has pg_read_all_data and USAGE on the schemas'
     return new AppError('permission-denied', `pg_dump: ${message}`, { hint, cause })

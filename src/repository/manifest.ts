@@ -70,7 +70,12 @@ export const manifestSchema = z.strictObject({
   }),
   snapshot: z.strictObject({ at: z.iso.datetime(), lsn: z.string(), name: z.string() }),
   selection: selectionSchema,
-  pgDump: z.strictObject({ kind: z.enum(['installed', 'bundled']), version: z.string() }),
+  pgDump: z.strictObject({
+    kind: z.enum(['installed', 'bundled']),
+    version: z.string(),
+    /** What it warned of: objects that the role may not dump. */
+    warnings: z.array(z.string()),
+  }),
   /** What pg_dump printed; absent in a backup of data only. */
   schema: z.strictObject({ preData: streamRefSchema, postData: streamRefSchema, encoding: z.string() }).optional(),
   tables: z.array(tableSchema),

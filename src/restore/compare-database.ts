@@ -2,21 +2,18 @@ import { forEachParallel } from '../core/parallel.ts'
 import type { OnProgress } from '../core/progress.ts'
 import { listExtensions } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
-import { copyOutStatement, listRelations } from '../postgres/catalog-tables.ts'
+import { copyOutStatement } from '../postgres/catalog-tables.ts'
 import { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../postgres/large-objects.ts'
 import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
 import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
 import { type SchemaEntry, splitSchemaText } from '../postgres/schema-text.ts'
+import { quoteLiteral } from '../postgres/quote.ts'
 import { prepareForReading } from '../postgres/session-settings.ts'
-import {
-  type Manifest,
-  type ManifestTable,
-  type QualifiedName,
-  everything,
-  formatHash,
-} from '../repository/manifest.ts'
+import { pgDumpArguments } from '../repository/manifest-selection.ts'
+import { type Manifest, type ManifestTable, type QualifiedName, formatHash } from '../repository/manifest.ts'
+import { keyOf } from './restore-scope.ts'
 
 /** One thing that is not as it was. */
 export interface Difference {
@@ -50,7 +47,8 @@ export interface CompareOptions {
   readonly jobs: number
   /** undefined: the schema text can not be compared. */
   readonly schema: { readonly pgDump: PgDump; readonly preData: string; readonly postData: string } | undefined
-  readonly pgDumpArguments: readonly string[]
+  /** false: everything is in the default tablespace. */
+  readonly tablespaces: boolean
   /** As they were. */
   readonly largeObjects: readonly LargeObject[]
   readonly onProgress?: OnProgress | undefined
@@ -65,18 +63,16 @@ export async function compareDatabase(
 ): Promise<Comparison> {
   const comparison = emptyComparison()
   await using stack = new AsyncDisposableStack()
-  const connections: Connection[] = []
-  for (let job = 0; job < Math.max(1, options.jobs); job++) {
+  const main = stack.use(await connectForComparing(target, manifest, options))
+  const connections = [main]
+  while (connections.length < options.jobs) {
     connections.push(stack.use(await connectForComparing(target, manifest, options)))
   }
-  await compareRelations(connections, manifest, comparison, options)
-  await compareTables(connections, manifest, comparison, options)
-  const [main] = connections
-  if (main) {
-    await compareSequences(main, manifest, comparison, options)
-    await compareLargeObjects(main, manifest, comparison, options)
-    await compareExtensions(main, manifest, comparison, options)
-  }
+  const there = await compareRelations(main, manifest, comparison, options)
+  await compareTables(connections, manifest, there, comparison, options)
+  await compareSequences(main, manifest, there, comparison, options)
+  await compareLargeObjects(main, manifest, comparison, options)
+  await compareExtensions(main, manifest, comparison, options)
   if (options.schema) await compareSchemas(target, manifest, options.schema, comparison, options)
   return comparison
 }
@@ -86,35 +82,46 @@ async function connectForComparing(
   manifest: Manifest,
   options: CompareOptions,
 ): Promise<Connection> {
-  const { encoding } = manifest.database
-  const connection = await Connection.connect(target, { ...options, parameters: { client_encoding: encoding } })
-  if (encoding === 'SQL_ASCII') connection.encoding = 'latin1'
+  const connection = await Connection.connect(target, options)
+  if (manifest.database.encoding === 'SQL_ASCII') {
+    connection.encoding = 'latin1'
+    await connection.execute('SET client_encoding = SQL_ASCII', options)
+  }
   await prepareForReading(connection)
   return connection
 }
 
-const keyOf = ({ schema, name }: QualifiedName) => `${schema}.${name}`
+const nameOf = ({ schema, name }: QualifiedName) => `${schema}.${name}`
 
-/** A table that the manifest does not know would go unseen if only known ones were read. */
+/**
+ * Every table and sequence of the restored database must be in the manifest: what the backup does not know would
+ * otherwise go unseen. Asks the catalog in another way than the backup did, so as not to share its blind spots.
+ * Returns the keys of what is there.
+ */
 async function compareRelations(
-  [main]: readonly Connection[],
+  connection: Connection,
   manifest: Manifest,
   { differences }: Comparison,
   options: CompareOptions,
-): Promise<void> {
-  if (!main) return
-  await main.execute('SET client_encoding = UTF8', options)
-  const relations = await listRelations(main, everything, options)
-  await main.execute(`SET client_encoding = '${manifest.database.encoding}'`, options)
-  const known = new Set([...manifest.tables, ...manifest.tablesWithoutData].map(keyOf))
-  for (const relation of relations) {
-    if (relation.kind === 'r' && !known.has(keyOf(relation)) && !relation.extension) {
-      differences.push({
-        object: `table ${keyOf(relation)}`,
-        problem: 'is in the restored database but was not backed up',
-      })
-    }
+): Promise<ReadonlySet<string>> {
+  const rows = await connection.query(
+    `SELECT c.relkind, n.nspname, c.relname, EXISTS (
+       SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) c.oid
+         AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+         AND d.deptype OPERATOR(pg_catalog.=) 'e')
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE c.relkind IN ('r', 'S') AND c.relpersistence IN ('p', 'u')
+       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
+    options,
+  )
+  const schemaOnly = manifest.selection.content === 'schema-only'
+  const known = new Set([...manifest.tables, ...manifest.tablesWithoutData, ...manifest.sequences].map(keyOf))
+  for (const [kind, schema, name, ofExtension] of rows) {
+    const item = { schema: schema ?? '', name: name ?? '' }
+    if (known.has(keyOf(item)) || ofExtension === 't' || (kind === 'S' && schemaOnly)) continue
+    differences.push({ object: `${kind === 'S' ? 'sequence' : 'table'} ${nameOf(item)}`, problem: 'was not backed up' })
   }
+  return new Set(rows.map(([, schema, name]) => keyOf({ schema: schema ?? '', name: name ?? '' })))
 }
 
 interface TableGroup {
@@ -126,11 +133,11 @@ interface TableGroup {
 function groupTables(tables: readonly ManifestTable[]): TableGroup[] {
   const groups = new Map<string, ManifestTable[]>()
   for (const table of tables) {
-    const name = keyOf(table.loadVia ?? table)
-    groups.set(name, [...(groups.get(name) ?? []), table])
+    const key = keyOf(table.loadVia ?? table)
+    groups.set(key, [...(groups.get(key) ?? []), table])
   }
-  return [...groups]
-    .map(([name, members]) => ({ name, tables: members }))
+  return [...groups.values()]
+    .map((members) => ({ name: members[0] ? nameOf(members[0].loadVia ?? members[0]) : '', tables: members }))
     .toSorted((a, b) => bytesOf(b.tables) - bytesOf(a.tables))
 }
 
@@ -141,13 +148,23 @@ function bytesOf(tables: readonly ManifestTable[]): number {
 async function compareTables(
   connections: readonly Connection[],
   manifest: Manifest,
+  there: ReadonlySet<string>,
   { compared, differences }: Comparison,
   options: CompareOptions,
 ): Promise<void> {
+  const { encoding } = manifest.database
+  const setClientEncoding = async (name: string) => {
+    for (const connection of connections)
+      await connection.execute(`SET client_encoding = ${quoteLiteral(name)}`, options)
+  }
+  for (const table of manifest.tables) {
+    if (!there.has(keyOf(table))) differences.push({ object: `table ${nameOf(table)}`, problem: 'is missing' })
+  }
+  await setClientEncoding(encoding)
   const total = bytesOf(manifest.tables)
   let done = 0
   await forEachParallel(
-    groupTables(manifest.tables),
+    groupTables(manifest.tables.filter((table) => there.has(keyOf(table)))),
     connections.length,
     async (group, { worker, signal }) => {
       const connection = connections[worker]
@@ -175,6 +192,7 @@ async function compareTables(
     },
     options,
   )
+  if (encoding !== 'SQL_ASCII') await setClientEncoding('UTF8')
 }
 
 function digestProblem(expected: RowDigest, found: RowDigest): string | undefined {
@@ -186,18 +204,20 @@ function digestProblem(expected: RowDigest, found: RowDigest): string | undefine
 async function compareSequences(
   connection: Connection,
   manifest: Manifest,
+  there: ReadonlySet<string>,
   { compared, differences }: Comparison,
   options: CompareOptions,
 ): Promise<void> {
-  const states = await readSequences(connection, manifest.sequences, options)
-  for (const [index, expected] of manifest.sequences.entries()) {
-    const found = states[index]
+  const sequences = manifest.sequences.filter((sequence) => there.has(keyOf(sequence)))
+  const states = new Map((await readSequences(connection, sequences, options)).map((state) => [keyOf(state), state]))
+  for (const expected of manifest.sequences) {
+    const found = states.get(keyOf(expected))
     compared.sequences += 1
     if (found?.lastValue === expected.lastValue && found.isCalled === expected.isCalled) continue
     const describe = (state: typeof found) =>
       state ? `${state.lastValue}${state.isCalled ? '' : ' (not called)'}` : 'none'
     differences.push({
-      object: `sequence ${keyOf(expected)}`,
+      object: `sequence ${nameOf(expected)}`,
       problem: `stands at ${describe(found)}, was at ${describe(expected)}`,
     })
   }
@@ -237,7 +257,11 @@ async function compareLargeObjects(
 }
 
 function comparable({ oid, owner, comment, grants }: LargeObject): string {
-  return JSON.stringify([oid, owner, comment, grants?.map((grant) => JSON.stringify(grant)).toSorted()])
+  // who granted depends on who restores
+  const rights = grants
+    ?.map(({ grantee, privilege, grantable }) => JSON.stringify([grantee, privilege, grantable]))
+    .toSorted()
+  return JSON.stringify([oid, owner, comment, rights])
 }
 
 async function compareExtensions(
@@ -271,15 +295,19 @@ async function compareSchemas(
   options.onProgress?.({ phase: 'compare schema', unit: 'items' })
   const encoding = manifest.schema?.encoding ?? 'UTF8'
   const dump = async (section: 'pre-data' | 'post-data') => {
-    const text = await dumpSchema(pgDump, target, { ...options, section, encoding, arguments: options.pgDumpArguments })
+    const text = await dumpSchema(pgDump, target, {
+      section,
+      encoding,
+      arguments: pgDumpArguments(manifest.selection),
+      signal: options.signal,
+    })
     return splitSchemaText(text.toString(encoding === 'SQL_ASCII' ? 'latin1' : 'utf8'))
   }
-  differences.push(
-    ...schemaDifferences(
-      [...splitSchemaText(preData), ...splitSchemaText(postData)],
-      [...(await dump('pre-data')), ...(await dump('post-data'))],
-    ),
-  )
+  const comparable = (entries: readonly SchemaEntry[]) =>
+    options.tablespaces ? entries : entries.map((entry) => ({ ...entry, defaults: {} }))
+  const expected = [...splitSchemaText(preData), ...splitSchemaText(postData)]
+  const found = [...(await dump('pre-data')), ...(await dump('post-data'))]
+  differences.push(...schemaDifferences(comparable(expected), comparable(found)))
   compared.schema = true
 }
 

@@ -50,6 +50,21 @@ function localeClauses(properties: DatabaseProperties, serverVersionNumber: numb
   return clauses
 }
 
+/** The same properties with other roles. */
+export function mapDatabaseRoles(
+  properties: DatabaseProperties,
+  roles: ReadonlyMap<string, string>,
+): DatabaseProperties {
+  const map = (role: string) => roles.get(role) ?? role
+  const mapOrNull = (role: string | null) => (role === null ? null : map(role))
+  return {
+    ...properties,
+    owner: map(properties.owner),
+    grants: properties.grants?.map((grant) => ({ ...grant, grantee: mapOrNull(grant.grantee) })) ?? null,
+    settings: properties.settings.map((setting) => ({ ...setting, role: mapOrNull(setting.role) })),
+  }
+}
+
 /**
  * What comes last, when the contents are in place: a setting such as default_transaction_read_only or array_nulls would
  * disturb the load.

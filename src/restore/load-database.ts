@@ -6,14 +6,14 @@ import { copyTarget } from '../postgres/catalog-tables.ts'
 import { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { describeLargeObjects, loadLargeObjects } from '../postgres/large-objects.ts'
-import { quoteQualified } from '../postgres/quote.ts'
+import { quoteIdentifier, quoteLiteral, quoteQualified } from '../postgres/quote.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
 import type { Manifest, ManifestTable } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
 import { createAdoptedTables } from './adopted-tables.ts'
-import { readLargeObjects } from './open-backup.ts'
 import type { RestorePlan } from './restore-plan.ts'
+import { keyOf } from './restore-scope.ts'
 import { type RunOptions, runEntries, runPostData } from './run-entries.ts'
 
 export interface LoadOptions {
@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly analyze: boolean
   /** Rows go into tables that were there before: triggers stay quiet, and nothing is emptied. */
   readonly intoExistingTables: boolean
+  /** Called when everything but event triggers is in place. */
+  readonly beforeEventTriggers?: (() => Promise<void>) | undefined
   readonly onNote: (note: string) => void
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
@@ -35,25 +37,20 @@ export async function loadDatabase(
   options: LoadOptions,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack()
-  const connections: Connection[] = []
-  for (let job = 0; job < Math.max(1, options.jobs); job++) {
+  const main = stack.use(await connectForLoading(target, manifest, options))
+  const connections = [main]
+  while (connections.length < options.jobs) {
     connections.push(stack.use(await connectForLoading(target, manifest, options)))
   }
-  const [main] = connections
-  if (!main) return
   const run: RunOptions = { helpers: plan.helpers, onNote: options.onNote, signal: options.signal }
-  const useEncoding = async (data: boolean) => {
-    const encoding = data ? manifest.database.encoding : (manifest.schema?.encoding ?? manifest.database.encoding)
-    for (const connection of connections) await setClientEncoding(connection, encoding)
-  }
 
-  await useEncoding(false)
+  for (const schema of plan.missingSchemas) {
+    await main.execute(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema, main)}`, options)
+  }
   await runEntries(main, plan.beforeData, { ...run, onEntry: itemProgress('schema', plan.beforeData.length, options) })
   if (!options.intoExistingTables) await createAdoptedTables(main, plan.tables, options)
 
-  await useEncoding(true)
-  await loadTables(connections, reader, plan, options)
-  await useEncoding(false)
+  await loadTables(connections, manifest, reader, plan, options)
   for (const sequence of plan.sequences) {
     try {
       await main.execute(setSequenceStatement(sequence, main), options)
@@ -61,41 +58,31 @@ export async function loadDatabase(
       throw asRestoreFailure(`sequence ${sequence.schema}.${sequence.name}`, error)
     }
   }
-  await restoreLargeObjects(main, reader, plan, options)
+  if (manifest.largeObjects && plan.largeObjects.length > 0) {
+    await restoreLargeObjects(main, reader.read(manifest.largeObjects.contents, options), plan, options)
+  }
 
-  const bytesOf = new Map(manifest.tables.map((table) => [JSON.stringify([table.schema, table.name]), table.bytes]))
-  const later = plan.afterData.length + plan.last.length
-  const afterProgress = itemProgress('indexes and constraints', later, options)
-  await runPostData(
-    connections,
-    plan.afterData,
-    ({ schema, name }) => bytesOf.get(JSON.stringify([schema, name])) ?? 0,
-    { ...run, onEntry: afterProgress },
-  )
-  await runEntries(main, plan.last, { ...run, onEntry: afterProgress })
-  if (options.analyze) await analyze(connections, options)
+  const bytesOf = new Map(manifest.tables.map((table) => [keyOf(table), table.bytes]))
+  const { afterData, privilegesAndViews, eventTriggers } = plan
+  const later = afterData.length + privilegesAndViews.length + eventTriggers.length
+  const onEntry = itemProgress('indexes and constraints', later, options)
+  await runPostData(connections, afterData, (table) => bytesOf.get(keyOf(table)) ?? 0, { ...run, onEntry })
+  await runEntries(main, privilegesAndViews, { ...run, onEntry })
+  if (options.analyze) await analyze(connections, plan, options)
+  await options.beforeEventTriggers?.()
+  await runEntries(main, eventTriggers, { ...run, onEntry })
 }
 
 async function restoreLargeObjects(
   connection: Connection,
-  reader: RepositoryReader,
+  contents: AsyncIterable<Uint8Array>,
   { largeObjects, choices }: RestorePlan,
   options: LoadOptions,
 ): Promise<void> {
-  if (!largeObjects || largeObjects.count === 0) return
-  options.onProgress?.({ phase: 'large objects', unit: 'items', total: largeObjects.count })
-  const objects = await readLargeObjects(reader, largeObjects, options)
-  const mapRole = (role: string) => choices.roleMap.get(role) ?? role
-  const mapped = objects.map((object) => ({
-    ...object,
-    owner: mapRole(object.owner),
-    grants:
-      object.grants?.map((grant) => ({ ...grant, grantee: grant.grantee === null ? null : mapRole(grant.grantee) })) ??
-      null,
-  }))
+  options.onProgress?.({ phase: 'large objects', unit: 'items', total: largeObjects.length })
   try {
-    await loadLargeObjects(connection, mapped, reader.read(largeObjects.contents, options), options)
-    await describeLargeObjects(connection, mapped, {
+    await loadLargeObjects(connection, largeObjects, contents, options)
+    await describeLargeObjects(connection, largeObjects, {
       signal: options.signal,
       owners: !choices.noOwner,
       privileges: !choices.noPrivileges,
@@ -110,20 +97,20 @@ function itemProgress(phase: string, total: number, { onProgress }: LoadOptions)
   return ({ name }: { name: string }) => onProgress?.({ phase, unit: 'items', done: done++, total, detail: name })
 }
 
+/** Text goes as UTF-8, and as bytes where the database does not know what its bytes mean. */
 async function connectForLoading(
   target: ConnectionTarget,
   manifest: Manifest,
   options: LoadOptions,
 ): Promise<Connection> {
   const connection = await Connection.connect(target, options)
-  if (manifest.database.encoding === 'SQL_ASCII') connection.encoding = 'latin1'
+  if (manifest.database.encoding === 'SQL_ASCII') {
+    connection.encoding = 'latin1'
+    await connection.execute('SET client_encoding = SQL_ASCII', options)
+  }
   await prepareForLoading(connection)
   if (options.intoExistingTables) await connection.execute('SET session_replication_role = replica', options)
   return connection
-}
-
-async function setClientEncoding(connection: Connection, encoding: string): Promise<void> {
-  await connection.execute(`SET client_encoding = '${encoding.replaceAll("'", "''")}'`)
 }
 
 type Part = { readonly table: ManifestTable; readonly stream: StreamRef }
@@ -131,6 +118,7 @@ type Part = { readonly table: ManifestTable; readonly stream: StreamRef }
 /** Configuration tables of extensions first and in order, since they may refer to each other; then all else at once. */
 async function loadTables(
   connections: readonly Connection[],
+  { database: { encoding } }: Manifest,
   reader: RepositoryReader,
   plan: RestorePlan,
   options: LoadOptions,
@@ -153,6 +141,7 @@ async function loadTables(
       throw asRestoreFailure(`table ${table.schema}.${table.name}`, error)
     }
   }
+  for (const connection of connections) await setClientEncoding(connection, encoding, options)
   const partsOf = (tables: readonly ManifestTable[]) =>
     tables.flatMap((table) => table.parts.map((stream) => ({ table, stream })))
 
@@ -164,6 +153,12 @@ async function loadTables(
     async (part, { worker, signal }) => load(connections[worker] ?? main, part, signal),
     options,
   )
+  if (encoding === 'SQL_ASCII') return
+  for (const connection of connections) await setClientEncoding(connection, 'UTF8', options)
+}
+
+async function setClientEncoding(connection: Connection, encoding: string, options: LoadOptions): Promise<void> {
+  await connection.execute(`SET client_encoding = ${quoteLiteral(encoding)}`, { signal: options.signal })
 }
 
 /**
@@ -202,16 +197,17 @@ const tablesToAnalyze = `
     AND n.nspname OPERATOR(pg_catalog.!~) '^pg_' AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'
   ORDER BY c.relkind OPERATOR(pg_catalog.=) 'p' DESC, pg_catalog.pg_relation_size(c.oid) DESC`
 
-async function analyze(connections: readonly Connection[], options: LoadOptions): Promise<void> {
+async function analyze(connections: readonly Connection[], plan: RestorePlan, options: LoadOptions): Promise<void> {
   const [main] = connections
   if (!main) return
   const tables = (await main.query(tablesToAnalyze, options)).map(([schema, name]) => ({
     schema: schema ?? '',
     name: name ?? '',
   }))
-  const progress = itemProgress('statistics', tables.length, options)
+  const chosen = options.intoExistingTables ? plan.tables : tables // what was there before is none of our business
+  const progress = itemProgress('statistics', chosen.length, options)
   await forEachParallel(
-    tables,
+    chosen,
     connections.length,
     async (table, { worker, signal }) => {
       progress(table)

@@ -6,6 +6,7 @@ import { type Manifest, manifestSchema } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
+import type { BackupTexts } from './restore-plan.ts'
 
 interface ReadOptions {
   readonly signal?: AbortSignal | undefined
@@ -78,17 +79,13 @@ export async function readManifest(
 }
 
 /** A stream that is known to be small: a schema, a manifest. */
-export async function readWhole(
-  reader: RepositoryReader,
-  stream: StreamRef,
-  options: ReadOptions = {},
-): Promise<Buffer> {
+async function readWhole(reader: RepositoryReader, stream: StreamRef, options: ReadOptions = {}): Promise<Buffer> {
   const pieces: Buffer[] = []
   for await (const piece of reader.read(stream, options)) pieces.push(Buffer.from(piece))
   return Buffer.concat(pieces)
 }
 
-export async function readSchemaText(
+async function readSchemaText(
   reader: RepositoryReader,
   manifest: Manifest,
   options: ReadOptions = {},
@@ -111,7 +108,7 @@ export async function readGlobals(
 }
 
 /** What the large objects are besides their bytes. */
-export async function readLargeObjects(
+async function readLargeObjects(
   reader: RepositoryReader,
   largeObjects: Manifest['largeObjects'],
   options: ReadOptions = {},
@@ -119,4 +116,16 @@ export async function readLargeObjects(
   if (!largeObjects) return []
   const properties = await readWhole(reader, largeObjects.properties, options)
   return largeObjectsSchema.parse(JSON.parse(properties.toString('utf8')))
+}
+
+/** What a restore plan is made from. */
+export async function readBackupTexts(
+  reader: RepositoryReader,
+  manifest: Manifest,
+  options: ReadOptions = {},
+): Promise<BackupTexts> {
+  return {
+    schema: await readSchemaText(reader, manifest, options),
+    largeObjects: await readLargeObjects(reader, manifest.largeObjects, options),
+  }
 }

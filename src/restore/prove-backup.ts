@@ -3,16 +3,16 @@ import type { OnProgress } from '../core/progress.ts'
 import { toolVersion } from '../core/tool-version.ts'
 import type { ConnectionTarget, Environment } from '../postgres/connection-target.ts'
 import { type PgDump, choosePgDump } from '../postgres/pg-dump.ts'
+import { sqlStateOf } from '../postgres/postgres-error.ts'
 import type { Proof } from '../repository/backup-record.ts'
-import { pgDumpArguments } from '../repository/manifest-selection.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Comparison, compareDatabase, emptyComparison } from './compare-database.ts'
 import { databasePropertyStatements } from './create-database.ts'
 import { loadDatabase } from './load-database.ts'
-import { type Backup, readGlobals, readLargeObjects, readManifest, readSchemaText } from './open-backup.ts'
-import { planRestore, restoreEverything } from './restore-plan.ts'
+import { type Backup, readBackupTexts, readGlobals, readManifest } from './open-backup.ts'
+import { planRestore, restoreEverything, rolesOfPlan } from './restore-plan.ts'
 import { type Assertion, runAssertions } from './run-assertions.ts'
 import { type ScratchDatabase, openScratchDatabaseOn, openScratchServerDatabase } from './scratch-database.ts'
 import { checkServerHas, existingRoles } from './target-checks.ts'
@@ -65,7 +65,7 @@ export async function proveBackup(repository: Repository, backup: Backup, option
     on: scratch.description,
     compared: { ...comparison.compared, assertions: options.assertions.length },
     differences: comparison.differences,
-    notes: [...notes, ...comparison.notes],
+    notes: [...manifest.pgDump.warnings.map((warning) => `pg_dump: ${warning}`), ...notes, ...comparison.notes],
   }
   await repository.saveProof(proof, options)
   await options.onProven?.(scratch.target, proof)
@@ -80,47 +80,61 @@ async function restoreAndCompare(
   options: ProveOptions,
 ): Promise<Comparison> {
   try {
-    const text = await readSchemaText(reader, manifest, options)
-    await restoreIntoScratch(reader, manifest, text, scratch, notes, options)
+    const texts = await readBackupTexts(reader, manifest, options)
+    const plan = planRestore(manifest, texts, { ...restoreEverything, noTablespaces: !scratch.ownServer })
+    await checkServerHas(scratch.maintenance, plan, { roles: rolesOfPlan(plan), tablespace: undefined }, options)
+    await loadDatabase(reader, manifest, plan, scratch.target, {
+      ...options,
+      analyze: false,
+      intoExistingTables: false,
+      onNote: (note) => notes.push(note),
+    })
     await options.onRestored?.(scratch.target)
     const pgDump = await choosePgDumpLike(manifest, scratch.major, notes, options)
     const comparison = await compareDatabase(scratch.target, manifest, {
       ...options,
-      schema: pgDump && text ? { pgDump, ...text } : undefined,
-      pgDumpArguments: pgDumpArguments(manifest.selection),
-      largeObjects: await readLargeObjects(reader, manifest.largeObjects, options),
+      schema: pgDump && texts.schema ? { pgDump, ...texts.schema } : undefined,
+      tablespaces: scratch.ownServer,
+      largeObjects: texts.largeObjects,
     })
+    if (scratch.ownServer) await applyProperties(scratch, manifest, notes, options)
     comparison.differences.push(...(await runAssertions(scratch.target, options.assertions, options)))
     return comparison
   } catch (error) {
-    if (!hasCode(error, 'restore-failed', 'object-damaged', 'object-missing')) throw error
+    if (!isFaultOfBackup(error)) throw error
     const comparison = emptyComparison()
     comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
     return comparison
   }
 }
 
-async function restoreIntoScratch(
-  reader: RepositoryReader,
-  manifest: Manifest,
-  text: { readonly preData: string; readonly postData: string } | undefined,
+/**
+ * Whether it refutes the backup. A server that lacks a right, a feature or resources says nothing about it (SQLSTATE
+ * 42501, 0A000, classes 53, 57 and 58).
+ */
+function isFaultOfBackup(error: unknown): boolean {
+  if (hasCode(error, 'object-damaged', 'object-missing')) return true
+  return hasCode(error, 'restore-failed') && !/^(42501|0A000|5[378]...)$/.test(sqlStateOf(error) ?? '')
+}
+
+/** The assertions run under the settings that the application has. */
+async function applyProperties(
   scratch: ScratchDatabase,
+  { database }: Manifest,
   notes: string[],
   options: ProveOptions,
 ): Promise<void> {
-  const plan = planRestore(manifest, text, { ...restoreEverything, noTablespaces: !scratch.ownServer })
-  await checkServerHas(scratch.maintenance, plan, undefined, options)
-  await loadDatabase(reader, manifest, plan, scratch.target, {
-    ...options,
-    analyze: false,
-    intoExistingTables: false,
-    onNote: (note) => notes.push(note),
-  })
-  if (!scratch.ownServer) return
+  // a library that is not here would stop every later connection
+  const settings = database.settings.filter(({ name }) => !name.endsWith('_preload_libraries'))
   const roles = await existingRoles(scratch.maintenance, options)
-  const properties = { owner: manifest.database.owner, privileges: true, roles }
-  for (const statement of databasePropertyStatements(scratch.target.database, manifest.database, properties)) {
-    await scratch.maintenance.execute(statement, options)
+  const wanted = { owner: database.owner, privileges: true, roles }
+  for (const statement of databasePropertyStatements(scratch.target.database, { ...database, settings }, wanted)) {
+    try {
+      await scratch.maintenance.execute(statement, options)
+    } catch (error) {
+      if (!hasCode(error, 'query-failed')) throw error
+      notes.push(`a setting of the database could not be made on the scratch server: ${messageOf(error)}`)
+    }
   }
 }
 

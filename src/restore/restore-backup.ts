@@ -1,20 +1,22 @@
 import { ulid } from 'ulid'
 import { AppError, hasCode, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
+import type { DatabaseProperties } from '../postgres/catalog-database.ts'
 import { Connection } from '../postgres/connection.ts'
 import { type ConnectionTarget, describeTarget, withDatabase } from '../postgres/connection-target.ts'
+import { sqlStateOf } from '../postgres/postgres-error.ts'
 import { quoteIdentifier, quoteQualified } from '../postgres/quote.ts'
+import { type ServerGlobals, createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
-import { createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
 import type { Manifest } from '../repository/manifest.ts'
-import type { Repository } from '../repository/repository.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
-import { createDatabase, databasePropertyStatements } from './create-database.ts'
+import type { Repository } from '../repository/repository.ts'
+import { createDatabase, databasePropertyStatements, mapDatabaseRoles } from './create-database.ts'
 import { loadDatabase } from './load-database.ts'
 import { connectForMaintenance } from './maintenance-connection.ts'
-import { type Backup, readGlobals, readManifest, readSchemaText } from './open-backup.ts'
+import { type Backup, readBackupTexts, readGlobals, readManifest } from './open-backup.ts'
 import { type RestoreChoices, type RestorePlan, planRestore, rolesOfPlan } from './restore-plan.ts'
-import { checkServerHas, countUserObjects, databaseExists, existingRoles } from './target-checks.ts'
+import { checkServerHas, countUserObjects, existingRoles } from './target-checks.ts'
 
 export interface RestoreOptions {
   readonly choices: RestoreChoices
@@ -47,26 +49,24 @@ export async function restoreBackup(
   target: ConnectionTarget,
   options: RestoreOptions,
 ): Promise<RestoreOutcome> {
+  const { choices } = options
   const reader = await repository.openReader(options)
   const manifest = await readManifest(reader, backup, options)
-  const plan = planRestore(manifest, await readSchemaText(reader, manifest, options), options.choices)
+  const plan = planRestore(manifest, await readBackupTexts(reader, manifest, options), choices)
   const notes = [...plan.notes]
-  const job = { reader, manifest, plan, target, notes, options }
+  const properties = mapDatabaseRoles(manifest.database, choices.roleMap)
+  const globals = options.createRoles ? await readGlobals(reader, manifest, options) : undefined
+  const job: RestoreJob = { reader, manifest, plan, properties, globals, target, notes, options }
   {
-    await using maintenance = await connectForMaintenance(target, options)
-    if (options.createRoles) await createMissingRoles(maintenance, reader, manifest, plan, options)
-    const exists = await databaseExists(maintenance, target.database, options)
-    if (options.choices.content === 'data-only' && !exists) {
-      throw new AppError(
-        'database-missing',
-        `there is no database ${JSON.stringify(target.database)} to load data into`,
-        {
-          hint: 'restore without --data-only to create it',
-        },
-      )
+    await using existing = await connectIfThere(target, options)
+    if (!existing && choices.content === 'data-only') {
+      throw new AppError('database-missing', `there is no database ${JSON.stringify(target.database)} to load into`, {
+        hint: 'restore without --data-only to create it',
+      })
     }
-    if (exists) await fillExisting(job, maintenance)
-    else await fillNew(job, maintenance)
+    if (!existing) await fillNew(job)
+    else if (choices.content === 'data-only') await fillTables(job, existing)
+    else await fillEmpty(job, existing)
   }
   return {
     database: target.database,
@@ -81,45 +81,54 @@ interface RestoreJob {
   readonly reader: RepositoryReader
   readonly manifest: Manifest
   readonly plan: RestorePlan
+  /** With the roles that it is to have here. */
+  readonly properties: DatabaseProperties
+  /** Present when missing roles are to be created. */
+  readonly globals: ServerGlobals | undefined
   readonly target: ConnectionTarget
   readonly notes: string[]
   readonly options: RestoreOptions
 }
 
-async function fillNew(
-  { target, manifest, plan, options, ...job }: RestoreJob,
-  maintenance: Connection,
-): Promise<void> {
+async function connectIfThere(target: ConnectionTarget, options: RestoreOptions): Promise<Connection | undefined> {
+  try {
+    const connection = await Connection.connect(target, { signal: options.signal })
+    await prepareForLoading(connection)
+    return connection
+  } catch (error) {
+    if (hasCode(error, 'database-missing')) return undefined
+    throw error
+  }
+}
+
+async function fillNew(job: RestoreJob): Promise<void> {
+  const { target, plan, properties, options } = job
   const { choices } = options
-  const owner = choices.noOwner ? undefined : (choices.roleMap.get(manifest.database.owner) ?? manifest.database.owner)
-  await checkServerHas(maintenance, plan, owner, options)
+  await using maintenance = await connectForMaintenance(target, options)
+  const owner = choices.noOwner ? undefined : properties.owner
+  const roles = rolesOfPlan(plan)
+  if (owner !== undefined) roles.add(owner)
+  const tablespace = choices.noTablespaces ? undefined : properties.tablespace
+  if (job.globals) await createMissingRoles(maintenance, job.globals, roles, job)
+  await checkServerHas(maintenance, plan, { roles, tablespace }, options)
   const working = `pgrevive_restore_${ulid().toLowerCase()}`
   try {
-    await createDatabase(maintenance, working, manifest.database, {
+    await createDatabase(maintenance, working, properties, {
       owner,
       tablespaces: !choices.noTablespaces,
       signal: options.signal,
     })
   } catch (error) {
     if (!hasCode(error, 'permission-denied')) throw error
+    const name = JSON.stringify(target.database)
     throw new AppError('permission-denied', `can not create the database: ${error.message}`, {
       cause: error.cause,
-      hint: `create ${JSON.stringify(target.database)} yourself, empty, and run the same command again, perhaps with --no-owner`,
+      hint: `create ${name} yourself, empty, and run the same command again, perhaps with --no-owner`,
     })
   }
   try {
-    await loadDatabase(job.reader, manifest, plan, withDatabase(target, working), {
-      ...options,
-      intoExistingTables: false,
-      onNote: (note) => job.notes.push(note),
-    })
-    const roles = await existingRoles(maintenance, options)
-    if (choices.tables.length === 0 && choices.schemas.length === 0) {
-      const properties = { owner, privileges: !choices.noPrivileges, roles }
-      for (const statement of databasePropertyStatements(working, manifest.database, properties)) {
-        await maintenance.execute(statement, options)
-      }
-    }
+    await load(job, withDatabase(target, working))
+    if (plan.whole) await applyProperties(maintenance, working, owner, job)
     await maintenance.execute(
       `ALTER DATABASE ${quoteIdentifier(working)} RENAME TO ${quoteIdentifier(target.database)}`,
       options,
@@ -127,6 +136,41 @@ async function fillNew(
   } catch (error) {
     await dropWorkingDatabase(target, working, error)
     throw error
+  }
+}
+
+async function load(
+  { reader, manifest, plan, notes, options }: RestoreJob,
+  target: ConnectionTarget,
+  beforeEventTriggers?: () => Promise<void>,
+): Promise<void> {
+  await loadDatabase(reader, manifest, plan, target, {
+    ...options,
+    intoExistingTables: options.choices.content === 'data-only',
+    beforeEventTriggers,
+    onNote: (note) => notes.push(note),
+  })
+}
+
+/** Settings that the role may not make, or that this server does not know, are no reason to throw a restore away. */
+async function applyProperties(
+  maintenance: Connection,
+  database: string,
+  owner: string | undefined,
+  { properties, notes, options }: RestoreJob,
+): Promise<void> {
+  const roles = await existingRoles(maintenance, options)
+  const privileges = !options.choices.noPrivileges
+  if (privileges && owner === undefined && properties.grants !== null) {
+    notes.push('privileges on the database itself were left out, since its owner is another')
+  }
+  for (const statement of databasePropertyStatements(database, properties, { owner, privileges, roles })) {
+    try {
+      await maintenance.execute(statement, options)
+    } catch (error) {
+      if (!['42501', '42704', '22023'].includes(sqlStateOf(error) ?? '')) throw error
+      notes.push(`left out: ${statement.replace(database, properties.name)}: ${messageOf(error)}`)
+    }
   }
 }
 
@@ -143,67 +187,63 @@ async function dropWorkingDatabase(target: ConnectionTarget, working: string, wh
   }
 }
 
-async function fillExisting(
-  { target, manifest, plan, options, ...job }: RestoreJob,
-  maintenance: Connection,
-): Promise<void> {
-  const dataOnly = options.choices.content === 'data-only'
-  await using connection = await Connection.connect(target, options)
-  await prepareForLoading(connection)
-  const name = JSON.stringify(target.database)
-  if (!dataOnly) {
-    const objects = await countUserObjects(connection, options)
-    if (objects > 0) {
-      throw new AppError('target-not-empty', `the database ${name} holds ${objects} objects already`, {
-        hint: 'nothing was changed; name a database that does not exist yet, and it will be created',
-      })
-    }
-    const owner = undefined // the database is there, and keeps its owner
-    await checkServerHas(maintenance, plan, owner, options)
-    await connection.execute(`CREATE SCHEMA ${unfinishedMarker}`, options)
-  } else {
-    await checkTablesAreEmpty(connection, plan, target)
-  }
-  try {
-    await loadDatabase(job.reader, manifest, plan, target, {
-      ...options,
-      intoExistingTables: dataOnly,
-      onNote: (note) => job.notes.push(note),
+async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void> {
+  const { target, plan, notes, options } = job
+  const objects = await countUserObjects(connection, options)
+  if (objects > 0) {
+    throw new AppError('target-not-empty', `the database ${JSON.stringify(target.database)} holds ${objects} objects`, {
+      hint: 'nothing was changed; name a database that does not exist yet, and it will be created',
     })
+  }
+  const roles = rolesOfPlan(plan)
+  if (job.globals) await createMissingRoles(connection, job.globals, roles, job)
+  await checkServerHas(connection, plan, { roles, tablespace: undefined }, options)
+  notes.push('the database was there: it keeps its owner, encoding, locale, settings and privileges')
+  await connection.execute(`CREATE SCHEMA ${unfinishedMarker}`, options)
+  try {
+    await load(job, target, () => connection.execute(`DROP SCHEMA ${unfinishedMarker}`, options))
   } catch (error) {
-    if (dataOnly || !(error instanceof AppError)) throw error
+    if (!(error instanceof AppError)) throw error
     throw new AppError(error.code, error.message, {
       cause: error.cause,
       hint: `${describeTarget(target)} holds an unfinished restore (schema ${unfinishedMarker}): drop the database and restore again`,
     })
   }
-  if (!dataOnly) await connection.execute(`DROP SCHEMA ${unfinishedMarker}`, options)
 }
 
-async function checkTablesAreEmpty(connection: Connection, plan: RestorePlan, target: ConnectionTarget): Promise<void> {
-  for (const { schema, name } of plan.tables) {
-    const rows = await connection.query(`SELECT FROM ONLY ${quoteQualified(schema, name, connection)} LIMIT 1`)
+async function fillTables(job: RestoreJob, connection: Connection): Promise<void> {
+  const { target, plan, notes, options } = job
+  for (const { schema, name, extension } of plan.tables) {
+    const table = quoteQualified(schema, name, connection)
+    const rows = await connection.query(`SELECT FROM ONLY ${table} ${extension?.condition ?? ''} LIMIT 1`, options)
     if (rows.length === 0) continue
     throw new AppError('target-not-empty', `table ${schema}.${name} of ${describeTarget(target)} holds rows already`, {
       hint: 'nothing was changed; --data-only loads into empty tables',
     })
   }
+  try {
+    await load(job, target)
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    throw new AppError(error.code, error.message, {
+      cause: error.cause,
+      hint: 'some tables may be filled: empty those that were to be loaded with TRUNCATE, and run the same command again',
+    })
+  }
+  notes.push('foreign keys and triggers were not asked while rows were loaded')
 }
 
-/** Creates the roles that the plan names and that the server lacks, with their memberships among each other. */
+/** Creates those of the roles that the server lacks, with their memberships among each other. */
 async function createMissingRoles(
   connection: Connection,
-  reader: RepositoryReader,
-  manifest: Manifest,
-  plan: RestorePlan,
-  options: RestoreOptions,
+  globals: ServerGlobals,
+  wanted: ReadonlySet<string>,
+  { properties, options }: RestoreJob,
 ): Promise<void> {
-  const globals = await readGlobals(reader, manifest, options)
+  const named = new Set(wanted)
+  for (const { role } of properties.settings) if (role !== null) named.add(role)
+  for (const { grantee } of properties.grants ?? []) if (grantee !== null) named.add(grantee)
   const existing = await existingRoles(connection, options)
-  const named = rolesOfPlan(plan)
-  if (!options.choices.noOwner) named.add(manifest.database.owner)
-  for (const { role } of manifest.database.settings) if (role !== null) named.add(role)
-  for (const { grantee } of manifest.database.grants ?? []) if (grantee !== null) named.add(grantee)
   const missing = globals.roles.filter(({ name }) => named.has(name) && !existing.has(name))
   for (const role of missing) {
     for (const statement of createRoleStatements(role)) await connection.execute(statement, options)

@@ -2,13 +2,12 @@ import { hasCode, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
 import { Connection, type Row } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { prepareForReading } from '../postgres/session-settings.ts'
 import type { Difference } from './compare-database.ts'
 
 /** A statement of the user's about a restored database. */
 export interface Assertion {
   readonly name: string
-  /** Must return one row with one column that is true. Runs with the database's own search_path. */
+  /** Must return one row with one column that is true. Runs under the database's own settings. */
   readonly sql: string
 }
 
@@ -20,8 +19,6 @@ export async function runAssertions(
 ): Promise<Difference[]> {
   if (assertions.length === 0) return []
   await using connection = await Connection.connect(target, options)
-  await prepareForReading(connection)
-  await connection.execute('RESET search_path; RESET restrict_nonsystem_relation_kind', options)
   const differences: Difference[] = []
   for (const { name, sql } of assertions) {
     options.onProgress?.({ phase: 'assertions', unit: 'items', detail: name })

@@ -32,7 +32,7 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
       return
     }
     if (!(error instanceof AppError) || !(error.cause instanceof PostgresError)) throw error
-    throw new AppError('restore-failed', `${object}: ${error.message}\nstatement: ${statementAt(entry, error.cause)}`, {
+    throw new AppError('restore-failed', `${object}: ${error.message}${statementAt(entry, error.cause)}`, {
       cause: error.cause,
       hint: error.hint ?? 'the statement above is what the server refused; nothing was left under the final name',
     })
@@ -49,14 +49,17 @@ function isTolerated(entry: SchemaEntry, error: unknown, { helpers }: RunOptions
 }
 
 const shownCharacters = 500
+/** Their options hold passwords. */
+const mayHoldSecrets = /^(USER MAPPING|SERVER|SUBSCRIPTION)$/
 
-/** The line of the entry at which the server points, with what precedes it, shortened. */
+/** The line of the entry at which the server points, with what precedes it, shortened; nothing where it may hold a secret. */
 function statementAt(entry: SchemaEntry, error: PostgresError): string {
+  if (mayHoldSecrets.test(entry.type)) return ''
   const sql = statementsOf(entry)
   const position = error.position === undefined ? 0 : Number(error.position)
   const from = Math.max(0, position - shownCharacters)
   const text = sql.slice(from, from + shownCharacters * 2)
-  return (from > 0 ? '…' : '') + text + (from + text.length < sql.length ? '…' : '')
+  return '\nstatement: ' + (from > 0 ? '…' : '') + text + (from + text.length < sql.length ? '…' : '')
 }
 
 const parallelTypes = new Set(['INDEX', 'CONSTRAINT'])

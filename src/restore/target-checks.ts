@@ -1,8 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import type { Connection } from '../postgres/connection.ts'
-import { quoteLiteral } from '../postgres/quote.ts'
 import type { SchemaEntry } from '../postgres/schema-text.ts'
-import { type RestorePlan, rolesOfPlan } from './restore-plan.ts'
+import type { RestorePlan } from './restore-plan.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -20,22 +19,20 @@ export function existingRoles(connection: Connection, options: QueryOptions = {}
 export async function checkServerHas(
   connection: Connection,
   plan: RestorePlan,
-  owner: string | undefined,
+  needs: { readonly roles: ReadonlySet<string>; readonly tablespace: string | undefined },
   options: QueryOptions = {},
 ): Promise<void> {
   const roles = await existingRoles(connection, options)
-  const named = rolesOfPlan(plan)
-  if (owner !== undefined) named.add(owner)
-  const missingRoles = [...named].filter((role) => !roles.has(role))
+  const missingRoles = [...needs.roles].filter((role) => !roles.has(role))
   if (missingRoles.length > 0) {
     throw new AppError('role-missing', `the server has no role ${listNames(missingRoles)}`, {
       hint: 'add --create-roles, or --role-map old=new, or --no-owner --no-privileges to own everything yourself',
     })
   }
   const tablespaces = await column(connection, 'SELECT spcname FROM pg_catalog.pg_tablespace', options)
-  const missingTablespaces = [...tablespacesOf([...plan.beforeData, ...plan.afterData])].filter(
-    (name) => !tablespaces.has(name),
-  )
+  const neededTablespaces = tablespacesOf([...plan.beforeData, ...plan.afterData])
+  if (needs.tablespace !== undefined) neededTablespaces.add(needs.tablespace)
+  const missingTablespaces = [...neededTablespaces].filter((name) => !tablespaces.has(name))
   if (missingTablespaces.length > 0) {
     throw new AppError('tablespace-missing', `the server has no tablespace ${listNames(missingTablespaces)}`, {
       hint: 'create them, or add --no-tablespaces to put everything into the default one',
@@ -86,20 +83,9 @@ export async function countUserObjects(connection: Connection, options: QueryOpt
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) n.oid
              AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
              AND d.deptype OPERATOR(pg_catalog.=) 'e'))
+       OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM pg_catalog.pg_default_acl)
        OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata)`,
     options,
   )
   return Number(count)
-}
-
-export async function databaseExists(
-  connection: Connection,
-  name: string,
-  options: QueryOptions = {},
-): Promise<boolean> {
-  const rows = await connection.query(
-    `SELECT FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name)}`,
-    options,
-  )
-  return rows.length > 0
 }

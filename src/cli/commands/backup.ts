@@ -1,10 +1,9 @@
 import { inContext, AppError } from '../../core/app-error.ts'
-import { backUpDatabase } from '../../backup/back-up-database.ts'
+import { type BackedUp, backUpDatabase } from '../../backup/back-up-database.ts'
 import { listDatabases } from '../../postgres/catalog-database.ts'
 import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/connection-target.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Selection } from '../../repository/manifest.ts'
-import type { BackupRecord } from '../../repository/backup-record.ts'
 import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
 import { type DatabaseTarget, findDatabases } from '../database-target.ts'
 import { describeSelection } from '../describe-backup.ts'
@@ -49,7 +48,7 @@ interface Source {
 async function backup(options: BackupOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
   const sources = await findSources(options, context)
-  const done: { id: string; record: BackupRecord }[] = []
+  const done: BackedUp[] = []
   const failures: { database: string; error: unknown }[] = []
   for (const source of sources) {
     try {
@@ -64,7 +63,7 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
     }
   }
   const document = {
-    backups: done.map(({ id, record }) => ({ id, ...record })),
+    backups: done.map(({ id, record, warnings }) => ({ id, ...record, warnings })),
     failed: failures.map(({ database, error }) => ({ database, error: errorDocument(error) })),
   }
   const text = done.map((backed) => describe(backed, context)).join('')
@@ -108,7 +107,7 @@ async function backUpSource(
   repository: Repository,
   options: BackupOptions,
   context: CommandContext,
-): Promise<{ id: string; record: BackupRecord }> {
+): Promise<BackedUp> {
   const settings = await context.settings()
   return backUpDatabase(target, repository, {
     database: name,
@@ -142,7 +141,7 @@ function selectionOf(options: BackupOptions, { selection }: DatabaseTarget): Sel
   }
 }
 
-function describe({ id, record }: { id: string; record: BackupRecord }, { terminal }: CommandContext): string {
+function describe({ id, record, warnings }: BackedUp, { terminal }: CommandContext): string {
   const { totals, added } = record
   const tookMs = Date.parse(record.finishedAt) - Date.parse(record.startedAt)
   const leftOut = describeSelection(record.selection)
@@ -150,7 +149,8 @@ function describe({ id, record }: { id: string; record: BackupRecord }, { termin
     `${terminal.colors.good('backed up')} ${printable(record.database)} as ${terminal.colors.strong(id)}: ` +
     `${formatQuantity(totals.tables, 'table')}, ${formatQuantity(totals.rows, 'row')}, ${formatBytes(totals.bytes)} ` +
     `in ${formatDuration(tookMs)}; ${formatBytes(added.bytes)} stored\n` +
-    (leftOut === undefined ? '' : `  ${terminal.colors.warning('left out')}: ${printable(leftOut)}\n`)
+    (leftOut === undefined ? '' : `  ${terminal.colors.warning('left out')}: ${printable(leftOut)}\n`) +
+    warnings.map((warning) => `  ${terminal.colors.warning('warning')}: pg_dump: ${printable(warning)}\n`).join('')
   )
 }
 

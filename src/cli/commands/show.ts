@@ -44,6 +44,7 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
     ],
     ['left out', describeSelection(record.selection) ?? 'nothing'],
     ['extensions', manifest.extensions.map(({ name, version }) => `${name} ${version}`).join(', ') || 'none'],
+    ...manifest.pgDump.warnings.map((warning): [string, string] => ['warning', warning]),
     ['roles', `${manifest.roles.join(', ') || 'none'} (${manifest.rolePasswords ? 'with' : 'without'} passwords)`],
     [
       'taken',
