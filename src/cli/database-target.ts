@@ -57,7 +57,9 @@ export async function findDatabase(reference: string, source: TargetSource): Pro
   if (isConninfo(reference)) return unconfiguredTarget(reference, source.environment)
   const near = nearestWord(reference, source.config?.databases.keys() ?? [])
   const place = source.config ? `in ${source.config.file}` : 'and no pgrevive.yaml'
-  throw new AppError('usage-invalid', `there is no database "${printable(reference)}" ${place}`, {
+  // It may be a mistyped connection string, with a password in it.
+  const shown = reference.includes('@') ? 'of this name' : `"${printable(reference)}"`
+  throw new AppError('usage-invalid', `there is no database ${shown} ${place}`, {
     hint: near === undefined ? 'give a URL such as postgres://host/name' : `did you mean "${near}"?`,
   })
 }

@@ -36,11 +36,14 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     })
   }
   const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
-  const unfinishedKey = join(await createKeyFolder(context), `unfinished-${process.pid}`)
-  // Both files first: a repository whose key could not be written would be of no use to anybody.
-  await writeSecretFile(kitFile, '')
-  await writeSecretFile(unfinishedKey, '')
+  const reservedKeyFile = settings.keyFile ?? join(await createKeyFolder(context), `unfinished-${process.pid}`)
+  const reserved = new Set<string>()
   try {
+    // Both files first: a repository whose key could not be written would be of no use to anybody.
+    for (const path of [kitFile, reservedKeyFile]) {
+      await writeSecretFile(path, '')
+      reserved.add(path)
+    }
     const store = await DirectoryStore.create(requireRepository(settings))
     const { repository, key } = await createRepository(store, {
       recipients: options.recipient,
@@ -52,7 +55,8 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     const kit = await recoveryKit(repository, key)
     await unlink(kitFile)
     await writeSecretFile(kitFile, kit)
-    await unlink(unfinishedKey)
+    reserved.delete(kitFile) // whatever happens now, it opens the repository
+    await unlink(reservedKeyFile)
     // The passphrase opens the repository; the host keeps only what it needs to write.
     await writeSecretFile(keyFile, await formatKeyFile((options.passphrase && key.forWritingOnly()) || key))
     const document = { repository: repository.id, location: store.location, keyFile, kitFile, canRead: key.canRead }
@@ -67,7 +71,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
       `next: pgrevive backup postgres://user@host/database --repo ${printable(store.location)}\n`
     return { document, text }
   } catch (error) {
-    await Promise.allSettled([unlink(kitFile), unlink(unfinishedKey)])
+    await Promise.allSettled([...reserved].map((path) => unlink(path)))
     throw error
   }
 }

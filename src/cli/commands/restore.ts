@@ -1,3 +1,4 @@
+import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/connection-target.ts'
 import { listBackups } from '../../restore/open-backup.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
@@ -78,6 +79,11 @@ async function findTarget(to: string, database: string, context: CommandContext)
   const { config } = await context.settings()
   const { environment, homeDirectory } = context
   if (isConninfo(to)) return resolveConnection(to, { environment, homeDirectory })
+  if (to.includes('://')) {
+    throw new AppError('usage-invalid', '--to is neither a connection string nor the name of a database', {
+      hint: 'a URL begins with postgres:// or postgresql://',
+    })
+  }
   if (!config?.databases.has(database)) {
     return withDatabase(await resolveConnection(undefined, { environment, homeDirectory }), to)
   }
