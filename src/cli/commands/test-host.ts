@@ -209,7 +209,8 @@ const listedBackup = backupRecordSchema.extend({ id: z.ulid() })
 export type ListedBackup = z.output<typeof listedBackup>
 
 export const backupDocument = z.object({
-  backups: z.array(listedBackup),
+  /** As `list` shows them: without the warnings. */
+  backups: z.array(z.object(listedBackup.shape)),
   failed: z.array(z.strictObject({ database: z.string(), error: errorDocument })),
 })
 
