@@ -73,7 +73,10 @@ async function readAtOneMoment(
   for (let attempt = 1; ; attempt++) {
     await using snapshot = await LockedSnapshot.take(target, options.selection, options)
     try {
-      return await readManifest(snapshot, session, options)
+      const manifest = await readManifest(snapshot, session, options)
+      // Throws if the connection was lost, and with it the locks: then tables may have been rewritten under the snapshot.
+      await snapshot.connection.execute('COMMIT', options)
+      return manifest
     } catch (error) {
       if (!hasCode(error, 'table-locked')) throw error
       if (attempt < attempts) continue

@@ -33,11 +33,17 @@ export class SnapshotReaders implements AsyncDisposable {
   ): Promise<Result> {
     const connection = await this.#connection(worker, options)
     const encoding = quoteLiteral(this.#serverEncoding)
-    await connection.execute(
-      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(this.#snapshot.name)};
-       ${table ? `SET LOCAL client_encoding = ${encoding}` : ''}`,
-      options,
-    )
+    try {
+      await connection.execute(
+        `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(this.#snapshot.name)};
+         ${table ? `SET LOCAL client_encoding = ${encoding}` : ''}`,
+        options,
+      )
+    } catch (error) {
+      // The snapshot ends with the connection that exported it, whose end is then what failed.
+      await this.#readOnLockHolder((holder) => holder.query('SELECT', options), options)
+      throw error
+    }
     if (table && !(await tryLock(connection, table, options))) {
       await connection.execute('ROLLBACK', options)
       return this.#readOnLockHolder(read, options)

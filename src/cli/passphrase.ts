@@ -23,10 +23,10 @@ export async function readPassphrase(
   if (file !== undefined && file !== '')
     return accept(await readFirstLine(resolve(source.currentDirectory, file)), file)
   if (!terminal.interactive) return undefined
-  const passphrase = accept(await ask(options.prompt, source), 'the passphrase')
-  if (options.confirm === true && (await ask('again', source)) !== passphrase) {
-    throw new AppError('key-invalid', 'the two passphrases differ')
-  }
+  const prompts = options.confirm === true ? [options.prompt, 'again'] : [options.prompt]
+  const [answer = '', again = answer] = await ask(prompts, source)
+  const passphrase = accept(answer, 'the passphrase')
+  if (again !== passphrase) throw new AppError('key-invalid', 'the two passphrases differ')
   return passphrase
 }
 
@@ -44,17 +44,25 @@ async function readFirstLine(path: string): Promise<string> {
   }
 }
 
-async function ask(prompt: string, { terminal, signal }: PassphraseSource): Promise<string> {
+/** One answer for each prompt. One reader for all, so that what is typed ahead is not lost. */
+async function ask(prompts: readonly string[], { terminal, signal }: PassphraseSource): Promise<string[]> {
   signal.throwIfAborted()
-  terminal.printError(`${prompt}: `)
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: terminal.stdin, output: silence, terminal: true, historySize: 0 })
+  const answers: string[] = []
+  const showPrompt = () => terminal.printError(`${prompts[answers.length]}: `)
   try {
-    return await new Promise<string>((answer, refuse) => {
+    return await new Promise<string[]>((resolve, refuse) => {
       // Without echo the terminal hands Ctrl-C over as a key instead of sending a signal.
       const stop = () => refuse(new AppError('interrupted', 'stopped while waiting for the passphrase'))
-      lines.on('SIGINT', stop).on('close', stop).on('line', answer)
+      lines.on('SIGINT', stop).on('close', stop)
+      lines.on('line', (line) => {
+        if (answers.push(line) === prompts.length) return resolve(answers)
+        terminal.printError('\n')
+        showPrompt()
+      })
       signal.addEventListener('abort', stop, { once: true })
+      showPrompt()
     })
   } finally {
     lines.close()

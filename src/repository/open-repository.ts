@@ -84,7 +84,10 @@ async function identityInConfig(key: string, config: RepositoryConfig, passphras
     throw new AppError('key-wrong', 'the repository has no passphrase', { hint: 'use its key file' })
   }
   const identity = await unwrapWithPassphrase(armored(key, config.passphrase), passphrase)
-  if (identity === undefined) throw new AppError('key-wrong', 'the passphrase is wrong')
+  if (identity === undefined)
+    throw new AppError('key-wrong', 'the passphrase is wrong', {
+      hint: 'check PGREVIVE_PASSPHRASE; the recovery kit opens the repository too, with --key-file',
+    })
   return identity.trim()
 }
 

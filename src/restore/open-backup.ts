@@ -75,7 +75,14 @@ export async function readManifest(
   { record }: Pick<Backup, 'record'>,
   options: ReadOptions = {},
 ): Promise<Manifest> {
-  return manifestSchema.parse(JSON.parse((await readWhole(reader, record.manifest, options)).toString('utf8')))
+  const text = (await readWhole(reader, record.manifest, options)).toString('utf8')
+  const parsed = manifestSchema.safeParse(JSON.parse(text))
+  if (parsed.success) return parsed.data
+  // its bytes are what was written: whoever wrote it knew other members
+  throw new AppError('repository-newer', 'the manifest of this backup was written by another version of pgrevive', {
+    cause: parsed.error,
+    hint: `use ${record.tool} or a later version`,
+  })
 }
 
 /** A stream that is known to be small: a schema, a manifest. */

@@ -1,4 +1,4 @@
-import { AppError, hasCode, messageOf } from '../core/app-error.ts'
+import { AppError, hasCode, inContext, messageOf } from '../core/app-error.ts'
 import { forEachParallel } from '../core/parallel.ts'
 import type { Connection } from '../postgres/connection.ts'
 import { PostgresError, sqlStateOf } from '../postgres/postgres-error.ts'
@@ -31,7 +31,8 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
       options.onNote(`${object} was left out: ${messageOf(error)}`)
       return
     }
-    if (!(error instanceof AppError) || !(error.cause instanceof PostgresError)) throw error
+    if (!hasCode(error, 'query-failed', 'permission-denied')) throw inContext(object, error)
+    if (!(error.cause instanceof PostgresError)) throw error
     throw new AppError('restore-failed', `${object}: ${error.message}${statementAt(entry, error.cause)}`, {
       cause: error.cause,
       hint: error.hint ?? 'the statement above is what the server refused; nothing was left under the final name',

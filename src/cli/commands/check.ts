@@ -40,7 +40,7 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
   const repaired = options.repair && packs.length > 0
   const touched = new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))
   const next = repaired
-    ? 'run "pgrevive backup" now: it stores again what was lost and the database still has; then "pgrevive check" again'
+    ? 'run "pgrevive backup" now: it stores again what was lost and the database still has; what "pgrevive check" lists then is gone for those backups'
     : packs.length > 0
       ? 'run "pgrevive check --repair", then "pgrevive backup": it stores again what was lost and the database still has'
       : 'run "pgrevive check --level bits" to see whether more is damaged; copy the object back from another copy of the repository'
@@ -84,7 +84,10 @@ export const checkCommand = defineCommand({
   arguments: [],
   options: [
     { flags: '--level <LEVEL>', help: '0 to 3, or list, structure, bits, content (default: structure)' },
-    { flags: '--repair', help: 'save what can be saved of damaged objects, so that the next backup heals the rest' },
+    {
+      flags: '--repair',
+      help: 'let no later backup rely on damaged objects, so that the next one stores again what it needs of them',
+    },
   ],
   examples: [
     { command: 'pgrevive check --repo ./backups', meaning: 'quick: is everything there' },
