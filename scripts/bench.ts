@@ -52,11 +52,12 @@ async function measure(command: string): Promise<{ seconds: number; cpuSeconds: 
       env: childEnvironment,
       stdio: ['ignore', 'ignore', 'inherit'],
       cwd: work,
+      detached: true, // a process group of its own, by which its processes are found
     },
   )
   let peakBytes = 0
   const watch = setInterval(() => {
-    void peakOfNode().then((bytes) => (peakBytes = Math.max(peakBytes, bytes)))
+    void peakOfNode(child.pid ?? 0).then((bytes) => (peakBytes = Math.max(peakBytes, bytes)))
   }, 50)
   const code = await new Promise((resolve) => child.on('close', resolve))
   clearInterval(watch)
@@ -70,13 +71,15 @@ async function measure(command: string): Promise<{ seconds: number; cpuSeconds: 
   return { seconds, cpuSeconds, peakBytes }
 }
 
-/** The high-water mark of the pgrevive process that runs now. */
-async function peakOfNode(): Promise<number> {
+/** The high-water mark of pgrevive's process in a process group. */
+async function peakOfNode(group: number): Promise<number> {
   const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   let peak = 0
   for (const id of processes) {
+    const [, rest = ''] = (await readFile(`/proc/${id}/stat`, 'utf8').catch(() => '')).split(/\) (?=[A-Z] )/)
+    if (rest.split(' ')[2] !== String(group)) continue
     const command = await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')
-    if (!command.includes('bin/pgrevive.js')) continue
+    if (!command.includes('pgrevive.js')) continue
     const status = await readFile(`/proc/${id}/status`, 'utf8').catch(() => '')
     peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024)
   }

@@ -11,7 +11,11 @@ export async function recoveryKit(repository: Repository, key: RepositoryKey): P
     `format:      1 (docs/format.md of pgrevive)`,
     ...repository.recipients.map((recipient) => `recipient:   ${recipient}`),
     '',
-    'To restore on another machine:',
+    ...(key.canRead
+      ? ['To restore on another machine:']
+      : [
+          'It holds no reading key. Append the identity (AGE-SECRET-KEY-…) of a recipient to a copy of this file; then:',
+        ]),
     `  pgrevive list --repo ${repository.store.location} --key-file THIS-FILE`,
     `  pgrevive restore latest --to postgres://… --repo ${repository.store.location} --key-file THIS-FILE`,
     '',

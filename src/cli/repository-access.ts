@@ -18,7 +18,7 @@ export async function openRepositoryOf(context: CommandContext): Promise<Reposit
   const { PGREVIVE_PASSPHRASE, PGREVIVE_PASSPHRASE_FILE } = context.environment
   if (PGREVIVE_PASSPHRASE !== undefined || PGREVIVE_PASSPHRASE_FILE !== undefined) {
     const passphrase = await readPassphrase(context, { prompt: 'passphrase' })
-    return openRepository(store, { keys: settings.keyFile === undefined ? [] : keys, passphrase }, { signal })
+    return openRepository(store, { keys, passphrase }, { signal })
   }
   try {
     return await openRepository(store, { keys }, { signal })
@@ -77,7 +77,7 @@ export async function writeSecretFile(path: string, text: string): Promise<void>
     throw new AppError('key-invalid', `${path} ${exists ? 'exists already' : 'can not be written'}`, {
       cause: error,
       hint: exists
-        ? 'choose another name: a key is never written over another'
+        ? 'choose another name with --kit or --key-file: a key is never written over another'
         : 'choose a place that you may write to',
     })
   }

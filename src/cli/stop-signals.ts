@@ -15,7 +15,11 @@ export function listenForStop(
   for (const name of stopSignals) {
     process.on(name, () => {
       if (stop.signal.aborted) return exit(130)
-      stop.abort(new AppError('interrupted', `stopped by ${name}`))
+      stop.abort(
+        new AppError('interrupted', `stopped by ${name}`, {
+          hint: 'nothing counts that was not finished, and nothing that was stored before is touched: run it again',
+        }),
+      )
       tell('\nstopping; once more to stop at once\n')
     })
   }

@@ -46,7 +46,7 @@ export async function authenticate(session: WireSession, target: ConnectionTarge
 async function receiveRequest(session: WireSession): Promise<{ code: number; data: Buffer }> {
   for (;;) {
     const message = await session.channel.receive()
-    if (message.type === serverMessage.authentication) {
+    if (message.type === serverMessage.authentication && message.body.length >= 4) {
       return { code: message.body.readUInt32BE(0), data: message.body.subarray(4) }
     }
     // A server that does not know the protocol version, or is not PostgreSQL, sends something else here.

@@ -127,6 +127,7 @@ async function startSession(
     )
     await authenticate(session, target, host)
     await session.finish()
+    channel.allowLargeMessages()
     await refuseUnwanted(session, host, options.wanted)
     return session
   } catch (error) {

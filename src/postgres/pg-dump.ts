@@ -131,6 +131,9 @@ function failureOf(stderr: string): AppError {
     '',
   )
   const cause = new Error(stderr.trim())
+  if (/^no matching (tables|schemas) were found/.test(message)) {
+    return new AppError('selection-empty', message, { hint: 'nothing was backed up; check the patterns', cause })
+  }
   if (/timeout/.test(message) && /Query was: LOCK TABLE/.test(words)) {
     return new AppError('table-locked', 'pg_dump could not lock a table in time', { cause })
   }

@@ -6,7 +6,9 @@ import { headerBytes, type Message } from './wire-messages.ts'
 
 /** What is read ahead while nobody asks: enough to keep the server busy while a caller compresses or stores. */
 const readAheadBytes = 256 * 1024
-const messageLimitBytes = 0x4000_0000
+const largestMessageBytes = 0x4000_0000
+/** Of a server that has not been authenticated yet. */
+const largestGreetingBytes = 64 * 1024
 
 /**
  * The messages on a socket, with back-pressure both ways. One caller at a time may wait on it. Once the socket breaks,
@@ -22,6 +24,7 @@ export class WireChannel {
   #wake: (() => void) | undefined
   #failure: { readonly error: unknown } | undefined
   #abandoned = false
+  #limitBytes = largestGreetingBytes
 
   /** `place` names the server in messages. Who made the channel must `destroy` or `release` it. */
   constructor(socket: Socket, place: string) {
@@ -39,6 +42,11 @@ export class WireChannel {
   fail(error: unknown): void {
     this.#failure ??= { error }
     this.#notify()
+  }
+
+  /** Until now only short messages were accepted: whoever answers first need not be the server. */
+  allowLargeMessages(): void {
+    this.#limitBytes = largestMessageBytes
   }
 
   /** Like `fail` with the signal's reason once it is aborted, until disposed. */
@@ -173,7 +181,7 @@ export class WireChannel {
 
   #messageBytes(): number {
     const length = this.#gather(headerBytes).readUInt32BE(this.#offset + 1)
-    if (length >= 4 && length <= messageLimitBytes) return length + 1
+    if (length >= 4 && length <= this.#limitBytes) return length + 1
     const error = new AppError('connection-lost', `${this.#place} sent a malformed message`, {
       hint: 'check that it is a PostgreSQL server',
     })

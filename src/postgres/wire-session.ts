@@ -102,7 +102,8 @@ export class WireSession {
         return true
       case serverMessage.parameterStatus: {
         const [name, value] = decodeCStrings(body, this.encoding)
-        if (name !== undefined && value !== undefined) this.parameters.set(name, value)
+        // a server has some fifteen of them; another thing may send them without end
+        if (name !== undefined && value !== undefined && this.parameters.size < 256) this.parameters.set(name, value)
         return true
       }
       case serverMessage.backendKeyData:

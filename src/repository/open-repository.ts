@@ -67,7 +67,11 @@ async function openWithConfig(
   const fitting = unlock.keys.filter(({ repositoryId }) => repositoryId === undefined || repositoryId === config.id)
   if (fitting.length === 0 && unlock.passphrase === undefined) throw noFittingKey(store, unlock)
   const identities = fitting.flatMap((key) => key.identities)
-  if (unlock.passphrase !== undefined) identities.push(await identityInConfig(configObject, config, unlock.passphrase))
+  // beside a key that fits, a passphrase that the repository does not have is meant for another one
+  const takesPassphrase = config.passphrase !== undefined || fitting.length === 0
+  if (unlock.passphrase !== undefined && takesPassphrase) {
+    identities.push(await identityInConfig(configObject, config, unlock.passphrase))
+  }
 
   const pinned = fitting.flatMap(({ secret }) => (secret ? [secret] : []))
   const unwrapped = await secretInConfig(configObject, config, identities)

@@ -44,6 +44,7 @@ export class WritingSession implements AsyncDisposable {
     context: RepositoryContext,
     options: AbortOptions & { readonly verifyBlobs?: boolean | undefined } = {},
   ): Promise<WritingSession> {
+    await context.store.removeAbandoned(options)
     const inventory = await Inventory.load(context, options)
     return new WritingSession(context, await BlobWriter.create(context, inventory, options))
   }

@@ -21,6 +21,11 @@ export interface LoadOptions {
   readonly analyze: boolean
   /** Rows go into tables that were there before: triggers stay quiet, and nothing is emptied. */
   readonly intoExistingTables: boolean
+  /**
+   * Who loads the rows, if not the target's user. COPY evaluates CHECK constraints, domains and generated columns, that
+   * is, code of the database's owner: not what a superuser should run.
+   */
+  readonly loader?: ConnectionTarget | undefined
   /** Called when everything but event triggers is in place. */
   readonly beforeEventTriggers?: (() => Promise<void>) | undefined
   readonly onNote: (note: string) => void
@@ -50,7 +55,12 @@ export async function loadDatabase(
   await runEntries(main, plan.beforeData, { ...run, onEntry: itemProgress('schema', plan.beforeData.length, options) })
   if (!options.intoExistingTables) await createAdoptedTables(main, plan.tables, options)
 
-  await loadTables(connections, manifest, reader, plan, options)
+  if (options.loader) {
+    await using loading = await connectLoaders(options.loader, manifest, options)
+    await loadTables(loading.connections, manifest, reader, plan, options)
+  } else {
+    await loadTables(connections, manifest, reader, plan, options)
+  }
   for (const sequence of plan.sequences) {
     try {
       await main.execute(setSequenceStatement(sequence, main), options)
@@ -97,6 +107,16 @@ function itemProgress(phase: string, total: number, { onProgress }: LoadOptions)
   return ({ name }: { name: string }) => onProgress?.({ phase, unit: 'items', done: done++, total, detail: name })
 }
 
+async function connectLoaders(loader: ConnectionTarget, manifest: Manifest, options: LoadOptions) {
+  await using owned = new AsyncDisposableStack()
+  const connections: Connection[] = []
+  while (connections.length < Math.max(1, options.jobs)) {
+    connections.push(owned.use(await connectForLoading(loader, manifest, options)))
+  }
+  const held = owned.move()
+  return { connections, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
 /** Text goes as UTF-8, and as bytes where the database does not know what its bytes mean. */
 async function connectForLoading(
   target: ConnectionTarget,
@@ -136,7 +156,10 @@ async function loadTables(
       }
     }
     try {
-      await loadPart(connection, table, counted(), { signal, intoExistingTables: options.intoExistingTables })
+      await loadPart(connection, table, counted(), {
+        signal,
+        mayTruncate: !options.intoExistingTables && !options.loader,
+      })
     } catch (error) {
       throw asRestoreFailure(`table ${table.schema}.${table.name}`, error)
     }
@@ -169,11 +192,11 @@ async function loadPart(
   connection: Connection,
   table: ManifestTable,
   rows: AsyncIterable<Uint8Array>,
-  options: { signal: AbortSignal | undefined; intoExistingTables: boolean },
+  options: { signal: AbortSignal | undefined; mayTruncate: boolean },
 ): Promise<void> {
   const { columns, loadVia } = table
   const copy = `COPY ${copyTarget({ ...(loadVia ?? table), columns }, connection)} FROM STDIN`
-  const alone = table.parts.length === 1 && !table.loadVia && !table.extension && !options.intoExistingTables
+  const alone = table.parts.length === 1 && !table.loadVia && !table.extension && options.mayTruncate
   if (!alone) return connection.copyIn(copy, rows, options)
   await connection.execute(`BEGIN; TRUNCATE ONLY ${quoteQualified(table.schema, table.name, connection)}`, options)
   await connection.copyIn(`${copy} (FREEZE)`, rows, options)

@@ -86,6 +86,7 @@ async function restoreAndCompare(
     await loadDatabase(reader, manifest, plan, scratch.target, {
       ...options,
       analyze: false,
+      loader: scratch.loader,
       intoExistingTables: false,
       onNote: (note) => notes.push(note),
     })
@@ -98,7 +99,7 @@ async function restoreAndCompare(
       largeObjects: texts.largeObjects,
     })
     if (scratch.ownServer) await applyProperties(scratch, manifest, notes, options)
-    comparison.differences.push(...(await runAssertions(scratch.target, options.assertions, options)))
+    comparison.differences.push(...(await runAssertions(scratch.loader ?? scratch.target, options.assertions, options)))
     return comparison
   } catch (error) {
     if (!isFaultOfBackup(error)) throw error
@@ -117,7 +118,7 @@ function isFaultOfBackup(error: unknown): boolean {
   return hasCode(error, 'restore-failed') && !/^(42501|0A000|5[378]...)$/.test(sqlStateOf(error) ?? '')
 }
 
-/** The assertions run under the settings that the application has. */
+/** The assertions run under the settings that the application has, and may read everything. */
 async function applyProperties(
   scratch: ScratchDatabase,
   { database }: Manifest,

@@ -50,6 +50,11 @@ export async function restoreBackup(
   options: RestoreOptions,
 ): Promise<RestoreOutcome> {
   const { choices } = options
+  if (['postgres', 'template0', 'template1'].includes(target.database)) {
+    throw new AppError('target-not-empty', `"${target.database}" belongs to the server, and is not restored into`, {
+      hint: 'name another database: it will be created',
+    })
+  }
   const reader = await repository.openReader(options)
   const manifest = await readManifest(reader, backup, options)
   const plan = planRestore(manifest, await readBackupTexts(reader, manifest, options), choices)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ulid } from 'ulid'
@@ -23,6 +24,11 @@ export interface ScratchOptions {
 /** An empty database to restore into, which is gone after disposal. */
 export interface ScratchDatabase extends AsyncDisposable {
   readonly target: ConnectionTarget
+  /**
+   * The same database for a role that may read and write every row and nothing else. undefined where there is none: on
+   * somebody's server, and before PostgreSQL 14.
+   */
+  readonly loader: ConnectionTarget | undefined
   /** To another database of the same server. */
   readonly maintenance: Connection
   readonly major: number
@@ -56,9 +62,12 @@ export async function openScratchServerDatabase(
   if (binaries.major !== sourceMajor) {
     options.onNote(`restored into PostgreSQL ${binaries.version}; it was backed up from ${manifest.server.version}`)
   }
+  const target = withDatabase(server.target, name)
+  const loader = await createLoader(maintenance, target, signal)
   const held = owned.move()
   return {
-    target: withDatabase(server.target, name),
+    target,
+    loader,
     maintenance,
     major: binaries.major,
     description: `PostgreSQL ${binaries.version}, a scratch server (${binaries.source})`,
@@ -90,12 +99,28 @@ export async function openScratchDatabaseOn(
   const held = owned.move()
   return {
     target: withDatabase(server, name),
+    loader: undefined,
     maintenance,
     major: Math.floor(maintenance.serverVersionNumber / 10000),
     description: `PostgreSQL ${version}, a database of ${maintenance.host.host}`,
     ownServer: false,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
+}
+
+async function createLoader(
+  maintenance: Connection,
+  target: ConnectionTarget,
+  signal: AbortSignal | undefined,
+): Promise<ConnectionTarget | undefined> {
+  if (maintenance.serverVersionNumber < 140000) return undefined
+  const user = `pgrevive_loader_${ulid().toLowerCase()}`
+  const password = randomBytes(18).toString('base64url')
+  await maintenance.execute(
+    `CREATE ROLE ${user} LOGIN BYPASSRLS PASSWORD '${password}'; GRANT pg_read_all_data, pg_write_all_data TO ${user}`,
+    { signal },
+  )
+  return { ...target, user, password: () => password }
 }
 
 function noteUnknownLocale({ onNote }: ScratchOptions): (locale: string) => void {

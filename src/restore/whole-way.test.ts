@@ -164,6 +164,28 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
     assert.match(proof.differences[0]?.problem ?? '', /schema "kept" does not exist/)
   })
 
+  it("code in a CHECK constraint does not run as the scratch server's superuser", async () => {
+    const target = await bench.database(
+      `CREATE FUNCTION harmless(int) RETURNS bool LANGUAGE plpgsql AS
+         $$BEGIN IF current_setting('is_superuser') = 'on' AND pg_postmaster_start_time() > '${new Date().toISOString()}' THEN RAISE 'superuser'; END IF;
+           RETURN true; END$$;
+       CREATE TABLE t (i int CHECK (harmless(i))); INSERT INTO t VALUES (1)`,
+    )
+    // the source's server started before that time, and the scratch server starts after it
+    await bench.expectProven(await bench.backUp(target))
+  })
+
+  it('proves rows of tables with row security, and of those that nobody but their owner may write', async () => {
+    const target = await bench.database(
+      `CREATE ROLE owner_alone; CREATE TABLE t (i int); INSERT INTO t VALUES (1), (2); ALTER TABLE t OWNER TO owner_alone;
+       REVOKE ALL ON t FROM owner_alone; ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+       CREATE SCHEMA closed; CREATE TABLE closed.u AS SELECT 1 AS i; CREATE FUNCTION closed.f(int) RETURNS bool LANGUAGE sql AS 'SELECT true';
+       REVOKE ALL ON FUNCTION closed.f FROM PUBLIC; ALTER TABLE closed.u ADD CHECK (closed.f(i))`,
+    )
+    const proof = await bench.expectProven(await bench.backUp(target))
+    assert.equal(proof.compared.rows, 3)
+  })
+
   it('a second backup of an unchanged database stores next to nothing', async () => {
     const target = await bench.database(
       'CREATE TABLE t AS SELECT i, md5(i::text) AS v FROM generate_series(1, 50000) i',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -77,11 +77,29 @@ describe('a directory store', () => {
   it('removes what a dead writer left, and only that', async () => {
     const path = join(root, 'abandoned')
     await mkdir(join(path, 'tmp'), { recursive: true })
-    await writeFile(join(path, 'tmp/old'), 'x')
-    await writeFile(join(path, 'tmp/new'), 'x')
-    await utimes(join(path, 'tmp/old'), new Date(0), new Date(0))
-    await DirectoryStore.open(path)
-    assert.deepEqual(await readdir(join(path, 'tmp')), ['new'])
+    const names = { old: `pgrevive-${'0'.repeat(24)}`, young: `pgrevive-${'1'.repeat(24)}`, foreign: 'notes.txt' }
+    for (const name of Object.values(names)) await writeFile(join(path, 'tmp', name), 'x')
+    for (const name of [names.old, names.foreign]) await utimes(join(path, 'tmp', name), new Date(0), new Date(0))
+    const store = await DirectoryStore.open(path)
+    assert.equal((await readdir(join(path, 'tmp'))).length, 3)
+    await store.removeAbandoned()
+    assert.deepEqual((await readdir(join(path, 'tmp'))).toSorted(), [names.foreign, names.young].toSorted())
+
+    await mkdir(join(root, 'linked'))
+    await symlink(join(path, 'tmp'), join(root, 'linked/tmp'))
+    await utimes(join(path, 'tmp', names.young), new Date(0), new Date(0))
+    await (await DirectoryStore.open(join(root, 'linked'))).removeAbandoned()
+    assert.equal((await readdir(join(path, 'tmp'))).length, 2)
+  })
+
+  it('says object-damaged of what is no file or too large, and reads neither', async () => {
+    const path = join(root, 'odd')
+    const store = await DirectoryStore.create(path)
+    execFileSync('mkfifo', [join(path, 'pipe')])
+    await writeFile(join(path, 'huge'), '')
+    await truncate(join(path, 'huge'), 5 * 2 ** 30)
+    for (const key of ['pipe', 'huge'])
+      await assert.rejects(store.get(key), (error) => hasCode(error, 'object-damaged'))
   })
 
   it("tells the time of the disk's clock", async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { AppError, messageOf } from '../core/app-error.ts'
 import type { AbortOptions, ObjectInfo, ObjectStore } from './object-store.ts'
@@ -8,6 +9,9 @@ import type { AbortOptions, ObjectInfo, ObjectStore } from './object-store.ts'
 const temporaryFolder = 'tmp'
 /** A temporary file of this age belongs to a writer that died. */
 const abandonedAfterMs = 24 * 3600 * 1000
+const temporaryName = /^pgrevive-[0-9a-f]{24}$/
+/** Nothing in a repository is nearly as large. */
+const largestReadBytes = 256 * 1024 * 1024
 
 /** Objects as files below one directory; readable by the owner only. */
 export class DirectoryStore implements ObjectStore {
@@ -28,9 +32,7 @@ export class DirectoryStore implements ObjectStore {
     if (!info.isDirectory()) {
       throw new AppError('store-missing', `${location} is not a directory`, { hint: 'name a directory with --repo' })
     }
-    const store = new DirectoryStore(location)
-    await store.#removeAbandoned()
-    return store
+    return new DirectoryStore(location)
   }
 
   /** Opens the directory and creates it, durably, if it is not there. */
@@ -46,7 +48,7 @@ export class DirectoryStore implements ObjectStore {
 
   async put(key: string, parts: readonly Uint8Array[], options: AbortOptions = {}): Promise<void> {
     const path = this.#path(key)
-    const temporary = join(this.location, temporaryFolder, randomBytes(12).toString('hex'))
+    const temporary = this.#temporaryPath()
     try {
       await this.#ensureDirectory(dirname(temporary))
       await this.#ensureDirectory(dirname(path))
@@ -72,9 +74,15 @@ export class DirectoryStore implements ObjectStore {
   ): Promise<Buffer> {
     options.signal?.throwIfAborted()
     try {
-      await using file = await open(this.#path(key), 'r')
-      if (!options.range) return await file.readFile()
-      const { offset, length } = options.range
+      // a pipe would wait for a writer
+      await using file = await open(this.#path(key), constants.O_RDONLY | constants.O_NONBLOCK)
+      const info = await file.stat()
+      const { offset, length } = options.range ?? { offset: 0, length: info.size }
+      if (!info.isFile() || length > largestReadBytes) {
+        throw new AppError('object-damaged', `${key} in ${this.location} is no object of a repository`, {
+          hint: 'it is no file, or larger than any object: find out who put it there, and remove it',
+        })
+      }
       const buffer = Buffer.allocUnsafe(length)
       let filled = 0
       while (filled < length) {
@@ -98,8 +106,26 @@ export class DirectoryStore implements ObjectStore {
     yield* this.#walk(prefix.replace(/\/$/, ''), options)
   }
 
+  /** The folder may be somebody else's: a link is not followed, and only files with names of ours are removed. */
+  async removeAbandoned(options: AbortOptions = {}): Promise<void> {
+    const folder = join(this.location, temporaryFolder)
+    try {
+      const info = await lstat(folder)
+      if (!info.isDirectory()) return
+      for (const name of await readdir(folder)) {
+        options.signal?.throwIfAborted()
+        if (!temporaryName.test(name)) continue
+        const file = await lstat(join(folder, name))
+        if (file.isFile() && Date.now() - file.mtimeMs > abandonedAfterMs) await rm(join(folder, name), { force: true })
+      }
+    } catch (error) {
+      // another process may have finished or removed it just now
+      if (!isSystemError(error) || error.code !== 'ENOENT') throw translate(error, folder)
+    }
+  }
+
   async now(): Promise<Date> {
-    const probe = join(this.location, temporaryFolder, `clock-${randomBytes(12).toString('hex')}`)
+    const probe = this.#temporaryPath()
     try {
       await this.#ensureDirectory(dirname(probe))
       await using file = await open(probe, 'wx', 0o600)
@@ -131,6 +157,10 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
+  #temporaryPath(): string {
+    return join(this.location, temporaryFolder, `pgrevive-${randomBytes(12).toString('hex')}`)
+  }
+
   #path(key: string): string {
     if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(key) || key.split('/').some((part) => /^\.+$/.test(part))) {
       throw new AppError('store-failed', `not a key: ${JSON.stringify(key)}`)
@@ -145,18 +175,6 @@ export class DirectoryStore implements ObjectStore {
     this.#directories.set(path, created)
     created.catch(() => this.#directories.delete(path))
     return created
-  }
-
-  async #removeAbandoned(): Promise<void> {
-    const folder = join(this.location, temporaryFolder)
-    const names = await readdir(folder).catch((error: unknown) => {
-      if (isSystemError(error) && error.code === 'ENOENT') return []
-      throw translate(error, folder)
-    })
-    for (const name of names) {
-      const info = await stat(join(folder, name)).catch(() => undefined) // another process may have finished it just now
-      if (info && Date.now() - info.mtimeMs > abandonedAfterMs) await rm(join(folder, name), { force: true })
-    }
   }
 }
 

@@ -26,6 +26,8 @@ export interface ObjectStore {
   ): Promise<Buffer>
   /** All objects whose key begins with `prefix`, a folder name that ends in `/` or the empty string; in key order. */
   list(prefix: string, options?: AbortOptions): AsyncIterable<ObjectInfo>
+  /** Removes what writers that died long ago left unfinished. Only for whoever knows that the place is a repository. */
+  removeAbandoned(options?: AbortOptions): Promise<void>
   /** The store's own clock. */
   now(options?: AbortOptions): Promise<Date>
 }

@@ -68,7 +68,10 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
   }
   const text = done.map((backed) => describe(backed, context)).join('')
   const last = done.at(-1)
-  const next = last === undefined ? '' : `next: pgrevive prove ${sources.length === 1 ? last.id : ''}`.trimEnd() + '\n'
+  const next =
+    last === undefined || context.terminal.quiet
+      ? ''
+      : `next: pgrevive prove ${sources.length === 1 ? last.id : ''}`.trimEnd() + '\n'
   const [first] = failures
   if (!first) return { document, text: text + next }
   const failure = inContext(
@@ -182,7 +185,7 @@ export const backupCommand = defineCommand({
     { flags: '--schema-only', help: 'definitions without rows' },
     { flags: '--data-only', help: 'rows without definitions' },
     { flags: '--pg-dump <WHICH>', help: 'auto, bundled, or the path of a pg_dump (default: auto)' },
-    { flags: '--comment <TEXT>', help: 'a remark that list shows' },
+    { flags: '--comment <TEXT>', help: 'a remark that show shows' },
   ],
   examples: [
     {

@@ -16,7 +16,8 @@ export type CheckOptions = z.output<typeof checkOptions>
 async function check(options: CheckOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
   const { signal, terminal } = context
-  const level = levelNumbers[options.level]
+  // what a level does not see can not be repaired
+  const level = options.repair && options.level !== 'content' ? levelNumbers.bits : levelNumbers[options.level]
   const reader = await repository.openReader(context)
   const report = await checkRepository(repository, {
     level,
@@ -35,7 +36,7 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
     formatBytes(checked.packBytes),
     ...(checked.readBytes > 0 ? [`${formatBytes(checked.readBytes)} read`] : []),
   ]
-  const summary = `checked ${counts.join(', ')} (level ${level}, ${options.level})\n`
+  const summary = `checked ${counts.join(', ')} (level ${level})\n`
   if (damages.length === 0) return { document: { ...report }, text: `${summary}${colors.good('no damage found')}\n` }
   const repaired = options.repair && packs.length > 0
   const touched = new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))

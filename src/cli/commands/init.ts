@@ -1,4 +1,4 @@
-import { unlink } from 'node:fs/promises'
+import { readdir, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { AppError } from '../../core/app-error.ts'
 import { createRepository } from '../../repository/create-repository.ts'
@@ -38,13 +38,15 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
   const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
   const reservedKeyFile = settings.keyFile ?? join(await createKeyFolder(context), `unfinished-${process.pid}`)
   const reserved = new Set<string>()
+  const directory = requireRepository(settings)
+  await refuseForeign(directory)
   try {
     // Both files first: a repository whose key could not be written would be of no use to anybody.
     for (const path of [kitFile, reservedKeyFile]) {
       await writeSecretFile(path, '')
       reserved.add(path)
     }
-    const store = await DirectoryStore.create(requireRepository(settings))
+    const store = await DirectoryStore.create(directory)
     const { repository, key } = await createRepository(store, {
       recipients: options.recipient,
       passphrase,
@@ -74,6 +76,15 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     await Promise.allSettled([...reserved].map((path) => unlink(path)))
     throw error
   }
+}
+
+/** A directory that holds other things is no place for a repository; what holds one already is told by its creator. */
+async function refuseForeign(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []) // whether it can be made and read shows when it is created
+  if (names.length === 0 || names.includes('config') || names.includes('config.bak')) return
+  throw new AppError('usage-invalid', `${directory} is not empty`, {
+    hint: 'name a directory that does not exist yet, or an empty one',
+  })
 }
 
 export const initCommand = defineCommand({

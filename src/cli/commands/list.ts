@@ -1,4 +1,6 @@
 import { listBackups, listProofs } from '../../restore/open-backup.ts'
+import { AppError } from '../../core/app-error.ts'
+import { printable } from '../printable.ts'
 import { describeProof, describeSelection } from '../describe-backup.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from '../format.ts'
 import { openRepositoryOf } from '../repository-access.ts'
@@ -21,6 +23,11 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     .filter(({ record }) => options.database === undefined || record.database === options.database)
     .toReversed()
     .slice(0, options.limit)
+  if (options.database !== undefined && shown.length === 0 && backups.length > 0) {
+    throw new AppError('selection-empty', `the repository holds no backup of "${printable(options.database)}"`, {
+      hint: '"pgrevive list" shows all',
+    })
+  }
   const now = new Date()
   const { colors } = context.terminal
   for (const id of damaged) context.terminal.warn(`the record of backup ${id} is damaged; run "pgrevive check"`)

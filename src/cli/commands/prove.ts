@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, describeTarget, resolveConnection } from '../../postgres/connection-target.ts'
 import type { Proof } from '../../repository/backup-record.ts'
-import { listBackups } from '../../restore/open-backup.ts'
+import { type Backup, listBackups } from '../../restore/open-backup.ts'
 import { proveBackup } from '../../restore/prove-backup.ts'
 import { findDatabase } from '../database-target.ts'
 import { findBackup } from '../find-backup.ts'
@@ -10,8 +10,9 @@ import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
-import { type BackupReference, backupReference, backupReferenceHelp } from '../backup-reference.ts'
+import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
+import type { Config } from '../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { flag, jobs, text } from '../option-types.ts'
 
@@ -27,40 +28,56 @@ const proveOptions = z
     ({ backup, database }) => backup === undefined || database === undefined,
     'BACKUP and --database exclude each other',
   )
-  .transform(({ backup, database, ...options }) => ({
-    ...options,
-    backup: backup ?? ({ kind: 'latest', database } satisfies BackupReference),
-  }))
 export type ProveOptions = z.output<typeof proveOptions>
 
 async function prove(options: ProveOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
   const { backups } = await listBackups(repository, context)
-  const backup = findBackup(backups, options.backup)
   const { config, jobs } = await context.settings()
   const { environment, homeDirectory } = context
-  const configured = config?.databases.has(backup.record.database)
-    ? await findDatabase(backup.record.database, { config, environment })
-    : undefined
-  const proof = await proveBackup(repository, backup, {
-    on: options.on === undefined ? undefined : await resolveConnection(options.on, { environment, homeDirectory }),
-    assertions: configured?.assertions ?? [],
-    jobs: options.jobs ?? jobs,
-    environment,
-    onProgress: context.onProgress,
-    signal: context.signal,
-    ...(options.keep ? { onProven: (target) => keepUntilStopped(target, context) } : {}),
-  })
-  const document = { database: backup.record.database, proof }
-  const text = describe(proof, backup.record.database, context)
-  if (proof.outcome === 'proven') return { document, text }
-  const [first] = proof.differences
+  const on = options.on === undefined ? undefined : await resolveConnection(options.on, { environment, homeDirectory })
+  const proofs: { database: string; proof: Proof }[] = []
+  for (const backup of chooseBackups(backups, options, config)) {
+    const { database } = backup.record
+    const configured = config?.databases.has(database)
+      ? await findDatabase(database, { config, environment })
+      : undefined
+    const proof = await proveBackup(repository, backup, {
+      on,
+      assertions: configured?.assertions ?? [],
+      jobs: options.jobs ?? jobs,
+      environment,
+      onProgress: context.onProgress,
+      signal: context.signal,
+      ...(options.keep ? { onProven: (target) => keepUntilStopped(target, context) } : {}),
+    })
+    proofs.push({ database, proof })
+  }
+  const document = { proofs }
+  const text = proofs.map(({ database, proof }) => describe(proof, database, context)).join('')
+  const refuted = proofs.find(({ proof }) => proof.outcome === 'refuted')
+  if (!refuted) return { document, text }
+  const [first] = refuted.proof.differences
   const failure = new AppError(
     'proof-refuted',
-    `backup ${backup.id} is refuted: ${first ? `${first.object} ${first.problem}` : 'it differs'}`,
+    `backup ${refuted.proof.backup} is refuted: ${first ? `${first.object} ${first.problem}` : 'it differs'}`,
     { hint: 'do not rely on it: make a new backup and prove that, and run "pgrevive check --level content"' },
   )
   return { document, text, failure }
+}
+
+/** The one that is named, or the newest of every database: of those of pgrevive.yaml, if it names some. */
+function chooseBackups(
+  backups: readonly Backup[],
+  { backup, database }: ProveOptions,
+  config: Config | undefined,
+): Backup[] {
+  if (backup || database !== undefined) return [findBackup(backups, backup ?? { kind: 'latest', database })]
+  const databases = new Set(backups.map(({ record }) => record.database))
+  const configured = [...databases].filter((name) => config?.databases.has(name))
+  const chosen = configured.length > 0 ? configured : [...databases]
+  if (chosen.length === 0) return [findBackup(backups, { kind: 'latest', database: undefined })]
+  return chosen.map((name) => findBackup(backups, { kind: 'latest', database: name }))
 }
 
 /** The scratch server lives as long as this process. */
@@ -105,7 +122,12 @@ export const proveCommand = defineCommand({
   description:
     'Restores a backup into a throw-away PostgreSQL of a fitting version, reads every table back, and compares rows, content hashes, sequences, large objects, extensions and definitions with what was backed up; then runs the assertions of pgrevive.yaml. The outcome is stored in the repository: list shows it. A backup that differs is refuted, with exit code 7.',
   arguments: [
-    { key: 'backup', name: 'BACKUP', presence: 'optional', help: `${backupReferenceHelp} (default: latest)` },
+    {
+      key: 'backup',
+      name: 'BACKUP',
+      presence: 'optional',
+      help: `${backupReferenceHelp} (default: the newest of every database)`,
+    },
   ],
   options: [
     { flags: '--database <NAME>', help: 'the latest backup of this database' },
@@ -114,7 +136,7 @@ export const proveCommand = defineCommand({
     { flags: '--keep', help: 'leave the scratch database running, and say where' },
   ],
   examples: [
-    { command: 'pgrevive prove', meaning: 'the newest backup' },
+    { command: 'pgrevive prove', meaning: 'the newest backup of every database' },
     { command: 'pgrevive prove --database shop', meaning: 'the newest backup of a database' },
     { command: 'pgrevive prove latest --on postgres://postgres@staging.internal', meaning: 'on a server of yours' },
   ],

@@ -3,6 +3,7 @@ import { type ConnectionTarget, resolveConnection, withDatabase } from '../../po
 import { listBackups } from '../../restore/open-backup.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
 import { findDatabase, isConninfo } from '../database-target.ts'
+import { describeSelection } from '../describe-backup.ts'
 import { findBackup } from '../find-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
 import { printable } from '../printable.ts'
@@ -61,13 +62,17 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
   })
   const { colors } = context.terminal
   const tookMs = Math.round(performance.now() - startedMs)
-  const notes = outcome.notes.map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`)
+  const leftOut = describeSelection(backup.record.selection)
+  const partial = leftOut === undefined ? [] : [`this backup does not hold everything; left out were ${leftOut}`]
+  const notes = [...partial, ...outcome.notes].map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`)
   return {
     document: { backup: backup.id, ...outcome, durationMs: tookMs },
     text:
       `${colors.good('restored')} ${printable(backup.record.database)} as ${colors.strong(printable(outcome.database))}: ` +
-      `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ` +
-      `${formatBytes(outcome.bytes)} in ${formatDuration(tookMs)}\n${notes.join('')}`,
+      (options.schemaOnly
+        ? 'definitions only'
+        : `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ${formatBytes(outcome.bytes)}`) +
+      ` in ${formatDuration(tookMs)}\n${notes.join('')}`,
   }
 }
 
@@ -79,7 +84,7 @@ async function findTarget(to: string, database: string, context: CommandContext)
   const { config } = await context.settings()
   const { environment, homeDirectory } = context
   if (isConninfo(to)) return resolveConnection(to, { environment, homeDirectory })
-  if (to.includes('://')) {
+  if (/^postgres(ql)?:|:\/\/|@/.test(to)) {
     throw new AppError('usage-invalid', '--to is neither a connection string nor the name of a database', {
       hint: 'a URL begins with postgres:// or postgresql://',
     })

@@ -237,7 +237,9 @@ export const restoreDocument = z.strictObject({
   durationMs: z.int(),
 })
 
-export const proveDocument = z.object({ database: z.string(), proof: proofSchema })
+export const proveDocument = z
+  .object({ proofs: z.array(z.object({ database: z.string(), proof: proofSchema })).length(1) })
+  .transform(({ proofs }) => ({ proof: proofSchema.parse(proofs[0]?.proof) }))
 
 export const checkDocument = z.object({
   level: z.int(),
