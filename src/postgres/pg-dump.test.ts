@@ -157,8 +157,8 @@ function describeDumps(pgDump: PgDump): void {
     const text = (await dumpSchema(pgDump, target, { section: 'pre-data', arguments: ['--table=public.a'] })).toString()
     assert.deepEqual([text.includes('public.a'), text.includes('public.b')], [true, false])
     await assert.rejects(dumpSchema(pgDump, target, { section: 'pre-data', arguments: ['--table=none'] }), {
-      code: 'pg-dump-failed',
-      message: 'pg_dump failed: no matching tables were found',
+      code: 'selection-empty',
+      message: 'no matching tables were found',
     })
   })
 
