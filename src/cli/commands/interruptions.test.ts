@@ -105,7 +105,7 @@ describe('a run that is stopped on its way', { timeout: 180_000 }, () => {
     ['the holder of the locks, when nothing is left to begin', holdsLocks, 3],
   ] as const) {
     it(`by an administrator who ends its session, ${what}: one error, and no backup`, async () => {
-      const running = await startBackup(host, jobs, '--jobs', String(jobs))
+      const running = await startBackup(host, jobs, '--jobs', String(jobs), '--data-only') // pg_dump would take one of the jobs
       const ended = await query(
         'postgres',
         `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'bulk' AND ${whom}`,
