@@ -153,7 +153,7 @@ this table only: such machines are noisy. Processor time is the client's, withou
 
 | what | seconds | × floor | client processor seconds | stored | memory of pgrevive |
 | --- | --: | --: | --: | --: | --: |
-${rows.map((row) => `| ${row.what} | ${row.seconds.toFixed(1)} | ${ratio(row.seconds, floor)} | ${row.cpuSeconds.toFixed(1)} | ${row.size} | ${row.memory} |`).join('\n')}
+${rows.map((row) => `| ${row.what.replace('|', '\\|')} | ${row.seconds.toFixed(1)} | ${ratio(row.seconds, floor)} | ${row.cpuSeconds.toFixed(1)} | ${row.size} | ${row.memory} |`).join('\n')}
 
 - The first backup takes ${ratio(first, floor)} × the floor, and is ${ratio(guide, first)} × faster than \`pg_dump -Fc | gzip\`; it is encrypted and deduplicated, too.
 - A backup with nothing changed takes ${ratio(second, floor)} × the floor.
