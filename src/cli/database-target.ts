@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../core/app-error.ts'
 import type { SelectionPatterns } from '../postgres/catalog-tables.ts'
+import { everything } from '../repository/manifest.ts'
 import type { Assertion } from '../restore/run-assertions.ts'
 import type { Environment } from '../postgres/connection-target.ts'
 import type { Config, ConfiguredDatabase, PasswordSource } from './config/config.ts'
@@ -17,14 +18,6 @@ export interface DatabaseTarget {
   readonly environment: Environment
   readonly selection: SelectionPatterns
   readonly assertions: readonly Assertion[]
-}
-
-const everything: SelectionPatterns = {
-  schemas: [],
-  excludeSchemas: [],
-  tables: [],
-  excludeTables: [],
-  excludeTableData: [],
 }
 
 interface TargetSource {

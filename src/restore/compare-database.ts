@@ -3,7 +3,7 @@ import type { OnProgress } from '../core/progress.ts'
 import { listExtensions } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
 import { copyOutStatement } from '../postgres/catalog-tables.ts'
-import { Connection } from '../postgres/connection.ts'
+import type { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../postgres/large-objects.ts'
 import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
@@ -13,6 +13,7 @@ import { quoteLiteral } from '../postgres/quote.ts'
 import { prepareForReading } from '../postgres/session-settings.ts'
 import { pgDumpArguments } from '../repository/manifest-selection.ts'
 import { type Manifest, type ManifestTable, type QualifiedName, formatHash } from '../repository/manifest.ts'
+import { connectForText } from './connect-for-text.ts'
 import { keyOf } from './restore-scope.ts'
 
 /** One thing that is not as it was. */
@@ -82,11 +83,7 @@ async function connectForComparing(
   manifest: Manifest,
   options: CompareOptions,
 ): Promise<Connection> {
-  const connection = await Connection.connect(target, options)
-  if (manifest.database.encoding === 'SQL_ASCII') {
-    connection.encoding = 'latin1'
-    await connection.execute('SET client_encoding = SQL_ASCII', options)
-  }
+  const connection = await connectForText(target, manifest, options)
   await prepareForReading(connection)
   return connection
 }

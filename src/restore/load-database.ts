@@ -3,7 +3,7 @@ import { forEachParallel } from '../core/parallel.ts'
 import type { OnProgress } from '../core/progress.ts'
 import { setSequenceStatement } from '../postgres/catalog-sequences.ts'
 import { copyTarget } from '../postgres/catalog-tables.ts'
-import { Connection } from '../postgres/connection.ts'
+import type { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { describeLargeObjects, loadLargeObjects } from '../postgres/large-objects.ts'
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../postgres/quote.ts'
@@ -12,6 +12,7 @@ import type { Manifest, ManifestTable } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
 import { createAdoptedTables } from './adopted-tables.ts'
+import { connectForText } from './connect-for-text.ts'
 import type { RestorePlan } from './restore-plan.ts'
 import { keyOf } from './restore-scope.ts'
 import { type RunOptions, runEntries, runPostData } from './run-entries.ts'
@@ -117,17 +118,12 @@ async function connectLoaders(loader: ConnectionTarget, manifest: Manifest, opti
   return { connections, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
-/** Text goes as UTF-8, and as bytes where the database does not know what its bytes mean. */
 async function connectForLoading(
   target: ConnectionTarget,
   manifest: Manifest,
   options: LoadOptions,
 ): Promise<Connection> {
-  const connection = await Connection.connect(target, options)
-  if (manifest.database.encoding === 'SQL_ASCII') {
-    connection.encoding = 'latin1'
-    await connection.execute('SET client_encoding = SQL_ASCII', options)
-  }
+  const connection = await connectForText(target, manifest, options)
   await prepareForLoading(connection)
   if (options.intoExistingTables) await connection.execute('SET session_replication_role = replica', options)
   return connection

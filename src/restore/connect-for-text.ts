@@ -1,0 +1,17 @@
+import { Connection } from '../postgres/connection.ts'
+import type { ConnectionTarget } from '../postgres/connection-target.ts'
+import type { Manifest } from '../repository/manifest.ts'
+
+/** Connects to a restored database: text goes as UTF-8, and as bytes where the database does not know what they mean. */
+export async function connectForText(
+  target: ConnectionTarget,
+  { database }: Manifest,
+  { signal }: { readonly signal?: AbortSignal | undefined },
+): Promise<Connection> {
+  const connection = await Connection.connect(target, { signal })
+  if (database.encoding === 'SQL_ASCII') {
+    connection.encoding = 'latin1'
+    await connection.execute('SET client_encoding = SQL_ASCII', { signal })
+  }
+  return connection
+}
