@@ -7,11 +7,10 @@ import { readServerGlobals } from '../postgres/server-globals.ts'
 import type { BackupRecord } from '../repository/backup-record.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
-import type { WritingSession } from '../repository/writing-session.ts'
-import type { BackupOptions } from './backup-options.ts'
+import type { BackupOptions, ReadOptions } from './backup-options.ts'
 import { LockedSnapshot } from './locked-snapshot.ts'
 import { readContents } from './read-contents.ts'
-import { writeStream } from './write-stream.ts'
+import { type StreamSink, writeStream } from './write-stream.ts'
 
 export interface BackedUp {
   readonly id: string
@@ -28,7 +27,7 @@ export async function backUpDatabase(
 ): Promise<BackedUp> {
   const startedAt = new Date()
   await using session = await repository.startSession(options)
-  const manifest = await readAtOneMoment(target, session, options)
+  const manifest = await readDatabase(target, session, options)
   const manifestRef = await writeStream(session, 'meta', Buffer.from(JSON.stringify(manifest)))
   await session.store()
   const { server, sequences, tables, largeObjects } = manifest
@@ -62,18 +61,20 @@ export async function backUpDatabase(
 const attempts = 5
 
 /**
+ * Reads what is selected of a database at one moment; its streams go to `sink`.
+ *
  * DDL that waits for the snapshot's locks stops pg_dump, which queues behind it. Then all is let go, so that the DDL can
  * pass, and read at another moment: what was stored by then is not stored again.
  */
-async function readAtOneMoment(
+export async function readDatabase(
   target: ConnectionTarget,
-  session: WritingSession,
-  options: BackupOptions,
+  sink: StreamSink,
+  options: ReadOptions,
 ): Promise<Manifest> {
   for (let attempt = 1; ; attempt++) {
     await using snapshot = await LockedSnapshot.take(target, options.selection, options)
     try {
-      const manifest = await readManifest(snapshot, session, options)
+      const manifest = await readManifest(snapshot, sink, options)
       // Throws if the connection was lost, and with it the locks: then tables may have been rewritten under the snapshot.
       await snapshot.connection.execute('COMMIT', options)
       return manifest
@@ -88,11 +89,7 @@ async function readAtOneMoment(
   }
 }
 
-async function readManifest(
-  snapshot: LockedSnapshot,
-  session: WritingSession,
-  options: BackupOptions,
-): Promise<Manifest> {
+async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options: ReadOptions): Promise<Manifest> {
   const { connection, relations } = snapshot
   const { selection } = options
   const chosen = relations.filter(({ selected }) => selected)
@@ -116,13 +113,13 @@ async function readManifest(
     selection,
     sequences: await readSequences(connection, sequences, options),
     extensions: await listExtensions(connection, options),
-    globals: await writeStream(session, 'data', Buffer.from(JSON.stringify(globals))),
+    globals: await writeStream(sink, 'data', Buffer.from(JSON.stringify(globals))),
     roles: globals.roles.map(({ name }) => name),
     rolePasswords: globals.passwords,
     tablespaces: globals.tablespaces.map(({ name }) => name),
     materializedViews: chosen
       .filter(({ kind }) => kind === 'm')
       .map(({ schema, name, populated }) => ({ schema, name, populated })),
-    ...(await readContents(snapshot, server, session, options)),
+    ...(await readContents(snapshot, server, sink, options)),
   }
 }

@@ -1,16 +1,24 @@
 import type { OnProgress } from '../core/progress.ts'
 import type { Environment } from '../postgres/connection-target.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump.ts'
-import type { Selection } from '../repository/manifest.ts'
+import type { QualifiedName, Selection } from '../repository/manifest.ts'
 
-export interface BackupOptions {
-  /** The name under which `list` shows the database. */
-  readonly database: string
+/** How a database is read. */
+export interface ReadOptions {
   readonly selection: Selection
   readonly jobs: number
   readonly pgDump: PgDumpChoice
   readonly environment: Environment
-  readonly comment?: string | undefined
+  /** Tables for which it is false count as left out. */
+  readonly readsRowsOf?: ((table: QualifiedName) => boolean) | undefined
+  /** Told what pg_dump printed, in the encoding that the manifest names. */
+  readonly onSchema?: ((section: 'pre-data' | 'post-data', text: Buffer) => void) | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+export interface BackupOptions extends ReadOptions {
+  /** The name under which `list` shows the database. */
+  readonly database: string
+  readonly comment?: string | undefined
 }

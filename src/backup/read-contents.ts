@@ -8,13 +8,12 @@ import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.
 import { pgDumpArguments } from '../repository/manifest-selection.ts'
 import { type Manifest, type ManifestTable, formatHash } from '../repository/manifest.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
-import type { WritingSession } from '../repository/writing-session.ts'
-import type { BackupOptions } from './backup-options.ts'
+import type { ReadOptions } from './backup-options.ts'
 import type { LockedSnapshot } from './locked-snapshot.ts'
 import { PartProgress } from './part-progress.ts'
 import { SnapshotReaders } from './snapshot-readers.ts'
 import { type TablePart, planParts } from './table-parts.ts'
-import { copyToStream, writeStream } from './write-stream.ts'
+import { type StreamSink, copyToStream, writeStream } from './write-stream.ts'
 
 export type Contents = Pick<Manifest, 'pgDump' | 'schema' | 'tables' | 'tablesWithoutData' | 'largeObjects'>
 
@@ -22,11 +21,11 @@ export type Contents = Pick<Manifest, 'pgDump' | 'schema' | 'tables' | 'tablesWi
 export async function readContents(
   snapshot: LockedSnapshot,
   server: ServerFacts,
-  session: WritingSession,
-  options: BackupOptions,
+  sink: StreamSink,
+  options: ReadOptions,
 ): Promise<Contents> {
   await using readers = new SnapshotReaders(snapshot)
-  return await new ContentsReader(snapshot, server, session, readers, options).read()
+  return await new ContentsReader(snapshot, server, sink, readers, options).read()
 }
 
 interface StoredPart {
@@ -39,9 +38,9 @@ type Task = (worker: number, signal: AbortSignal) => Promise<void>
 
 class ContentsReader {
   readonly #snapshot: LockedSnapshot
-  readonly #session: WritingSession
+  readonly #sink: StreamSink
   readonly #readers: SnapshotReaders
-  readonly #options: BackupOptions
+  readonly #options: ReadOptions
   readonly #tables: readonly Relation[]
   readonly #withData: readonly Relation[]
   readonly #parts: readonly TablePart[]
@@ -54,19 +53,23 @@ class ContentsReader {
   constructor(
     snapshot: LockedSnapshot,
     server: ServerFacts,
-    session: WritingSession,
+    sink: StreamSink,
     readers: SnapshotReaders,
-    options: BackupOptions,
+    options: ReadOptions,
   ) {
     this.#snapshot = snapshot
-    this.#session = session
+    this.#sink = sink
     this.#readers = readers
     this.#options = options
     this.#tables = snapshot.relations.filter(({ kind, selected }) => kind === 'r' && selected)
     const schemaOnly = options.selection.content === 'schema-only'
     this.#withData = this.#tables.filter(
-      // a standby has none of the rows of unlogged tables
-      ({ dataExcluded, unlogged }) => !schemaOnly && !dataExcluded && !(server.standby && unlogged),
+      (table) =>
+        !schemaOnly &&
+        !table.dataExcluded &&
+        // a standby has none of the rows of unlogged tables
+        !(server.standby && table.unlogged) &&
+        options.readsRowsOf?.(table) !== false,
     )
     this.#parts = planParts(this.#withData, {
       versionNumber: snapshot.connection.serverVersionNumber,
@@ -113,8 +116,10 @@ class ContentsReader {
           encoding,
           arguments: selected,
           signal,
+          onWarning: (warning) => this.#warnings.add(warning),
         })
-        return writeStream(this.#session, 'data', text)
+        this.#options.onSchema?.(section, text)
+        return writeStream(this.#sink, 'data', text)
       }
       this.#schema = { preData: await dump('pre-data'), postData: await dump('post-data'), encoding }
     }
@@ -130,7 +135,7 @@ class ContentsReader {
         const copied = await this.#readers.read(
           worker,
           relation,
-          (connection) => copyToStream(connection, statement, this.#session, { signal, onBytes }),
+          (connection) => copyToStream(connection, statement, this.#sink, { signal, onBytes }),
           { signal },
         )
         this.#stored.set(relation, [...(this.#stored.get(relation) ?? []), { position, ...copied }])
@@ -148,11 +153,11 @@ class ContentsReader {
         undefined,
         async (connection) => ({
           objects: await listLargeObjects(connection, { signal }),
-          ...(await copyToStream(connection, copyLargeObjectsOut, this.#session, { signal })),
+          ...(await copyToStream(connection, copyLargeObjectsOut, this.#sink, { signal })),
         }),
         { signal },
       )
-      const properties = await writeStream(this.#session, 'data', Buffer.from(JSON.stringify(objects)))
+      const properties = await writeStream(this.#sink, 'data', Buffer.from(JSON.stringify(objects)))
       this.#largeObjects = { count: objects.length, properties, ...digestFields(digest), contents: stream }
     } catch (error) {
       throw inContext('large objects', error)

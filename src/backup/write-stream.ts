@@ -1,15 +1,18 @@
 import type { Connection } from '../postgres/connection.ts'
 import type { RowDigest } from '../postgres/row-walker.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
-import type { WritingSession } from '../repository/writing-session.ts'
+
+/** Where what is read goes: the session of a backup, or nowhere. */
+export interface StreamSink {
+  openStream(kind: 'data' | 'meta'): {
+    write(bytes: Uint8Array): Promise<void>
+    finish(): Promise<StreamRef>
+  }
+}
 
 /** Stores bytes that are at hand: a schema, a manifest. */
-export async function writeStream(
-  session: WritingSession,
-  kind: 'data' | 'meta',
-  bytes: Uint8Array,
-): Promise<StreamRef> {
-  const writer = session.openStream(kind)
+export async function writeStream(sink: StreamSink, kind: 'data' | 'meta', bytes: Uint8Array): Promise<StreamRef> {
+  const writer = sink.openStream(kind)
   await writer.write(bytes)
   return writer.finish()
 }
@@ -18,11 +21,11 @@ export async function writeStream(
 export async function copyToStream(
   connection: Connection,
   statement: string,
-  session: WritingSession,
+  sink: StreamSink,
   options: { readonly signal: AbortSignal; readonly onBytes?: (bytes: number) => void },
 ): Promise<{ stream: StreamRef; digest: RowDigest }> {
   const copy = connection.copyOut(statement, options)
-  const writer = session.openStream('data')
+  const writer = sink.openStream('data')
   for await (const piece of copy) {
     options.onBytes?.(piece.length)
     await writer.write(piece)

@@ -236,6 +236,17 @@ describe('a database is backed up, lost, brought back, and proven equal', { time
     assert.deepEqual(await bench.query(bench.server.target, left), [])
   })
 
+  it('what pg_dump can not dump for a role is told, kept, and noted in the proof', async () => {
+    const target = await bench.database(
+      `CREATE TABLE t AS SELECT 1 AS i; CREATE ROLE plain LOGIN PASSWORD 'plain' IN ROLE pg_read_all_data;
+       CREATE SUBSCRIPTION s CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false)`,
+    )
+    const { id, warnings } = await bench.backUpWithRecord({ ...target, user: 'plain', password: () => 'plain' })
+    assert.match(warnings.join(), /subscriptions not dumped/)
+    const { notes } = await bench.prove(id)
+    assert.match(notes.join(), /pg_dump: subscriptions not dumped/)
+  })
+
   it('a role that may not read a table gets an error that names it, and no backup', async () => {
     const target = await bench.database(
       "CREATE TABLE secret AS SELECT 1 AS i; CREATE ROLE reader LOGIN PASSWORD 'reader'",
