@@ -1,5 +1,5 @@
 import { AppError } from '../core/app-error.ts'
-import type { Backup } from '../restore/open-backup.ts'
+import type { Backup } from '../repository/open-backup.ts'
 import { type BackupReference, describeBackupReference } from './backup-reference.ts'
 import { printable } from './printable.ts'
 

@@ -14,7 +14,7 @@ import { prepareForReading } from '../postgres/session-settings.ts'
 import { pgDumpArguments } from '../repository/manifest-selection.ts'
 import { type Manifest, type ManifestTable, type QualifiedName, formatHash } from '../repository/manifest.ts'
 import { connectForText } from './connect-for-text.ts'
-import { keyOf } from './restore-scope.ts'
+import { keyOf } from '../repository/restore-scope.ts'
 
 /** One thing that is not as it was. */
 export interface Difference {

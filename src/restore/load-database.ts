@@ -13,8 +13,8 @@ import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
 import { createAdoptedTables } from './adopted-tables.ts'
 import { connectForText } from './connect-for-text.ts'
-import type { RestorePlan } from './restore-plan.ts'
-import { keyOf } from './restore-scope.ts'
+import type { RestorePlan } from '../repository/restore-plan.ts'
+import { keyOf } from '../repository/restore-scope.ts'
 import { type RunOptions, runEntries, runPostData } from './run-entries.ts'
 
 export interface LoadOptions {

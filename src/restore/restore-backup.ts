@@ -14,8 +14,8 @@ import type { Repository } from '../repository/repository.ts'
 import { createDatabase, databasePropertyStatements, mapDatabaseRoles } from './create-database.ts'
 import { loadDatabase } from './load-database.ts'
 import { connectForMaintenance } from './maintenance-connection.ts'
-import { type Backup, readBackupTexts, readGlobals, readManifest } from './open-backup.ts'
-import { type RestoreChoices, type RestorePlan, planRestore, rolesOfPlan } from './restore-plan.ts'
+import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
+import { type RestoreChoices, type RestorePlan, planRestore, rolesOfPlan } from '../repository/restore-plan.ts'
 import { checkServerHas, countUserObjects, existingRoles } from './target-checks.ts'
 
 export interface RestoreOptions {

@@ -1,7 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import type { Connection } from '../postgres/connection.ts'
 import type { SchemaEntry } from '../postgres/schema-text.ts'
-import type { RestorePlan } from './restore-plan.ts'
+import type { RestorePlan } from '../repository/restore-plan.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined

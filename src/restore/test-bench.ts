@@ -12,10 +12,10 @@ import { createRepository } from '../repository/create-repository.ts'
 import { everything } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
 import { DirectoryStore } from '../store/directory-store.ts'
-import { listBackups } from './open-backup.ts'
+import { listBackups } from '../repository/open-backup.ts'
 import { type ProveOptions, proveBackup } from './prove-backup.ts'
 import { type RestoreOptions, type RestoreOutcome, restoreBackup } from './restore-backup.ts'
-import { type RestoreChoices, restoreEverything } from './restore-plan.ts'
+import { type RestoreChoices, restoreEverything } from '../repository/restore-plan.ts'
 
 const environment = process.env
 

@@ -5,7 +5,7 @@ import { hasCode } from '../core/app-error.ts'
 import { Connection } from '../postgres/connection.ts'
 import { type ConnectionTarget, withDatabase } from '../postgres/connection-target.ts'
 import { loadSql } from '../postgres/test-server.ts'
-import { listBackups } from './open-backup.ts'
+import { listBackups } from '../repository/open-backup.ts'
 import { TestBench } from './test-bench.ts'
 
 const shared = new URL('../../../shared/fixtures/', import.meta.url)

@@ -1,7 +1,7 @@
 import { AppError } from '../../core/app-error.ts'
 import { checkRepository } from '../../repository/check-repository.ts'
 import type { Damage } from '../../repository/check-report.ts'
-import { backupStreams } from '../../restore/open-backup.ts'
+import { backupStreams } from '../../repository/open-backup.ts'
 import { formatBytes, formatQuantity } from '../format.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'

@@ -1,4 +1,4 @@
-import { listBackups, listProofs } from '../../restore/open-backup.ts'
+import { listBackups, listProofs } from '../../repository/open-backup.ts'
 import { AppError } from '../../core/app-error.ts'
 import { printable } from '../printable.ts'
 import { describeProof, describeSelection } from '../describe-backup.ts'

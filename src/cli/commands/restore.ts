@@ -1,6 +1,6 @@
 import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/connection-target.ts'
-import { listBackups } from '../../restore/open-backup.ts'
+import { listBackups } from '../../repository/open-backup.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
 import { findDatabase, isConninfo } from '../database-target.ts'
 import { describeSelection } from '../describe-backup.ts'

@@ -1,4 +1,4 @@
-import { listBackups, listProofs, readManifest } from '../../restore/open-backup.ts'
+import { listBackups, listProofs, readManifest } from '../../repository/open-backup.ts'
 import { findBackup } from '../find-backup.ts'
 import { describeProof, describeSelection, proofStyle } from '../describe-backup.ts'
 import { formatBytes, formatCount, formatDuration, formatQuantity, formatTable, formatTime } from '../format.ts'

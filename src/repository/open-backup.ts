@@ -1,11 +1,11 @@
 import { AppError } from '../core/app-error.ts'
 import { type LargeObject, largeObjectsSchema } from '../postgres/large-objects.ts'
 import { type ServerGlobals, serverGlobalsSchema } from '../postgres/server-globals.ts'
-import { type BackupRecord, type Proof, backupRecordSchema, proofSchema } from '../repository/backup-record.ts'
-import { type Manifest, manifestSchema } from '../repository/manifest.ts'
-import type { Repository } from '../repository/repository.ts'
-import type { RepositoryReader } from '../repository/repository-reader.ts'
-import type { StreamRef } from '../repository/stream-ref.ts'
+import { type BackupRecord, type Proof, backupRecordSchema, proofSchema } from './backup-record.ts'
+import { type Manifest, manifestSchema } from './manifest.ts'
+import type { Repository } from './repository.ts'
+import type { RepositoryReader } from './repository-reader.ts'
+import type { StreamRef } from './stream-ref.ts'
 import type { BackupTexts } from './restore-plan.ts'
 
 interface ReadOptions {

@@ -1,7 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import { patternParts } from '../postgres/name-pattern.ts'
 import { type SchemaEntry, tableOf } from '../postgres/schema-text.ts'
-import type { Manifest, QualifiedName } from '../repository/manifest.ts'
+import type { Manifest, QualifiedName } from './manifest.ts'
 
 /** Which part of a backup is restored. */
 export interface RestoreScope {

@@ -1,7 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import type { LargeObject } from '../postgres/large-objects.ts'
 import { type SchemaEntry, mapRoles, rolesOf, splitSchemaText, withoutOwner } from '../postgres/schema-text.ts'
-import type { Manifest, ManifestTable, Sequence } from '../repository/manifest.ts'
+import type { Manifest, ManifestTable, Sequence } from './manifest.ts'
 import { chooseScope } from './restore-scope.ts'
 
 /** What of a backup is restored, and with whose names. */
