@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { devNull, tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
+import { devNull } from 'node:os'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '../core/temporary-directory.ts'
 import type { ConnectionTarget } from './connection-target.ts'
 
 /**
@@ -55,9 +56,8 @@ export async function libpqEnvironment(
 }
 
 async function writeService(owned: AsyncDisposableStack, passphrase: string): Promise<Record<string, string>> {
-  const directory = await mkdtemp(join(tmpdir(), 'pgrevive-'))
-  owned.defer(() => rm(directory, { recursive: true, force: true }))
-  const path = join(directory, 'pg_service.conf')
+  const directory = owned.use(await createTemporaryDirectory('libpq'))
+  const path = join(directory.path, 'pg_service.conf')
   await writeFile(path, `[pgrevive]\nsslpassword=${passphrase}\n`, { mode: 0o600 })
   return { PGSERVICE: 'pgrevive', PGSERVICEFILE: path }
 }

@@ -1,17 +1,10 @@
-import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { chmod, chown, lstat, mkdir, mkdtemp, readdir, realpath, symlink } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { chmod, chown, mkdir, readFile, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { processStartTime } from './process-start-time.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createTemporaryDirectory, sweepTemporaryDirectories } from '../core/temporary-directory.ts'
 import type { ServerAccount } from './server-account.ts'
 
-/** One place, whatever TMPDIR says: short enough for Unix sockets (under 104 bytes), and a later run finds what an earlier one left. */
-const registry = '/tmp'
-const namePattern = /^pgrevive-scratch-(?<machine>[0-9a-f]{6})-(?<processId>\d+)-(?<startTime>\d+)-\w{6}$/
-
-/** The directories of one scratch server; removed on disposal. The name tells who owns it, so that there is no moment without an owner. */
+/** The directories of one scratch server; removed on disposal. */
 export interface ScratchDirectory extends AsyncDisposable {
   /** Belongs to pgrevive's user and can not be written by the server's. */
   readonly path: string
@@ -27,71 +20,62 @@ export async function createScratchDirectory(options: {
   readonly parentDirectory: string
 }): Promise<ScratchDirectory> {
   await using owned = new AsyncDisposableStack()
-  const owner = `${machine()}-${process.pid}-${await processStartTime(process.pid)}`
-  const path = await mkdtemp(join(registry, `pgrevive-scratch-${owner}-`))
-  owned.defer(() => removeScratchDirectory(path))
-  const socketDirectory = join(path, 'socket')
+  const directory = owned.use(await createTemporaryDirectory('scratch'))
+  const socketDirectory = join(directory.path, 'socket')
   await mkdir(socketDirectory, { mode: 0o700 })
-  const dataDirectory = await mkdtemp(join(options.parentDirectory, 'pgrevive-data-'))
-  await symlink(await realpath(dataDirectory), join(path, 'data'))
+  const dataDirectory = await directory.createElsewhere(options.parentDirectory)
   if (options.account) {
     const { uid, gid } = options.account
-    await chmod(path, 0o711)
+    await chmod(directory.path, 0o711)
     await chown(socketDirectory, uid, gid)
     await chown(dataDirectory, uid, gid)
   }
   const finished = owned.move()
-  return { path, dataDirectory, socketDirectory, [Symbol.asyncDispose]: () => finished.disposeAsync() }
+  return { path: directory.path, dataDirectory, socketDirectory, [Symbol.asyncDispose]: () => finished.disposeAsync() }
 }
+
+/** Removes what killed runs of this user left on this machine: scratch servers and every other temporary directory. */
+export function sweepScratchServers(): ReturnType<typeof sweepTemporaryDirectories> {
+  return sweepTemporaryDirectories(stopServerIn)
+}
+
+const stopLimitMs = 10_000
 
 /**
- * Removes what scratch servers of this user left whose pgrevive has ended without cleaning up, and returns the removed
- * directories. A server that still runs in one ends by itself within a minute: it looks for its postmaster.pid.
+ * Stops a server whose watcher was killed too. It is known by its working directory; what the cluster's own files say is
+ * up to whoever could run code in it. Where there is no /proc, it ends by itself within a minute: it misses its
+ * postmaster.pid.
  */
-export async function sweepScratchServers(): Promise<string[]> {
-  const swept: string[] = []
-  for (const name of await readdir(registry)) {
-    const path = join(registry, name)
-    if (!(await isAbandoned(path, name))) continue
-    await removeScratchDirectory(path)
-    swept.push(path)
+async function stopServerIn(dataDirectory: string): Promise<void> {
+  const startedAt = performance.now()
+  for (;;) {
+    const processes = await serverProcessesIn(dataDirectory)
+    if (processes.length === 0) return
+    const waitedMs = performance.now() - startedAt
+    if (waitedMs > 2 * stopLimitMs) throw new Error(`process ${processes.join()} does not end`)
+    for (const id of processes) endProcess(id, waitedMs < stopLimitMs ? 'SIGQUIT' : 'SIGKILL')
+    await delay(50)
   }
-  return swept
 }
 
-async function isAbandoned(path: string, name: string): Promise<boolean> {
-  const owner = namePattern.exec(name)?.groups
-  if (owner?.['machine'] !== machine()) return false
-  const found = await lstatIfThere(path)
-  if (!found?.isDirectory() || found.uid !== process.geteuid?.()) return false
-  return (await processStartTime(Number(owner['processId']))) !== Number(owner['startTime'])
+async function serverProcessesIn(directory: string): Promise<number[]> {
+  const names = process.platform === 'linux' ? await readdir('/proc') : []
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const id = Number(name)
+      if (!(id > 0)) return []
+      // those of other users, and those that end at this moment, can not be looked at
+      const isHere = (await readlink(`/proc/${name}/cwd`).catch(() => '')) === directory
+      return isHere && (await readFile(`/proc/${name}/comm`, 'latin1').catch(() => '')) === 'postgres\n' ? [id] : []
+    }),
+  )
+  return found.flat()
 }
 
-/** Containers may share /tmp but not their process ids. */
-function machine(): string {
-  return createHash('sha256').update(hostname()).digest('hex').slice(0, 6)
-}
-
-async function lstatIfThere(path: string) {
+function endProcess(id: number, signal: NodeJS.Signals): void {
   try {
-    return await lstat(path)
+    process.kill(id, signal)
   } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
-}
-
-/** By `rm`, which can not be led astray by links that the server's user makes meanwhile; Node's own can. */
-async function removeScratchDirectory(path: string): Promise<void> {
-  const remove = (target: string) => promisify(execFile)('rm', ['-rf', '--', target])
-  try {
-    await remove(await realpath(join(path, 'data')))
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
-  await remove(path)
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

@@ -2,18 +2,19 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, cp, lstat, mkdtemp, readdir, readlink, realpath, rm, rmdir } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdtemp, readFile, readdir, readlink, realpath, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode } from '../core/app-error.ts'
+import { processStartTime } from '../core/process-start-time.ts'
 import { Connection } from './connection.ts'
-import { processStartTime } from './process-start-time.ts'
 import { sweepScratchServers } from './scratch-directory.ts'
 import { startScratchServer, type ScratchServer } from './scratch-server.ts'
 import { chooseServerBinaries, findServerBinaries, type ServerBinaries } from './server-binaries.ts'
 
 const environment = process.env
+const isLinux = process.platform === 'linux'
 const isRoot = process.geteuid?.() === 0
 const all = await findServerBinaries({ environment })
 const binaries = await chooseServerBinaries(15, { environment })
@@ -110,10 +111,25 @@ describe('a scratch server and its owner', () => {
     assert.deepEqual(await traces(), nothing)
   })
 
+  it(
+    'end together if the watcher is killed as well: by the next sweep',
+    { skip: !isLinux && 'needs /proc' },
+    async () => {
+      await using owner = await startOwner([process.execPath])
+      const traces = await tracesOf(owner)
+      for (const id of await watchersOf(owner.processId)) process.kill(id, 'SIGKILL')
+      owner.kill()
+      await delay(200)
+      assert.equal((await traces()).process, true)
+      await sweepScratchServers()
+      assert.deepEqual(await traces(), nothing)
+    },
+  )
+
   it('are left alone by a sweep while they live', async () => {
     await using owner = await startOwner([process.execPath])
     const traces = await tracesOf(owner)
-    assert.equal((await sweepScratchServers()).includes(owner.directory), false)
+    assert.equal((await sweepScratchServers()).removed.includes(owner.directory), false)
     assert.deepEqual(await traces(), { process: true, directory: true, dataDirectory: true })
     await owner.leave()
     assert.deepEqual(await traces(), nothing)
@@ -192,6 +208,19 @@ async function copyPackage(directory: string) {
   await cp(dirname(embedded.directory), join(parent, 'native'), { recursive: true, filter })
   const copied: ServerBinaries = { ...embedded, directory: join(parent, 'native', 'bin') }
   return { parent, binaries: copied, [Symbol.asyncDispose]: () => rm(parent, { recursive: true }) }
+}
+
+/** The shells that end a server with its owner. */
+async function watchersOf(serverId: number): Promise<number[]> {
+  const ids = (await readdir('/proc')).map(Number).filter((id) => id > 0)
+  const watching = await Promise.all(
+    ids.map(async (id) => {
+      const command = await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')
+      return command.endsWith(`\0${serverId}\0`) && command.includes('kill -QUIT') ? [id] : []
+    }),
+  )
+  assert.equal(watching.flat().length, 1)
+  return watching.flat()
 }
 
 async function leftByThisProcess(): Promise<string[]> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { backUpDatabase } from '../../backup/back-up-database.ts'
 import { AppError } from '../../core/app-error.ts'
+import { createTemporaryDirectory } from '../../core/temporary-directory.ts'
 import { Connection } from '../../postgres/connection.ts'
 import { type ConnectionTarget, withDatabase } from '../../postgres/connection-target.ts'
 import { type ScratchServer, startScratchServer } from '../../postgres/scratch-server.ts'
@@ -35,8 +36,7 @@ const databaseName = 'travel'
 /** Tells a story on a throw-away server: two backups, a loss, a restore and a proof. Every number in it was measured. */
 export async function runDemo(choices: DemoChoices, context: CommandContext): Promise<Outcome> {
   await using owned = new AsyncDisposableStack()
-  const directory = await prepareDirectory(choices, context)
-  if (!choices.keep) owned.defer(() => rm(directory, { recursive: true, force: true }))
+  const directory = await prepareDirectory(choices, owned, context)
   const binaries = await chooseServerBinaries(undefined, context)
   const { terminal, environment, signal } = context
   const startedMs = performance.now()
@@ -77,12 +77,24 @@ export async function runDemo(choices: DemoChoices, context: CommandContext): Pr
   }
 }
 
-async function prepareDirectory({ directory }: DemoChoices, context: CommandContext): Promise<string> {
-  if (directory === undefined) return mkdtemp(join(context.environment['TMPDIR'] ?? tmpdir(), 'pgrevive-demo-'))
+/** Whatever is not to be kept is removed with `owned`. */
+async function prepareDirectory(
+  { directory, keep }: DemoChoices,
+  owned: AsyncDisposableStack,
+  context: CommandContext,
+): Promise<string> {
+  if (directory === undefined) {
+    const parent = context.environment['TMPDIR'] ?? tmpdir()
+    if (keep) return mkdtemp(join(parent, 'pgrevive-demo-'))
+    return owned.use(await createTemporaryDirectory('demo')).createElsewhere(parent)
+  }
   const path = resolve(context.currentDirectory, directory)
   try {
     await mkdir(path, { recursive: true })
-    if ((await readdir(path)).length === 0) return path
+    if ((await readdir(path)).length === 0) {
+      if (!keep) owned.defer(() => rm(path, { recursive: true, force: true }))
+      return path
+    }
   } catch (error) {
     throw new AppError('store-failed', `the directory ${path} can not be used`, { cause: error })
   }
