@@ -3,6 +3,7 @@ import { AppError } from '../core/app-error.ts'
 import { queryJson } from './catalog-query.ts'
 import type { Connection } from './connection.ts'
 import { quoteIdentifier, quoteLiteral } from './quote.ts'
+import { temporaryDatabasePattern } from './temporary-database.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -92,10 +93,11 @@ export function listExtensions(connection: Connection, options: QueryOptions = {
   )
 }
 
-/** Names of the databases that `--all` means: those that can be connected to and are no templates. */
+/** Names of the databases that `--all` means: those that can be connected to and are neither templates nor temporary. */
 export async function listDatabases(connection: Connection, options: QueryOptions = {}): Promise<string[]> {
   const rows = await connection.query(
-    'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname',
+    `SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate
+       AND datname OPERATOR(pg_catalog.!~) ${quoteLiteral(temporaryDatabasePattern)} ORDER BY datname`,
     options,
   )
   return rows.map(([name]) => name ?? '')

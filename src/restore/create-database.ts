@@ -19,24 +19,38 @@ export async function createDatabase(
   properties: DatabaseProperties,
   options: CreateOptions,
 ): Promise<void> {
-  const statement = (locale: readonly string[]) =>
-    [
-      `CREATE DATABASE ${quoteIdentifier(name)} WITH TEMPLATE template0 ENCODING ${quoteLiteral(properties.encoding)}`,
-      ...locale,
-      ...(options.owner === undefined ? [] : [`OWNER ${quoteIdentifier(options.owner)}`]),
-      ...(options.tablespaces && properties.tablespace !== 'pg_default'
-        ? [`TABLESPACE ${quoteIdentifier(properties.tablespace)}`]
-        : []),
-    ].join(' ')
   try {
-    await connection.execute(statement(localeClauses(properties, connection.serverVersionNumber)), options)
+    await connection.execute(
+      createDatabaseStatement(name, properties, options, connection.serverVersionNumber),
+      options,
+    )
   } catch (error) {
     // 42809 wrong_object_type and 22023 invalid_parameter_value: "invalid locale name", "could not open collator"
     const unknown = ['42809', '22023', '0A000'].includes(sqlStateOf(error) ?? '')
     if (!unknown || !options.onUnknownLocale) throw error
     options.onUnknownLocale(properties.locale ?? properties.collate)
-    await connection.execute(statement(["LC_COLLATE 'C' LC_CTYPE 'C'"]), options)
+    const withoutLocale = { ...properties, localeProvider: 'libc', collate: 'C', ctype: 'C' } as const
+    await connection.execute(
+      createDatabaseStatement(name, withoutLocale, options, connection.serverVersionNumber),
+      options,
+    )
   }
+}
+
+export function createDatabaseStatement(
+  name: string,
+  properties: DatabaseProperties,
+  { owner, tablespaces }: Pick<CreateOptions, 'owner' | 'tablespaces'>,
+  serverVersionNumber: number,
+): string {
+  return [
+    `CREATE DATABASE ${quoteIdentifier(name)} WITH TEMPLATE template0 ENCODING ${quoteLiteral(properties.encoding)}`,
+    ...localeClauses(properties, serverVersionNumber),
+    ...(owner === undefined ? [] : [`OWNER ${quoteIdentifier(owner)}`]),
+    ...(tablespaces && properties.tablespace !== 'pg_default'
+      ? [`TABLESPACE ${quoteIdentifier(properties.tablespace)}`]
+      : []),
+  ].join(' ')
 }
 
 function localeClauses(properties: DatabaseProperties, serverVersionNumber: number): string[] {

@@ -27,8 +27,8 @@ export interface LoadOptions {
    * is, code of the database's owner: not what a superuser should run.
    */
   readonly loader?: ConnectionTarget | undefined
-  /** Called when everything but event triggers is in place. */
-  readonly beforeEventTriggers?: (() => Promise<void>) | undefined
+  /** Called when everything but event triggers is in place, in the transaction that makes those. */
+  readonly beforeEventTriggers?: ((connection: Connection) => Promise<void>) | undefined
   readonly onNote: (note: string) => void
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
@@ -80,8 +80,11 @@ export async function loadDatabase(
   await runPostData(connections, afterData, (table) => bytesOf.get(keyOf(table)) ?? 0, { ...run, onEntry })
   await runEntries(main, privilegesAndViews, { ...run, onEntry })
   if (options.analyze) await analyze(connections, plan, options)
-  await options.beforeEventTriggers?.()
+  // its commit waits for the disk, and with it for all that the other sessions committed before
+  await main.execute('BEGIN; SET LOCAL synchronous_commit TO DEFAULT', options)
+  await options.beforeEventTriggers?.(main)
   await runEntries(main, eventTriggers, { ...run, onEntry })
+  await main.execute('COMMIT', options)
 }
 
 async function restoreLargeObjects(
@@ -125,7 +128,9 @@ async function connectForLoading(
 ): Promise<Connection> {
   const connection = await connectForText(target, manifest, options)
   await prepareForLoading(connection)
-  if (options.intoExistingTables) await connection.execute('SET session_replication_role = replica', options)
+  if (options.intoExistingTables) {
+    await connection.execute('SET session_replication_role = replica; RESET synchronous_commit', options)
+  }
   return connection
 }
 

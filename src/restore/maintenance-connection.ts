@@ -13,6 +13,7 @@ export async function connectForMaintenance(
     return connect(target, 'template1', options)
   })
   await prepareForLoading(connection)
+  await connection.execute('RESET synchronous_commit') // a database that is said to be there survives a crash of the server
   return connection
 }
 

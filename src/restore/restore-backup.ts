@@ -1,4 +1,3 @@
-import { ulid } from 'ulid'
 import { AppError, hasCode, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
 import type { DatabaseProperties } from '../postgres/catalog-database.ts'
@@ -8,6 +7,11 @@ import { sqlStateOf } from '../postgres/postgres-error.ts'
 import { quoteIdentifier, quoteQualified } from '../postgres/quote.ts'
 import { type ServerGlobals, createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
+import {
+  dropAbandonedDatabases,
+  dropTemporaryDatabase,
+  reserveTemporaryDatabase,
+} from '../postgres/temporary-database.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { Repository } from '../repository/repository.ts'
@@ -16,7 +20,8 @@ import { loadDatabase } from './load-database.ts'
 import { connectForMaintenance } from './maintenance-connection.ts'
 import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
 import { type RestoreChoices, type RestorePlan, planRestore, rolesOfPlan } from '../repository/restore-plan.ts'
-import { checkServerHas, countUserObjects, existingRoles } from './target-checks.ts'
+import { checkServerHas, existingRoles } from './target-checks.ts'
+import { claimEmptyDatabase, howToEmpty, removeUnfinishedMark, setUnfinishedMark } from './unfinished-mark.ts'
 
 export interface RestoreOptions {
   readonly choices: RestoreChoices
@@ -35,9 +40,6 @@ export interface RestoreOutcome {
   /** What was left out or replaced, in words. */
   readonly notes: readonly string[]
 }
-
-/** Lies in an existing database while it is being filled; whoever finds it knows that the restore did not end. */
-const unfinishedMarker = 'pgrevive_restore_unfinished'
 
 /**
  * Restores into the database that `target` names. If it does not exist, it is made under a working name and gets its
@@ -107,31 +109,19 @@ async function connectIfThere(target: ConnectionTarget, options: RestoreOptions)
 }
 
 async function fillNew(job: RestoreJob): Promise<void> {
-  const { target, plan, properties, options } = job
+  const { target, plan, properties, notes, options } = job
   const { choices } = options
   await using maintenance = await connectForMaintenance(target, options)
+  await dropAbandonedDatabases(maintenance, { signal: options.signal, onNote: (note) => notes.push(note) })
   const owner = choices.noOwner ? undefined : properties.owner
   const roles = rolesOfPlan(plan)
   if (owner !== undefined) roles.add(owner)
   const tablespace = choices.noTablespaces ? undefined : properties.tablespace
   if (job.globals) await createMissingRoles(maintenance, job.globals, roles, job)
   await checkServerHas(maintenance, plan, { roles, tablespace }, options)
-  const working = `pgrevive_restore_${ulid().toLowerCase()}`
+  const working = await reserveTemporaryDatabase(maintenance, 'restore', options)
   try {
-    await createDatabase(maintenance, working, properties, {
-      owner,
-      tablespaces: !choices.noTablespaces,
-      signal: options.signal,
-    })
-  } catch (error) {
-    if (!hasCode(error, 'permission-denied')) throw error
-    const name = JSON.stringify(target.database)
-    throw new AppError('permission-denied', `can not create the database: ${error.message}`, {
-      cause: error.cause,
-      hint: `create ${name} yourself, empty, and run the same command again, perhaps with --no-owner`,
-    })
-  }
-  try {
+    await createWorkingDatabase(maintenance, working, owner, job)
     await load(job, withDatabase(target, working))
     if (plan.whole) await applyProperties(maintenance, working, owner, job)
     await maintenance.execute(
@@ -144,10 +134,29 @@ async function fillNew(job: RestoreJob): Promise<void> {
   }
 }
 
+async function createWorkingDatabase(
+  maintenance: Connection,
+  working: string,
+  owner: string | undefined,
+  { target, properties, options }: RestoreJob,
+): Promise<void> {
+  try {
+    const tablespaces = !options.choices.noTablespaces
+    await createDatabase(maintenance, working, properties, { owner, tablespaces, signal: options.signal })
+  } catch (error) {
+    if (!hasCode(error, 'permission-denied')) throw error
+    const name = JSON.stringify(target.database)
+    throw new AppError('permission-denied', `can not create the database: ${error.message}`, {
+      cause: error.cause,
+      hint: `create ${name} yourself, empty, and run the same command again, perhaps with --no-owner`,
+    })
+  }
+}
+
 async function load(
   { reader, manifest, plan, notes, options }: RestoreJob,
   target: ConnectionTarget,
-  beforeEventTriggers?: () => Promise<void>,
+  beforeEventTriggers?: (connection: Connection) => Promise<void>,
 ): Promise<void> {
   await loadDatabase(reader, manifest, plan, target, {
     ...options,
@@ -183,7 +192,7 @@ async function applyProperties(
 async function dropWorkingDatabase(target: ConnectionTarget, working: string, why: unknown): Promise<void> {
   try {
     await using connection = await connectForMaintenance(target, {})
-    await connection.execute(`DROP DATABASE IF EXISTS ${quoteIdentifier(working)} WITH (FORCE)`)
+    await dropTemporaryDatabase(connection, working, { force: true })
   } catch (error) {
     throw new AppError('restore-failed', `${messageOf(why)}; the unfinished database ${working} could not be dropped`, {
       cause: why,
@@ -194,24 +203,20 @@ async function dropWorkingDatabase(target: ConnectionTarget, working: string, wh
 
 async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void> {
   const { target, plan, notes, options } = job
-  const objects = await countUserObjects(connection, options)
-  if (objects > 0) {
-    throw new AppError('target-not-empty', `the database ${JSON.stringify(target.database)} holds ${objects} objects`, {
-      hint: 'nothing was changed; name a database that does not exist yet, and it will be created',
-    })
-  }
+  await claimEmptyDatabase(connection, options)
   const roles = rolesOfPlan(plan)
   if (job.globals) await createMissingRoles(connection, job.globals, roles, job)
   await checkServerHas(connection, plan, { roles, tablespace: undefined }, options)
   notes.push('the database was there: it keeps its owner, encoding, locale, settings and privileges')
-  await connection.execute(`CREATE SCHEMA ${unfinishedMarker}`, options)
+  const nextStep = await howToEmpty(connection, options)
+  await setUnfinishedMark(connection, options)
   try {
-    await load(job, target, () => connection.execute(`DROP SCHEMA ${unfinishedMarker}`, options))
+    await load(job, target, (loading) => removeUnfinishedMark(loading, options))
   } catch (error) {
     if (!(error instanceof AppError)) throw error
-    throw new AppError(error.code, error.message, {
+    throw new AppError(error.code, `${error.message}; ${describeTarget(target)} holds an unfinished restore`, {
       cause: error.cause,
-      hint: `${describeTarget(target)} holds an unfinished restore (schema ${unfinishedMarker}): drop the database and restore again`,
+      hint: nextStep,
     })
   }
 }
@@ -238,7 +243,7 @@ async function fillTables(job: RestoreJob, connection: Connection): Promise<void
   notes.push('foreign keys and triggers were not asked while rows were loaded')
 }
 
-/** Creates those of the roles that the server lacks, with their memberships among each other. */
+/** Creates those of the roles that the server lacks, with their memberships among each other; all of them or none. */
 async function createMissingRoles(
   connection: Connection,
   globals: ServerGlobals,
@@ -250,6 +255,7 @@ async function createMissingRoles(
   for (const { grantee } of properties.grants ?? []) if (grantee !== null) named.add(grantee)
   const existing = await existingRoles(connection, options)
   const missing = globals.roles.filter(({ name }) => named.has(name) && !existing.has(name))
+  await connection.execute('BEGIN', options)
   for (const role of missing) {
     for (const statement of createRoleStatements(role)) await connection.execute(statement, options)
   }
@@ -259,4 +265,5 @@ async function createMissingRoles(
   for (const statement of membershipStatements(usable, members, connection.serverVersionNumber)) {
     await connection.execute(statement, options)
   }
+  await connection.execute('COMMIT', options)
 }

@@ -10,6 +10,11 @@ import { findServerAccount } from '../postgres/server-account.ts'
 import { chooseServerBinaries } from '../postgres/server-binaries.ts'
 import { type ServerGlobals, createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
+import {
+  dropAbandonedDatabases,
+  dropTemporaryDatabase,
+  reserveTemporaryDatabase,
+} from '../postgres/temporary-database.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import { createDatabase } from './create-database.ts'
 import { connectForMaintenance } from './maintenance-connection.ts'
@@ -84,7 +89,8 @@ export async function openScratchDatabaseOn(
 ): Promise<ScratchDatabase> {
   await using owned = new AsyncDisposableStack()
   const maintenance = owned.use(await connectForMaintenance(server, options))
-  const name = `pgrevive_proof_${ulid().toLowerCase()}`
+  await dropAbandonedDatabases(maintenance, options)
+  const name = await reserveTemporaryDatabase(maintenance, 'proof', options)
   await createDatabase(maintenance, name, manifest.database, {
     owner: undefined,
     tablespaces: false,
@@ -93,7 +99,7 @@ export async function openScratchDatabaseOn(
   })
   owned.defer(async () => {
     await using connection = await connectForMaintenance(server, {})
-    await connection.execute(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`)
+    await dropTemporaryDatabase(connection, name, { force: true })
   })
   const version = maintenance.parameters.get('server_version') ?? ''
   const held = owned.move()

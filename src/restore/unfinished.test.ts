@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { AppError, hasCode } from '../core/app-error.ts'
+import { listDatabases } from '../postgres/catalog-database.ts'
+import { Connection } from '../postgres/connection.ts'
+import { withDatabase } from '../postgres/connection-target.ts'
+import { dropTemporaryDatabase, reserveTemporaryDatabase } from '../postgres/temporary-database.ts'
+import { TestBench } from './test-bench.ts'
+
+describe('what an unfinished restore or proof leaves on a server', { timeout: 180_000 }, () => {
+  let bench: TestBench
+  let id: string
+  before(async () => {
+    bench = await TestBench.start()
+    id = await bench.backUp(await bench.database('CREATE TABLE t AS SELECT 1 AS i'))
+  })
+  after(() => bench[Symbol.asyncDispose]())
+
+  const onServer = (sql: string) => bench.query(bench.server.target, sql)
+  const named = async (pattern: string) =>
+    (await onServer(`SELECT datname FROM pg_database WHERE datname ~ '${pattern}' ORDER BY 1`)).map(([name]) => name)
+  /** As a run that was killed leaves it. */
+  async function abandon(purpose: 'restore' | 'proof'): Promise<string> {
+    await using killed = await bench.server.connect()
+    const name = await reserveTemporaryDatabase(killed, purpose)
+    await killed.execute(`CREATE DATABASE ${name}`)
+    return name
+  }
+
+  describe('a temporary database', () => {
+    let restores = 0
+    const restore = async () => (await bench.restore(id, `restored_${++restores}`)).outcome.notes.join('\n')
+    beforeEach(async () => {
+      await using connection = await bench.server.connect()
+      for (const name of await named('^pgrevive_')) await dropTemporaryDatabase(connection, name ?? '', { force: true })
+    })
+
+    it('of a killed run is dropped by the next restore, which says so, even if it was made a template', async () => {
+      const left = [await abandon('restore'), await abandon('proof')]
+      await onServer(`ALTER DATABASE ${left[0]} IS_TEMPLATE true`)
+      const notes = await restore()
+      for (const name of left) assert.match(notes, new RegExp(`dropped the database ${name}`))
+      assert.deepEqual(await named('^pgrevive_'), [])
+    })
+
+    it('of a killed run is dropped by the next proof on that server', async () => {
+      const name = await abandon('proof')
+      const { notes } = await bench.expectProven(id, { on: bench.server.target })
+      assert.match(notes.join(), new RegExp(`dropped the database ${name}`))
+      assert.deepEqual(await named('^pgrevive_'), [])
+    })
+
+    it('of a living run is left alone, and so is one of another name', async () => {
+      await using living = await bench.server.connect()
+      const name = await reserveTemporaryDatabase(living, 'restore')
+      const notes = 'pgrevive_restore_notes'
+      await onServer(`CREATE DATABASE ${name}`)
+      await onServer(`CREATE DATABASE ${notes}`)
+      assert.doesNotMatch(await restore(), /pgrevive_/)
+      assert.deepEqual(await named('^pgrevive_'), [name, notes].toSorted())
+    })
+
+    it('in which a statement of the killed run goes on is dropped all the same', async () => {
+      const name = await abandon('restore')
+      const orphan = await Connection.connect(withDatabase(bench.server.target, name))
+      const building = assert.rejects(orphan.query('SELECT pg_sleep(60)'), (error) => hasCode(error, 'connection-lost'))
+      assert.match(await restore(), /dropped/)
+      await building
+    })
+
+    it('that somebody is looking at stays, and is named with what to do', async () => {
+      const name = await abandon('restore')
+      await using _guest = await Connection.connect({
+        ...withDatabase(bench.server.target, name),
+        applicationName: 'psql',
+      })
+      assert.match(await restore(), new RegExp(`${name}.*accessed by other users.*DROP DATABASE "${name}"`))
+      assert.deepEqual(await named('^pgrevive_'), [name])
+    })
+
+    it('with a subscription is dropped without a word to the publisher', async () => {
+      const name = await abandon('restore')
+      const sql = `CREATE SUBSCRIPTION s CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false, slot_name = 'theirs')`
+      await bench.query(withDatabase(bench.server.target, name), sql)
+      assert.match(await restore(), /dropped/)
+      assert.deepEqual(await named('^pgrevive_'), [])
+    })
+
+    it('is not backed up with its server', async () => {
+      const name = await abandon('restore')
+      await using connection = await bench.server.connect()
+      const databases = await listDatabases(connection)
+      assert.ok(databases.includes('postgres') && !databases.includes(name))
+    })
+  })
+
+  it('a database that was there and is half filled says so, and what to do works', async () => {
+    const { database } = await bench.database()
+    await bench.query(withDatabase(bench.server.target, database), 'CREATE SCHEMA pgrevive_restore_unfinished')
+    const refused = await bench.restore(id, database).catch((error: unknown) => error)
+    assert.ok(refused instanceof AppError)
+    assert.equal(refused.code, 'target-not-empty')
+    assert.match(refused.message, /a restore into it did not end/)
+    const [, drop = '', create = ''] = /: (DROP DATABASE .*?); (CREATE DATABASE .*);$/.exec(refused.hint ?? '') ?? []
+    await onServer(drop)
+    await onServer(create)
+    const restored = await bench.restore(id, database)
+    assert.deepEqual(await bench.query(restored, 'SELECT i FROM t'), [['1']])
+  })
+
+  it('a database that another restore is filling says so', async () => {
+    const backup = await bench.backUp(
+      await bench.database('CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 100000) i'),
+    )
+    const { database } = await bench.database()
+    let second: Promise<unknown> | undefined
+    const onProgress = () => {
+      second ??= bench.restore(backup, database).catch((error: unknown) => error)
+    }
+    await bench.restore(backup, database, {}, { onProgress })
+    const refused = await second
+    assert.ok(refused instanceof AppError)
+    assert.match(refused.message, /another restore fills the database/)
+  })
+})
