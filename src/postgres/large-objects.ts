@@ -1,7 +1,7 @@
 import { grantSchema, grantsOf } from './catalog-database.ts'
 import { queryJson } from './catalog-query.ts'
 import type { Connection } from './connection.ts'
-import { quoteIdentifier, quoteLiteral } from './quote.ts'
+import { type TextEncoding, quoteIdentifier, quoteLiteral } from './quote.ts'
 import { z } from 'zod'
 
 interface QueryOptions {
@@ -85,24 +85,38 @@ export async function describeLargeObjects(
   options: QueryOptions & { readonly owners: boolean; readonly privileges: boolean },
 ): Promise<void> {
   await inTransactions(connection, objects, options, (batch) =>
-    batch.flatMap(({ oid, owner, comment, grants }) => {
-      const name = `LARGE OBJECT ${oid}`
-      return [
-        ...(comment === null ? [] : [`COMMENT ON ${name} IS ${quoteLiteral(comment, connection)}`]),
-        ...(options.owners ? [`ALTER ${name} OWNER TO ${quoteIdentifier(owner, connection)}`] : []),
-        ...(options.privileges && grants !== null
-          ? [
-              `REVOKE ALL ON ${name} FROM ${options.owners ? quoteIdentifier(owner, connection) : 'CURRENT_USER'}`,
-              ...grants.map(
-                ({ grantee, privilege, grantable }) =>
-                  `GRANT ${privilege} ON ${name} TO ${grantee === null ? 'PUBLIC' : quoteIdentifier(grantee, connection)}` +
-                  (grantable ? ' WITH GRANT OPTION' : ''),
-              ),
-            ]
-          : []),
-      ]
-    }),
+    batch.flatMap((object) => [
+      ...largeObjectCommentStatements(object, connection),
+      ...(options.owners ? [largeObjectOwnerStatement(object, connection)] : []),
+      ...(options.privileges ? largeObjectPrivilegeStatements(object, { owners: options.owners }, connection) : []),
+    ]),
   )
+}
+
+export function largeObjectCommentStatements({ oid, comment }: LargeObject, connection: TextEncoding): string[] {
+  return comment === null ? [] : [`COMMENT ON LARGE OBJECT ${oid} IS ${quoteLiteral(comment, connection)}`]
+}
+
+export function largeObjectOwnerStatement({ oid, owner }: LargeObject, connection: TextEncoding): string {
+  return `ALTER LARGE OBJECT ${oid} OWNER TO ${quoteIdentifier(owner, connection)}`
+}
+
+/** `owners`: the object belongs to its owner, and not to whoever restores. */
+export function largeObjectPrivilegeStatements(
+  { oid, owner, grants }: LargeObject,
+  { owners }: { readonly owners: boolean },
+  connection: TextEncoding,
+): string[] {
+  if (grants === null) return []
+  const name = `LARGE OBJECT ${oid}`
+  return [
+    `REVOKE ALL ON ${name} FROM ${owners ? quoteIdentifier(owner, connection) : 'CURRENT_USER'}`,
+    ...grants.map(
+      ({ grantee, privilege, grantable }) =>
+        `GRANT ${privilege} ON ${name} TO ${grantee === null ? 'PUBLIC' : quoteIdentifier(grantee, connection)}` +
+        (grantable ? ' WITH GRANT OPTION' : ''),
+    ),
+  ]
 }
 
 async function inTransactions(

@@ -1,7 +1,8 @@
 import { AppError } from '../core/app-error.ts'
+import { adoptTableStatements } from '../postgres/adopted-table.ts'
 import type { Connection } from '../postgres/connection.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
-import { quoteIdentifier, quoteLiteral, quoteQualified, quoteRegclass } from '../postgres/quote.ts'
+import { quoteRegclass } from '../postgres/quote.ts'
 import type { ManifestTable } from '../repository/manifest.ts'
 
 interface AdoptOptions {
@@ -32,26 +33,10 @@ async function createAdoptedTable(
   extension: NonNullable<ManifestTable['extension']>,
   options: AdoptOptions,
 ): Promise<void> {
-  const name = quoteQualified(table.schema, table.name, connection)
-  const regclass = quoteRegclass(table.schema, table.name, connection)
-  const columns = extension.columns.map(
-    ({ name: column, type, notNull, default: value }) =>
-      `${quoteIdentifier(column, connection)} ${type}${notNull ? ' NOT NULL' : ''}${value === null ? '' : ` DEFAULT ${value}`}`,
-  )
   try {
-    await connection.execute(
-      `CREATE TABLE ${name} (${columns.join(', ')});
-       ALTER EXTENSION ${quoteIdentifier(extension.name)} ADD TABLE ${name}`,
-      options,
-    )
-    // pg_extension_config_dump() works in an extension's own script only
-    await connection.execute(
-      `UPDATE pg_catalog.pg_extension SET
-         extconfig = coalesce(extconfig, '{}') OPERATOR(pg_catalog.||) ${regclass}::pg_catalog.regclass::pg_catalog.oid,
-         extcondition = coalesce(extcondition, '{}') OPERATOR(pg_catalog.||) ${quoteLiteral(extension.condition)}::pg_catalog.text
-       WHERE extname OPERATOR(pg_catalog.=) ${quoteLiteral(extension.name)}`,
-      options,
-    )
+    for (const statement of adoptTableStatements({ ...table, extension }, connection)) {
+      await connection.execute(statement, options)
+    }
     options.onNote(
       `table ${table.schema}.${table.name} was made without indexes: it was added to ${extension.name} by hand`,
     )

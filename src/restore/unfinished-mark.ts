@@ -1,8 +1,8 @@
 import { AppError } from '../core/app-error.ts'
 import { readDatabaseProperties } from '../postgres/catalog-database.ts'
 import type { Connection } from '../postgres/connection.ts'
+import { createDatabaseStatement } from '../postgres/database-statements.ts'
 import { quoteIdentifier } from '../postgres/quote.ts'
-import { createDatabaseStatement } from './create-database.ts'
 import { countUserObjects } from './target-checks.ts'
 
 interface QueryOptions {
