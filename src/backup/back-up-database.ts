@@ -1,4 +1,5 @@
 import { AppError, hasCode } from '../core/app-error.ts'
+import { RunTime } from '../core/run-time.ts'
 import { toolVersion } from '../core/tool-version.ts'
 import { listExtensions, readDatabaseProperties, readServerFacts } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
@@ -25,7 +26,7 @@ export async function backUpDatabase(
   repository: Repository,
   options: BackupOptions,
 ): Promise<BackedUp> {
-  const startedAt = new Date()
+  const runTime = new RunTime()
   await using session = await repository.startSession(options)
   const manifest = await readDatabase(target, session, options)
   const manifestRef = await writeStream(session, 'meta', Buffer.from(JSON.stringify(manifest)))
@@ -38,8 +39,7 @@ export async function backUpDatabase(
     database: options.database,
     source: describeTarget(target),
     ...(options.comment === undefined ? {} : { comment: options.comment }),
-    startedAt: startedAt.toISOString(),
-    finishedAt: new Date().toISOString(),
+    ...runTime.untilNow(),
     serverVersion: server.version,
     snapshot: { at: manifest.snapshot.at, lsn: manifest.snapshot.lsn },
     selection: options.selection,

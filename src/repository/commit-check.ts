@@ -1,5 +1,5 @@
 import { AppError } from '../core/app-error.ts'
-import type { AbortOptions } from '../store/object-store.ts'
+import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import type { RepositoryContext } from './repository-context.ts'
 
 const hourMs = 3600 * 1000
@@ -29,6 +29,27 @@ export function clocks(): { wallMs: number; monotonicMs: number } {
   return { wallMs: Date.now(), monotonicMs: performance.now() }
 }
 
+/** The store's clock as a session sees it: however the store's is set back, here no less time passes than really does. */
+export class SessionClock {
+  readonly #store: ObjectStore
+  readonly #startedAt: Date
+  readonly #monotonicMs = performance.now()
+
+  private constructor(store: ObjectStore, startedAt: Date) {
+    this.#store = store
+    this.#startedAt = startedAt
+  }
+
+  static async start(store: ObjectStore, options: AbortOptions = {}): Promise<SessionClock> {
+    return new SessionClock(store, await store.now(options))
+  }
+
+  async now(options: AbortOptions = {}): Promise<Date> {
+    const now = (await this.#store.now(options)).getTime()
+    return new Date(Math.max(now, this.#startedAt.getTime() + performance.now() - this.#monotonicMs))
+  }
+}
+
 export function commitWindowMs({ config }: RepositoryContext): number {
   return config.commitWindowHours * hourMs
 }
@@ -39,11 +60,12 @@ export function commitWindowMs({ config }: RepositoryContext): number {
  */
 export async function checkCommit(
   context: RepositoryContext,
+  clock: SessionClock,
   reliedOn: Iterable<string>,
   options: AbortOptions = {},
 ): Promise<CommitPermit> {
   const taken = clocks()
-  const checkedAt = await context.store.now(options) // before the listing, so that no tombstone older than it is overlooked
+  const checkedAt = await clock.now(options) // before the listing, so that no tombstone older than it is overlooked
   const condemned = await context.tombstones.condemned(options)
   for (const pack of reliedOn) {
     const condemnedAt = condemned.get(pack)

@@ -1,9 +1,9 @@
-import { ulid } from 'ulid'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import type { JsonValue } from './json-value.ts'
 import type { RepositoryKey } from './key-file.ts'
 import type { RepositoryContext } from './repository-context.ts'
 import { RepositoryReader } from './repository-reader.ts'
+import { nextSealedId } from './sealed-object.ts'
 import { proofs, putProof, records, type StoredProof, type StoredRecord } from './stored-record.ts'
 import { WritingSession } from './writing-session.ts'
 
@@ -42,7 +42,7 @@ export class Repository {
     return this.#key
   }
 
-  /** In the order of their ids, that is of the writers' clocks. */
+  /** In the order of their ids, the oldest first. */
   records(options: AbortOptions = {}): AsyncIterable<StoredRecord> {
     return records(this.context, options)
   }
@@ -54,7 +54,7 @@ export class Repository {
 
   /** Returns the id of the proof once it is durable. */
   async saveProof(body: JsonValue, options: AbortOptions = {}): Promise<string> {
-    const id = ulid()
+    const id = await nextSealedId(this.store, 'proof', options)
     await putProof(this.context, { id, body }, options)
     return id
   }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
+import { decodeTime, TIME_MAX, ulid } from 'ulid'
 import { seal, unseal } from './aead.ts'
 import { damagedObject } from './damaged-object.ts'
 import { sealedIdOf, sealedKey, sealedPrefix, type SealedKind } from './object-keys.ts'
@@ -54,6 +55,16 @@ export async function* listSealed(
     const id = sealedIdOf(kind, key)
     if (id !== undefined) yield { id, key, modifiedAt }
   }
+}
+
+/**
+ * An id for a new object of a kind, after all that are there: the order of ids is the order in which they were given,
+ * even when a writer's clock was set back.
+ */
+export async function nextSealedId(store: ObjectStore, kind: SealedKind, options: AbortOptions = {}): Promise<string> {
+  let latest = Date.now()
+  for await (const { id } of listSealed(store, kind, options)) latest = Math.max(latest, decodeTime(id) + 1)
+  return ulid(Math.min(latest, TIME_MAX))
 }
 
 function associatedData(kind: SealedKind, id: string): Buffer {

@@ -11,7 +11,7 @@ import { getSealed, listSealed, putSealed, type SealedObjectInfo } from './seale
 
 /** A commit: what its session wrote is kept as long as it exists. */
 export interface CommittedRecord {
-  /** A ULID by the writer's clock. */
+  /** A ULID: later ones sort later. */
   readonly id: string
   /** `unverified`: it was stored too long after its commit check; `checkRepository` tells whether all is there. */
   readonly state: 'committed' | 'unverified'

@@ -1,14 +1,13 @@
-import { ulid } from 'ulid'
 import { AppError } from '../core/app-error.ts'
 import type { AbortOptions } from '../store/object-store.ts'
 import { BlobWriter } from './blob-writer.ts'
 import { Chunker } from './chunker.ts'
-import { checkCommit, clocks } from './commit-check.ts'
+import { checkCommit, clocks, SessionClock } from './commit-check.ts'
 import { Inventory } from './inventory.ts'
 import type { JsonValue } from './json-value.ts'
 import { sealedKey, type PackKind } from './object-keys.ts'
 import type { RepositoryContext } from './repository-context.ts'
-import { listSealed } from './sealed-object.ts'
+import { listSealed, nextSealedId } from './sealed-object.ts'
 import { isLate, putRecord, type CommittedRecord } from './stored-record.ts'
 import { StreamWriter, type ChunkCounts } from './stream-writer.ts'
 
@@ -29,13 +28,15 @@ export interface SessionStats {
  */
 export class WritingSession implements AsyncDisposable {
   readonly #context: RepositoryContext
+  readonly #clock: SessionClock
   readonly #blobs: BlobWriter
   readonly #counts: ChunkCounts = { rawBytes: 0, newRawBytes: 0, chunks: 0, newChunks: 0 }
   #stored: Promise<void> | undefined
   #committed = false
 
-  private constructor(context: RepositoryContext, blobs: BlobWriter) {
+  private constructor(context: RepositoryContext, clock: SessionClock, blobs: BlobWriter) {
     this.#context = context
+    this.#clock = clock
     this.#blobs = blobs
   }
 
@@ -45,8 +46,9 @@ export class WritingSession implements AsyncDisposable {
     options: AbortOptions & { readonly verifyBlobs?: boolean | undefined } = {},
   ): Promise<WritingSession> {
     await context.store.removeAbandoned(options)
+    const clock = await SessionClock.start(context.store, options) // before the tombstones are read
     const inventory = await Inventory.load(context, options)
-    return new WritingSession(context, await BlobWriter.create(context, inventory, options))
+    return new WritingSession(context, clock, await BlobWriter.create(context, inventory, options))
   }
 
   get stats(): SessionStats {
@@ -80,15 +82,15 @@ export class WritingSession implements AsyncDisposable {
     const options = { signal: this.#blobs.signal }
     await this.store()
     const reliedOn = [...this.#blobs.packsReliedOn()]
-    const id = ulid()
-    let permit = await checkCommit(this.#context, reliedOn, options)
-    while (!permit.isFresh(clocks())) permit = await checkCommit(this.#context, reliedOn, options)
+    const id = await nextSealedId(this.#context.store, 'record', options)
+    let permit = await checkCommit(this.#context, this.#clock, reliedOn, options)
+    while (!permit.isFresh(clocks())) permit = await checkCommit(this.#context, this.#clock, reliedOn, options)
     const { checkedAt } = permit
     this.#blobs.countStored(await putRecord(this.#context, { id, checkedAt, body }, options))
 
     const committedAt = await this.#modifiedAt(id, options)
     const late = isLate(this.#context, { checkedAt, committedAt })
-    if (late) await checkCommit(this.#context, reliedOn, options)
+    if (late) await checkCommit(this.#context, this.#clock, reliedOn, options)
     return { id, state: late ? 'unverified' : 'committed', checkedAt, committedAt, body }
   }
 

@@ -1,5 +1,6 @@
 import { AppError, hasCode, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
+import { RunTime } from '../core/run-time.ts'
 import { toolVersion } from '../core/tool-version.ts'
 import type { ConnectionTarget, Environment } from '../postgres/connection-target.ts'
 import { databasePropertyStatements } from '../postgres/database-statements.ts'
@@ -37,7 +38,7 @@ export interface ProveOptions {
  * no longer gives back, or that PostgreSQL refuses, refutes the backup.
  */
 export async function proveBackup(repository: Repository, backup: Backup, options: ProveOptions): Promise<Proof> {
-  const startedAt = new Date()
+  const runTime = new RunTime()
   const reader = await repository.openReader(options)
   const manifest = await readManifest(reader, backup, options)
   if (!manifest.schema) {
@@ -60,8 +61,7 @@ export async function proveBackup(repository: Repository, backup: Backup, option
     backup: backup.id,
     tool: toolVersion,
     outcome: comparison.differences.length === 0 ? 'proven' : 'refuted',
-    startedAt: startedAt.toISOString(),
-    finishedAt: new Date().toISOString(),
+    ...runTime.untilNow(),
     on: scratch.description,
     compared: { ...comparison.compared, assertions: options.assertions.length },
     differences: comparison.differences,

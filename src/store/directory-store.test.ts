@@ -74,22 +74,31 @@ describe('a directory store', () => {
     await assert.rejects(DirectoryStore.create('/proc/nope/deeper'), (error) => hasCode(error, 'store-missing'))
   })
 
-  it('removes what a dead writer left, and only that', async () => {
+  it('removes what a dead writer left, also before the clock was set back, and only that', async () => {
     const path = join(root, 'abandoned')
     await mkdir(join(path, 'tmp'), { recursive: true })
-    const names = { old: `pgrevive-${'0'.repeat(24)}`, young: `pgrevive-${'1'.repeat(24)}`, foreign: 'notes.txt' }
-    for (const name of Object.values(names)) await writeFile(join(path, 'tmp', name), 'x')
-    for (const name of [names.old, names.foreign]) await utimes(join(path, 'tmp', name), new Date(0), new Date(0))
+    const named = (digit: number) => `pgrevive-${String(digit).repeat(24)}`
+    const names = { old: named(0), young: named(1), ahead: named(2), farAhead: named(3), foreign: 'notes.txt' }
+    const hours = (count: number) => new Date(Date.now() + count * 3600 * 1000)
+    const times = { old: -25, young: -23, ahead: 23, farAhead: 25, foreign: -1000 }
+    for (const [key, name] of Object.entries(names)) {
+      await writeFile(join(path, 'tmp', name), 'x')
+      const time = hours(times[key as keyof typeof names])
+      await utimes(join(path, 'tmp', name), time, time)
+    }
     const store = await DirectoryStore.open(path)
-    assert.equal((await readdir(join(path, 'tmp'))).length, 3)
-    await store.removeAbandoned()
-    assert.deepEqual((await readdir(join(path, 'tmp'))).toSorted(), [names.foreign, names.young].toSorted())
+    assert.equal((await readdir(join(path, 'tmp'))).length, 5)
+    assert.equal(await store.removeAbandoned(), 2)
+    assert.deepEqual(
+      (await readdir(join(path, 'tmp'))).toSorted(),
+      [names.ahead, names.foreign, names.young].toSorted(),
+    )
 
     await mkdir(join(root, 'linked'))
     await symlink(join(path, 'tmp'), join(root, 'linked/tmp'))
     await utimes(join(path, 'tmp', names.young), new Date(0), new Date(0))
-    await (await DirectoryStore.open(join(root, 'linked'))).removeAbandoned()
-    assert.equal((await readdir(join(path, 'tmp'))).length, 2)
+    assert.equal(await (await DirectoryStore.open(join(root, 'linked'))).removeAbandoned(), 0)
+    assert.equal((await readdir(join(path, 'tmp'))).length, 3)
   })
 
   it('says object-damaged of what is no file or too large, and reads neither', async () => {

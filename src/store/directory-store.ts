@@ -7,7 +7,10 @@ import type { AbortOptions, ObjectInfo, ObjectStore } from './object-store.ts'
 
 /** Where objects lie until they are whole. Not part of the key space. */
 const temporaryFolder = 'tmp'
-/** A temporary file of this age belongs to a writer that died. */
+/**
+ * A temporary file that nobody wrote to for so long belongs to a writer that died. Its owner may be on another host,
+ * where nobody can be asked whether it lives. One of the future is as old as it is ahead: a clock was set back.
+ */
 const abandonedAfterMs = 24 * 3600 * 1000
 const temporaryName = /^pgrevive-[0-9a-f]{24}$/
 /** Nothing in a repository is nearly as large. */
@@ -107,21 +110,23 @@ export class DirectoryStore implements ObjectStore {
   }
 
   /** The folder may be somebody else's: a link is not followed, and only files with names of ours are removed. */
-  async removeAbandoned(options: AbortOptions = {}): Promise<void> {
+  async removeAbandoned(options: AbortOptions = {}): Promise<number> {
     const folder = join(this.location, temporaryFolder)
+    let removed = 0
     try {
-      const info = await lstat(folder)
-      if (!info.isDirectory()) return
-      for (const name of await readdir(folder)) {
+      const unfinished = await listUnfinished(folder)
+      if (unfinished.length === 0) return removed
+      const now = await this.now()
+      for (const { path, modifiedAt } of unfinished) {
         options.signal?.throwIfAborted()
-        if (!temporaryName.test(name)) continue
-        const file = await lstat(join(folder, name))
-        if (file.isFile() && Date.now() - file.mtimeMs > abandonedAfterMs) await rm(join(folder, name), { force: true })
+        if (Math.abs(now.getTime() - modifiedAt.getTime()) <= abandonedAfterMs) continue
+        await rm(path, { force: true })
+        removed++
       }
     } catch (error) {
-      // another process may have finished or removed it just now
-      if (!isSystemError(error) || error.code !== 'ENOENT') throw translate(error, folder)
+      throw translate(error, folder)
     }
+    return removed
   }
 
   async now(): Promise<Date> {
@@ -195,6 +200,19 @@ async function createDirectory(path: string): Promise<void> {
     })
   }
   await syncDirectory(dirname(path))
+}
+
+/** The folder may be somebody else's: a link is not followed, and only files with names of ours are told. */
+async function listUnfinished(folder: string): Promise<{ readonly path: string; readonly modifiedAt: Date }[]> {
+  const stats = (path: string) =>
+    lstat(path).catch((error: unknown) => {
+      if (isSystemError(error) && error.code === 'ENOENT') return undefined // another process may have finished it just now
+      throw error
+    })
+  if (!(await stats(folder))?.isDirectory()) return []
+  const paths = (await readdir(folder)).filter((name) => temporaryName.test(name)).map((name) => join(folder, name))
+  const found = await Promise.all(paths.map(async (path) => ({ path, info: await stats(path) })))
+  return found.flatMap(({ path, info }) => (info?.isFile() ? [{ path, modifiedAt: info.mtime }] : []))
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -26,8 +26,11 @@ export interface ObjectStore {
   ): Promise<Buffer>
   /** All objects whose key begins with `prefix`, a folder name that ends in `/` or the empty string; in key order. */
   list(prefix: string, options?: AbortOptions): AsyncIterable<ObjectInfo>
-  /** Removes what writers that died long ago left unfinished. Only for whoever knows that the place is a repository. */
-  removeAbandoned(options?: AbortOptions): Promise<void>
+  /**
+   * Removes what writers that died long ago left unfinished, and says how many that were. Only for whoever knows that
+   * the place is a repository.
+   */
+  removeAbandoned(options?: AbortOptions): Promise<number>
   /** The store's own clock. */
   now(options?: AbortOptions): Promise<Date>
 }
