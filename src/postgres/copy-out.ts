@@ -1,3 +1,4 @@
+import { giveBack } from './read-memory.ts'
 import { RowWalker, type RowDigest } from './row-walker.ts'
 import { headerBytes, serverMessage } from './wire-messages.ts'
 import type { WireSession } from './wire-session.ts'
@@ -44,8 +45,9 @@ export async function* receiveCopy(
     // Another header always follows a row, so that waiting for one more can not last.
     const bytes = await channel.receiveBytes(headerBytes)
     const { rows, consumed } = walker.walk(bytes)
+    if (consumed === bytes.length) giveBack(bytes)
+    else channel.unreceive(bytes.subarray(consumed))
     if (rows.length > 0) yield rows
-    channel.unreceive(bytes.subarray(consumed))
     if (bytes.length - consumed < headerBytes) continue
     const message = await channel.receive()
     if (message.type === serverMessage.copyDone) break

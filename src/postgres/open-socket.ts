@@ -3,6 +3,7 @@ import { connect as connectPlain, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { AppError } from '../core/app-error.ts'
 import { describeHost, socketPath, type ConnectionTarget, type Host } from './connection-target.ts'
+import { reusedMemory } from './read-memory.ts'
 import { connectionFailure } from './socket-error.ts'
 import { readTlsOptions } from './tls-options.ts'
 import { WireChannel } from './wire-channel.ts'
@@ -30,9 +31,12 @@ export async function openSocket(
   // Read first, so that a wrong path does not look like a server without TLS.
   const tlsOptions = isUnix || encryption === 'none' ? undefined : await readTlsOptions(target, host)
   signal?.throwIfAborted()
-  const socket = isUnix
-    ? connectPlain({ path: socketPath(host.host, host.port) })
+  // TLS reads by itself
+  const onread = tlsOptions ? {} : { onread: reusedMemory(() => socket) }
+  const socket: Socket = isUnix
+    ? connectPlain({ ...onread, path: socketPath(host.host, host.port) })
     : connectPlain({
+        ...onread,
         host: host.address ?? host.host,
         port: host.port,
         autoSelectFamilyAttemptTimeout: addressAttemptMs,

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { releaseMemory } from '../core/release-memory.ts'
 import { seal, sealBytes, unseal } from './aead.ts'
 import { chunkId } from './chunk-id.ts'
 
@@ -18,9 +19,10 @@ const label = Buffer.from('b1')
 export function encodeBlob(raw: Uint8Array, options: { id: Uint8Array; key: KeyObject; level: number }): Buffer[] {
   const aad = Buffer.concat([label, options.id])
   const compressed = compress(raw, options.level)
-  return compressed.length < raw.length
-    ? seal(options.key, aad, [zstdPrefix, compressed])
-    : seal(options.key, aad, [rawPrefix, raw])
+  const isSmaller = compressed.length < raw.length
+  const sealed = seal(options.key, aad, isSmaller ? [zstdPrefix, compressed] : [rawPrefix, raw])
+  releaseMemory(compressed)
+  return sealed
 }
 
 /** The chunk again, once its content has been found to be what `id` names. Throws otherwise. */
@@ -30,6 +32,7 @@ export function decodeBlob(
 ): Buffer {
   const plain = unseal(options.key, Buffer.concat([label, options.id]), stored)
   const raw = decompress(plain, options.rawBytes)
+  if (raw.buffer !== plain.buffer) releaseMemory(plain)
   if (raw.length !== options.rawBytes || !chunkId(options.chunkIdKey, raw).equals(options.id)) {
     throw new RangeError('its content is not what its id says')
   }
@@ -39,7 +42,7 @@ export function decodeBlob(
 function compress(raw: Uint8Array, level: number): Buffer {
   return zstdCompressSync(raw, {
     params: { [constants.ZSTD_c_compressionLevel]: level },
-    chunkSize: Math.max(64, Math.ceil(raw.length / 3)), // fresh memory is what costs, and most rows shrink to less
+    chunkSize: Math.max(64, raw.length + 1), // all at once
     pledgedSrcSize: raw.length, // smaller tables, and the frame says how long the chunk is
   })
 }
@@ -48,5 +51,6 @@ function decompress(plain: Buffer, rawBytes: number): Buffer {
   const payload = plain.subarray(1)
   if (plain[0] === codecRaw) return payload
   if (plain[0] !== codecZstd) throw new RangeError(`its codec ${plain[0]} is unknown`)
-  return zstdDecompressSync(payload, { chunkSize: Math.max(64, rawBytes), maxOutputLength: Math.max(1, rawBytes) })
+  // a byte of room to spare: else Node takes the full buffer for a sign of more to come, and allocates it once again
+  return zstdDecompressSync(payload, { chunkSize: Math.max(64, rawBytes + 1), maxOutputLength: Math.max(1, rawBytes) })
 }

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { ulid } from 'ulid'
+import { releaseMemory } from '../core/release-memory.ts'
 import type { AbortOptions } from '../store/object-store.ts'
 import { decodeBlob, encodeBlob } from './blob-codec.ts'
 import { chunkId } from './chunk-id.ts'
@@ -154,7 +155,7 @@ export class BlobWriter implements AsyncDisposable {
     blob: { readonly id: Buffer; readonly key: KeyObject; readonly rawBytes: number },
   ): void {
     try {
-      decodeBlob(stored, { ...blob, chunkIdKey: this.#context.keys.chunkIds })
+      releaseMemory(decodeBlob(stored, { ...blob, chunkIdKey: this.#context.keys.chunkIds }))
     } catch (cause) {
       const error = new Error('a chunk was not the same after compression and encryption; check the memory', { cause })
       this.#failure ??= { error }

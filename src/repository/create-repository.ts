@@ -48,7 +48,7 @@ export async function createRepository(
     id: randomUUID(),
     createdAt: new Date().toISOString(),
     chunker: { kind: 'gear', averageBytes },
-    compression: { kind: 'zstd', level: 3 },
+    compression: { kind: 'zstd', level: 1 },
     packBytes,
     graceHours: 24,
     commitWindowHours: 1,

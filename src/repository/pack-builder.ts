@@ -1,4 +1,5 @@
 import { createHash, type KeyObject } from 'node:crypto'
+import { releaseMemory } from '../core/release-memory.ts'
 import { formatDirectory, formatEntry } from './pack-directory.ts'
 import { formatTrailer } from './pack-trailer.ts'
 
@@ -42,7 +43,10 @@ export class PackBuilder {
     const storedBytes = blob.parts.reduce((bytes, part) => bytes + part.length, 0)
     const stored = this.#reserve(storedBytes)
     let filled = 0
-    for (const part of blob.parts) filled += part.copy(stored, filled)
+    for (const part of blob.parts) {
+      filled += part.copy(stored, filled)
+      releaseMemory(part)
+    }
     this.#hash.update(stored)
     this.#entries.push(formatEntry(id, { key: blob.key, storedBytes, rawBytes: blob.rawBytes }))
     const offset = this.#sizeBytes
