@@ -1,6 +1,7 @@
 import { backupCommand } from './commands/backup.ts'
 import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
+import { diffCommand } from './commands/diff.ts'
 import { errorsCommand } from './commands/errors.ts'
 import { initCommand } from './commands/init.ts'
 import { listCommand } from './commands/list.ts'
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   showCommand,
   restoreCommand,
   proveCommand,
+  diffCommand,
   checkCommand,
   errorsCommand,
 ]

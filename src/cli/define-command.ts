@@ -33,6 +33,8 @@ export interface Outcome {
   readonly text: string
   /** The work was done and its result is bad: refuted, damaged. Shown after the text, decides the exit code. */
   readonly failure?: AppError
+  /** Of a success that scripts shall tell from others; 0 unless it is named. */
+  readonly exitCode?: number
 }
 
 interface CommandWords {

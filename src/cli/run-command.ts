@@ -12,9 +12,9 @@ export async function runCommand(
   { terminal, signal }: { terminal: Terminal; signal: AbortSignal },
 ): Promise<number> {
   try {
-    const { document, text, failure } = await command()
+    const { document, text, failure, exitCode = 0 } = await command()
     if (!terminal.json) terminal.print(text)
-    return reportFailure(failure, document, terminal)
+    return reportFailure(failure, document, terminal) || exitCode
   } catch (error) {
     // Whatever broke after a signal broke because of it.
     return reportFailure(signal.aborted ? signal.reason : error, {}, terminal)

@@ -2,7 +2,7 @@
  * Every way in which pgrevive can fail, with the exit code a script sees. Codes are never renamed or renumbered.
  *
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
- * 6 restore, 7 proof refuted, 8 check found damage, 130 interrupted.
+ * 6 restore, 7 proof refuted, 8 check found damage, 130 interrupted. 9 is no failure: diff found a difference.
  */
 export const errorCodes = {
   // wrong use

@@ -92,7 +92,8 @@ async function readWhole(reader: RepositoryReader, stream: StreamRef, options: R
   return Buffer.concat(pieces)
 }
 
-async function readSchemaText(
+/** What pg_dump printed; undefined in a backup of data only. */
+export async function readSchemaText(
   reader: RepositoryReader,
   manifest: Manifest,
   options: ReadOptions = {},

@@ -8,6 +8,7 @@ import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../postgres/large-objects.ts'
 import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
 import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
+import { changedEntries } from '../postgres/schema-changes.ts'
 import { type SchemaEntry, splitSchemaText } from '../postgres/schema-text.ts'
 import { quoteLiteral } from '../postgres/quote.ts'
 import { prepareForReading } from '../postgres/session-settings.ts'
@@ -308,24 +309,11 @@ async function compareSchemas(
   compared.schema = true
 }
 
-/** Entries that stand in one list and not, or not as often, in the other; their order is not compared. */
-export function schemaDifferences(expected: readonly SchemaEntry[], found: readonly SchemaEntry[]): Difference[] {
-  const title = ({ type, schema, name }: SchemaEntry) => `${type} ${schema === undefined ? '' : `${schema}.`}${name}`
-  const byTitle = (entries: readonly SchemaEntry[]) => {
-    const titles = new Map<string, string[]>()
-    for (const entry of entries) {
-      const texts = titles.get(title(entry)) ?? []
-      texts.push(JSON.stringify([entry.sql, entry.owner, entry.defaults]))
-      titles.set(title(entry), texts)
-    }
-    return titles
-  }
-  const [before, after] = [byTitle(expected), byTitle(found)]
-  return [...new Set([...before.keys(), ...after.keys()])].flatMap((object) => {
-    const [was, is] = [before.get(object), after.get(object)]
-    if (!is) return [{ object, problem: 'is missing' }]
-    if (!was) return [{ object, problem: 'was not there' }]
-    const same = was.toSorted().join() === is.toSorted().join()
-    return same ? [] : [{ object, problem: 'is defined differently' }]
+/** The order of the entries is not compared. */
+function schemaDifferences(expected: readonly SchemaEntry[], found: readonly SchemaEntry[]): Difference[] {
+  const textOf = ({ sql, owner, defaults }: SchemaEntry) => JSON.stringify([sql, owner, defaults])
+  return changedEntries(expected, found, textOf).map(({ title, before, after }) => {
+    if (after.length === 0) return { object: title, problem: 'is missing' }
+    return { object: title, problem: before.length === 0 ? 'was not there' : 'is defined differently' }
   })
 }
