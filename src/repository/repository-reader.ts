@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { AppError, hasCode } from '../core/app-error.ts'
+import { releaseMemory } from '../core/release-memory.ts'
 import type { AbortOptions } from '../store/object-store.ts'
 import { decodeBlob } from './blob-codec.ts'
 import type { BlobPlace } from './blob-index.ts'
@@ -47,17 +48,19 @@ export class RepositoryReader {
 
   /**
    * The bytes of a stream; every chunk is proven to be what was written, and every copy of it is tried. Pieces are not
-   * to be changed. Throws `object-damaged` or `object-missing`, which name the pack, and `key-cannot-read`.
+   * to be changed; with `lent`, each is there only until the next is asked for. Throws `object-damaged` or
+   * `object-missing`, which name the pack, and `key-cannot-read`.
    */
-  async *read(stream: StreamRef, options: AbortOptions = {}): AsyncIterable<Uint8Array> {
+  async *read(stream: StreamRef, options: AbortOptions & { readonly lent?: boolean } = {}): AsyncIterable<Uint8Array> {
     let bytes = 0
+    let last: { id: Buffer; raw: Buffer } | undefined
     const fetch = async (run: Run | Buffer, { signal }: { signal: AbortSignal }) =>
       Buffer.isBuffer(run) ? { missing: run } : { run, fetched: await this.#fetch(run, { signal }) }
     for await (const piece of readAhead(this.#runs(stream, options), readsAhead, fetch, options)) {
       if ('missing' in piece) throw this.#unknownChunk(piece.missing)
-      let last: { id: Buffer; raw: Buffer } | undefined
       for (const { id, blob } of piece.run.blobs) {
         const repeated = last?.id.equals(id) ? last.raw : undefined
+        if (options.lent && last && !repeated) releaseMemory(last.raw)
         const raw = repeated ?? (await this.#decodeOrElsewhere(id, blob, piece, options))
         last = { id, raw }
         bytes += raw.length

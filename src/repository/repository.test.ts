@@ -71,6 +71,22 @@ describe('repository', () => {
     await checkSums(test)
   })
 
+  it('lends pieces that hold their bytes until the next is asked for, a repeated chunk too', async () => {
+    await using test = await TestRepository.create({ averageChunkBytes: 64 * 1024 })
+    const bytes = Buffer.concat([rows(20_000), Buffer.alloc(3_000_000), randomBytes(1_000_000)])
+    const { stream } = await backUp(test.repository, bytes)
+    const reader = await test.repository.openReader()
+    const copies: Buffer[] = []
+    let last: Uint8Array | undefined
+    for await (const piece of reader.read(stream, { lent: true })) {
+      copies.push(Buffer.from(piece))
+      last = piece
+    }
+    assert.deepEqual(Buffer.concat(copies), bytes)
+    assert.ok(copies.length > 20)
+    assert.equal(last?.length, copies.at(-1)?.length)
+  })
+
   it('fills several packs in the background and reads them back', async () => {
     await using test = await TestRepository.create({ averageChunkBytes: 256 * 1024 })
     const bytes = randomBytes(70_000_000)

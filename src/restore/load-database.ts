@@ -70,7 +70,12 @@ export async function loadDatabase(
     }
   }
   if (manifest.largeObjects && plan.largeObjects.length > 0) {
-    await restoreLargeObjects(main, reader.read(manifest.largeObjects.contents, options), plan, options)
+    await restoreLargeObjects(
+      main,
+      reader.read(manifest.largeObjects.contents, { ...options, lent: true }),
+      plan,
+      options,
+    )
   }
 
   const bytesOf = new Map(manifest.tables.map((table) => [keyOf(table), table.bytes]))
@@ -150,7 +155,7 @@ async function loadTables(
   const total = plan.tables.reduce((sum, { bytes }) => sum + bytes, 0)
   const load = async (connection: Connection, { table, stream }: Part, signal: AbortSignal | undefined) => {
     const counted = async function* () {
-      for await (const piece of reader.read(stream, { signal })) {
+      for await (const piece of reader.read(stream, { signal, lent: true })) {
         done += piece.length
         options.onProgress?.({ phase: 'data', unit: 'bytes', done, total, detail: `${table.schema}.${table.name}` })
         yield piece
