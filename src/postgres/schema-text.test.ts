@@ -6,6 +6,7 @@ import {
   splitSchemaText,
   statementsOf,
   tableOf,
+  withoutLz4,
   withoutOwner,
   type SchemaEntry,
 } from './schema-text.ts'
@@ -203,6 +204,17 @@ describe('the table of a schema entry', () => {
       'CREATE FUNCTION s.f() RETURNS TABLE(a integer) LANGUAGE sql AS $$SELECT 1$$;',
     ]
     for (const sql of others) assert.equal(tableOf(entry(sql)), undefined, sql)
+  })
+
+  it('reads without lz4 as if nobody had asked for it', () => {
+    const table =
+      "CREATE TABLE s.t (\n    a text DEFAULT '\nALTER TABLE ONLY s.t ALTER COLUMN a SET COMPRESSION lz4;\n'\n);"
+    const pglz = '\nALTER TABLE ONLY s.t ALTER COLUMN b SET COMPRESSION pglz;'
+    const lz4 = '\nALTER TABLE ONLY s.t ALTER COLUMN a SET COMPRESSION lz4;'
+    const owner = '\n\n\nALTER TABLE s.t OWNER TO joe;'
+    assert.equal(withoutLz4(entry(table + lz4 + pglz + lz4 + owner)).sql, table + pglz + owner)
+    const other = entry(table + pglz + owner)
+    assert.deepEqual(withoutLz4(other), other)
   })
 })
 

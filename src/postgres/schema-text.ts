@@ -120,12 +120,27 @@ export function statementsOf({ type, sql, defaults }: SchemaEntry): string {
 
 /** Drops the `ALTER … OWNER TO …` statements: whoever runs the rest owns the object. */
 export function withoutOwner(entry: SchemaEntry): SchemaEntry {
+  const isOwner = (statement: readonly Token[]) => /^ALTER .* OWNER TO #\d+ ;$/.test(outline(statement))
+  return { ...withoutStatements(entry, isOwner), owner: undefined }
+}
+
+/** Drops the statements that have columns compressed with lz4, as pg_dump's --no-toast-compression does. */
+export function withoutLz4(entry: SchemaEntry): SchemaEntry {
+  if (!entry.sql.includes(' SET COMPRESSION lz4;')) return entry
+  return withoutStatements(entry, (statement) => {
+    const [compression, method] = statement.slice(-3)
+    return compression?.text === 'COMPRESSION' && method?.text === 'lz4' && statement[0]?.text === 'ALTER'
+  })
+}
+
+/** Each goes with the blanks before it, so that the rest reads as if it had never been there. */
+function withoutStatements(entry: SchemaEntry, isUnwanted: (statement: readonly Token[]) => boolean): SchemaEntry {
   const statements = splitStatements(readTokens(entry.sql))
   const sql = statements.map((statement, index) => {
-    if (/^ALTER .* OWNER TO #\d+ ;$/.test(outline(statement))) return ''
-    return entry.sql.slice(statement[0]?.start, statements[index + 1]?.[0]?.start)
+    if (isUnwanted(statement)) return ''
+    return entry.sql.slice(statements[index - 1]?.at(-1)?.end ?? 0, statement.at(-1)?.end)
   })
-  return { ...entry, owner: undefined, sql: sql.join('').trimEnd() }
+  return { ...entry, sql: sql.join('').trimStart() }
 }
 
 /** Replaces the roles that own the object, grant, are granted to, or are named by a policy or a user mapping. */

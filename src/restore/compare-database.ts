@@ -9,11 +9,12 @@ import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../post
 import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
 import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
 import { changedEntries } from '../postgres/schema-changes.ts'
-import { type SchemaEntry, splitSchemaText } from '../postgres/schema-text.ts'
+import { type SchemaEntry, splitSchemaText, withoutLz4 } from '../postgres/schema-text.ts'
 import { quoteLiteral } from '../postgres/quote.ts'
 import { prepareForReading } from '../postgres/session-settings.ts'
 import { pgDumpArguments } from '../repository/manifest-selection.ts'
 import { type Manifest, type ManifestTable, type QualifiedName, formatHash } from '../repository/manifest.ts'
+import { hasLz4 } from './column-compression.ts'
 import { connectForText } from './connect-for-text.ts'
 import { keyOf } from '../repository/restore-scope.ts'
 
@@ -75,7 +76,7 @@ export async function compareDatabase(
   await compareSequences(main, manifest, there, comparison, options)
   await compareLargeObjects(main, manifest, comparison, options)
   await compareExtensions(main, manifest, comparison, options)
-  if (options.schema) await compareSchemas(target, manifest, options.schema, comparison, options)
+  if (options.schema) await compareSchemas(main, manifest, options.schema, comparison, options)
   return comparison
 }
 
@@ -284,7 +285,7 @@ async function compareExtensions(
 }
 
 async function compareSchemas(
-  target: ConnectionTarget,
+  connection: Connection,
   manifest: Manifest,
   { pgDump, preData, postData }: NonNullable<CompareOptions['schema']>,
   { compared, differences }: Comparison,
@@ -293,7 +294,7 @@ async function compareSchemas(
   options.onProgress?.({ phase: 'compare schema', unit: 'items' })
   const encoding = manifest.schema?.encoding ?? 'UTF8'
   const dump = async (section: 'pre-data' | 'post-data') => {
-    const text = await dumpSchema(pgDump, target, {
+    const text = await dumpSchema(pgDump, connection.target, {
       section,
       encoding,
       arguments: pgDumpArguments(manifest.selection),
@@ -303,7 +304,8 @@ async function compareSchemas(
   }
   const comparable = (entries: readonly SchemaEntry[]) =>
     options.tablespaces ? entries : entries.map((entry) => ({ ...entry, defaults: {} }))
-  const expected = [...splitSchemaText(preData), ...splitSchemaText(postData)]
+  const printed = [...splitSchemaText(preData), ...splitSchemaText(postData)]
+  const expected = (await hasLz4(connection, options)) ? printed : printed.map(withoutLz4)
   const found = [...(await dump('pre-data')), ...(await dump('post-data'))]
   differences.push(...schemaDifferences(comparable(expected), comparable(found)))
   compared.schema = true

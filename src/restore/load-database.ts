@@ -12,6 +12,7 @@ import type { Manifest, ManifestTable } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
 import { createAdoptedTables } from './adopted-tables.ts'
+import { hasLz4, planWithoutLz4 } from './column-compression.ts'
 import { connectForText } from './connect-for-text.ts'
 import type { RestorePlan } from '../repository/restore-plan.ts'
 import { keyOf } from '../repository/restore-scope.ts'
@@ -38,7 +39,7 @@ export interface LoadOptions {
 export async function loadDatabase(
   reader: RepositoryReader,
   manifest: Manifest,
-  plan: RestorePlan,
+  wanted: RestorePlan,
   target: ConnectionTarget,
   options: LoadOptions,
 ): Promise<void> {
@@ -48,6 +49,7 @@ export async function loadDatabase(
   while (connections.length < options.jobs) {
     connections.push(stack.use(await connectForLoading(target, manifest, options)))
   }
+  const plan = (await hasLz4(main, options)) ? wanted : planWithoutLz4(wanted, options.onNote)
   const run: RunOptions = { helpers: plan.helpers, onNote: options.onNote, signal: options.signal }
 
   for (const schema of plan.missingSchemas) {
