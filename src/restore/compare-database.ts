@@ -312,7 +312,7 @@ async function compareSchemas(
 }
 
 /** The order of the entries is not compared. */
-function schemaDifferences(expected: readonly SchemaEntry[], found: readonly SchemaEntry[]): Difference[] {
+export function schemaDifferences(expected: readonly SchemaEntry[], found: readonly SchemaEntry[]): Difference[] {
   const textOf = ({ sql, owner, defaults }: SchemaEntry) => JSON.stringify([sql, owner, defaults])
   return changedEntries(expected, found, textOf).map(({ title, before, after }) => {
     if (after.length === 0) return { object: title, problem: 'is missing' }
