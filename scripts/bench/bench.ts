@@ -18,7 +18,7 @@ import { formatBytes } from '../../src/cli/format.ts'
 import { drawBars } from './bars.ts'
 import { measureDays } from './days.ts'
 import { measureList } from './list.ts'
-import { prepare } from './prepare.ts'
+import { prepareWorkplace, travel } from './workplace.ts'
 import { measureSpeed, type SpeedRow } from './speed.ts'
 
 const { values } = parseArgs({
@@ -36,18 +36,18 @@ if (!scale || large === undefined || days === undefined || records === undefined
 
 const started = new Date()
 const { rows, profile, databaseBytes, versions } = await (async () => {
-  await using bench = await prepare(scale)
+  await using bench = await prepareWorkplace(travel(scale))
   const speed = await measureSpeed(bench, { peers: true })
   return { ...speed, databaseBytes: bench.databaseBytes, versions: bench.versions }
 })()
 const largeRows = await (async (): Promise<readonly SpeedRow[]> => {
   if (large === 0) return []
-  await using bench = await prepare(large)
+  await using bench = await prepareWorkplace(travel(large))
   return (await measureSpeed(bench, { peers: false })).rows
 })()
 const daily = await (async () => {
   if (days === 0) return undefined
-  await using bench = await prepare(Math.max(1, scale / 5))
+  await using bench = await prepareWorkplace(travel(Math.max(1, scale / 5)))
   return await measureDays(bench, days)
 })()
 const list = records === 0 ? undefined : await measureList(records)

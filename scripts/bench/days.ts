@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { letADayPass } from '../../src/cli/demo/travel-day.ts'
-import { sizeOf, type Bench } from './prepare.ts'
+import { sizeOf, type Workplace } from './workplace.ts'
 
 /** What lies in the repositories after the first day, and after the last. */
 export interface DailySizes {
@@ -10,7 +10,7 @@ export interface DailySizes {
   readonly resticBytes?: number
 }
 
-export async function measureDays({ connection, folder, run, has }: Bench, days: number): Promise<DailySizes> {
+export async function measureDays({ connection, folder, run, has }: Workplace, days: number): Promise<DailySizes> {
   await run('$PGREVIVE init --quiet')
   if (has('restic')) await run('restic init --quiet')
   const sizes = async () => ({

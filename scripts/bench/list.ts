@@ -7,11 +7,11 @@ import { putRecord } from '../../src/repository/stored-record.ts'
 import type { JsonValue } from '../../src/repository/json-value.ts'
 import { DirectoryStore } from '../../src/store/directory-store.ts'
 import type { Measurement } from './measure.ts'
-import { prepare } from './prepare.ts'
+import { prepareWorkplace, travel } from './workplace.ts'
 
 /** Lists `count` backups: one that is real, whose record is written again under other ids. */
 export async function measureList(count: number): Promise<Measurement> {
-  await using bench = await prepare(0.05)
+  await using bench = await prepareWorkplace(travel(0.05))
   const { folder, run } = bench
   await run('$PGREVIVE init --quiet && $PGREVIVE backup --quiet')
   const keys = join(folder, '.config/pgrevive')

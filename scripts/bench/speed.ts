@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { letADayPass } from '../../src/cli/demo/travel-day.ts'
 import type { Measurement } from './measure.ts'
-import { sizeOf, type Bench } from './prepare.ts'
+import { sizeOf, type Workplace } from './workplace.ts'
 import { readProfile } from './profile.ts'
 
 export interface SpeedRow extends Measurement {
@@ -14,7 +14,7 @@ export interface SpeedRow extends Measurement {
 
 /** Backs up and restores by each way, one after the other. Without peers: the floor and pgrevive alone. */
 export async function measureSpeed(
-  bench: Bench,
+  bench: Workplace,
   options: { readonly peers: boolean },
 ): Promise<{ rows: readonly SpeedRow[]; profile: readonly (readonly [string, number])[] }> {
   const { connection, folder, run, has } = bench
@@ -91,7 +91,7 @@ export async function measureSpeed(
 }
 
 /** Returns the command's beginning. It backs up the whole cluster, files as they are; that it archives no WAL is forgiven. */
-async function configurePgBackRest({ connection, folder, run }: Bench): Promise<string> {
+async function configurePgBackRest({ connection, folder, run }: Workplace): Promise<string> {
   const [[directory, socket, port, user] = []] = await connection.query(
     `SELECT current_setting('data_directory'), trim('"' from current_setting('unix_socket_directories')), current_setting('port'), current_user`,
   )

@@ -5,14 +5,18 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createTravelDatabase } from '../../src/cli/demo/travel-database.ts'
 import { Connection } from '../../src/postgres/connection.ts'
+import type { ConnectionTarget } from '../../src/postgres/connection-target.ts'
 import { findServerBinaries } from '../../src/postgres/server-binaries.ts'
 import { startTestServer } from '../../src/postgres/test-server.ts'
 import { measure, type Measurement } from './measure.ts'
 
-/** A server with a travel database, an empty folder, and shell commands that know both. */
-export interface Bench extends AsyncDisposable {
+/** A server with one database, an empty folder, and shell commands that know both. */
+export interface Workplace extends AsyncDisposable {
   readonly connection: Connection
   readonly folder: string
+  /** For programs that know libpq's variables. */
+  readonly environment: NodeJS.ProcessEnv
+  readonly target: ConnectionTarget
   readonly databaseBytes: number
   /** Of the programs that take part, as `name version`. */
   readonly versions: readonly string[]
@@ -28,7 +32,7 @@ const peers = {
   zstd: ['--version'],
 } as const
 
-export async function prepare(scale: number): Promise<Bench> {
+export async function prepareWorkplace(fill: (connection: Connection) => Promise<void>): Promise<Workplace> {
   const environment = process.env
   const installed = (await findServerBinaries({ environment })).findLast(({ source }) => source === 'installed')
   if (!installed) throw new Error('the benchmark needs an installed PostgreSQL with psql, pg_dump and pg_restore')
@@ -48,7 +52,7 @@ export async function prepare(scale: number): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'pgrevive-bench-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const [host] = target.hosts
-  const env = {
+  const env: NodeJS.ProcessEnv = {
     PATH: `${join(import.meta.dirname, '../../node_modules/.bin')}:${bin}:${environment['PATH']}`,
     HOME: folder,
     PGHOST: host?.host,
@@ -62,8 +66,7 @@ export async function prepare(scale: number): Promise<Bench> {
     PGREVIVE: `node ${join(import.meta.dirname, '../../bin/pgrevive.js')}`,
   }
   const connection = stack.use(await Connection.connect(target))
-  process.stderr.write(`filling a database at scale ${scale} …\n`)
-  await createTravelDatabase(connection, { scale })
+  await fill(connection)
   await connection.execute('VACUUM ANALYZE')
   await connection.execute('CHECKPOINT')
   const [[databaseBytes] = ['0']] = await connection.query('SELECT pg_database_size(current_database())')
@@ -71,11 +74,21 @@ export async function prepare(scale: number): Promise<Bench> {
   return {
     connection,
     folder,
+    environment: env,
+    target,
     databaseBytes: Number(databaseBytes),
     versions: [`PostgreSQL ${version}`, `Node ${process.version}`, ...[...versions].map((pair) => pair.join(' '))],
     has: (program) => versions.has(program),
     run: (command) => measure(command, { cwd: folder, env }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** Fills a database as the guides' travel planner would. */
+export function travel(scale: number): (connection: Connection) => Promise<void> {
+  return async (connection) => {
+    process.stderr.write(`filling a database at scale ${scale} …\n`)
+    await createTravelDatabase(connection, { scale })
   }
 }
 
