@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { glob, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, glob, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 // Makes dist/, what the published package runs: the sources without their types and without their tests.
@@ -18,3 +18,6 @@ for await (const file of glob(`${root}dist/**/*.js`)) {
   const renamed = text.replaceAll(/(new URL\(['"]\.{1,2}\/[^'"]+)\.ts(['"])/g, '$1.js$2')
   if (renamed !== text) await writeFile(file, renamed)
 }
+
+// What every repository gets, word for word.
+await cp(`${root}src/repository/restore-kit`, `${root}dist/repository/restore-kit`, { recursive: true })

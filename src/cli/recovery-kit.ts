@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { type RepositoryKey, formatKeyFile } from '../repository/key-file.ts'
 import type { Repository } from '../repository/repository.ts'
 
 /** All that is needed to read the backups again on another machine; at the same time a key file. */
 export async function recoveryKit(repository: Repository, key: RepositoryKey): Promise<string> {
+  const script = await repository.store.get('restore.py')
   const comments = [
     'pgrevive recovery kit',
     '',
@@ -18,6 +20,9 @@ export async function recoveryKit(repository: Repository, key: RepositoryKey): P
         ]),
     `  pgrevive list --repo ${repository.store.location} --key-file THIS-FILE`,
     `  pgrevive restore latest --to postgres://… --repo ${repository.store.location} --key-file THIS-FILE`,
+    '',
+    'Without pgrevive: RESTORE.md in the repository tells how. Run its restore.py only if this is its SHA-256, or "pgrevive check" finds it sound:',
+    `  ${createHash('sha256').update(script).digest('hex')}`,
     '',
   ]
   return `${comments.map((line) => `# ${line}`.trimEnd()).join('\n')}\n${await formatKeyFile(key)}`

@@ -5,10 +5,11 @@ import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import { toArmor, wrapForRecipients, wrapWithPassphrase } from './age.ts'
 import { deriveKeys, repositorySecretBytes } from './derived-keys.ts'
 import type { RepositoryKey } from './key-file.ts'
-import { configCopyKey, configKey, packPrefix, sealedPrefix } from './object-keys.ts'
+import { configCopyKey, configKey, kitKeys, packPrefix, sealedPrefix } from './object-keys.ts'
 import { repositoryWith } from './open-repository.ts'
 import { configMac, isAverageChunkBytes, repositoryFormat, writeConfig } from './repository-config.ts'
 import type { Repository } from './repository.ts'
+import { writeKitFile } from './restore-kit.ts'
 
 const defaultAverageChunkBytes = 64 * 1024
 const packBytes = 16 * 1024 * 1024
@@ -57,8 +58,10 @@ export async function createRepository(
     ...(options.passphrase !== undefined &&
       identity !== undefined && { passphrase: toArmor(await wrapWithPassphrase(identity, options.passphrase)) }),
   } as const
-  const config = { ...open, mac: configMac(open, deriveKeys(secret).config) }
+  const keys = deriveKeys(secret)
+  const config = { ...open, mac: configMac(open, keys.config) }
   await writeConfig(store, config, options)
+  for (const key of kitKeys) await writeKitFile(store, key, keys.config, options)
   const repository = repositoryWith(store, { config, secret, identities })
   return { repository, key: repository.key }
 }

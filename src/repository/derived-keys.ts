@@ -7,7 +7,7 @@ export interface DerivedKeys {
   readonly chunkIds: KeyObject
   /** Opens everything but the data itself: AES-256-GCM. */
   readonly metadata: KeyObject
-  /** Authenticates `config`: HMAC-SHA-256. */
+  /** Authenticates what lies in clear text, `config` and the restore kit: HMAC-SHA-256. */
   readonly config: KeyObject
   readonly gearTable: Uint32Array
 }

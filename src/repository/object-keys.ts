@@ -6,6 +6,10 @@ const packFolders = { data: 'packs', meta: 'meta' } as const satisfies Record<Pa
 export const configKey = 'config'
 export const configCopyKey = 'config.bak'
 
+/** Files in clear text that restore a repository without pgrevive. */
+export const kitKeys = ['RESTORE.md', 'restore.py'] as const
+export type KitKey = (typeof kitKeys)[number]
+
 /** Objects that are named by a ULID and sealed under the metadata key. */
 export type SealedKind = 'index' | 'record' | 'proof' | 'gc'
 
