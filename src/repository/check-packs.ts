@@ -27,12 +27,16 @@ export class PackFindings {
   }
 }
 
-/** Looks at each pack as closely as the level asks; metadata packs are read in full from level 1 on. */
+/**
+ * Looks at each pack as closely as the level asks; metadata packs are read in full from level 1 on. `tryDamaged`: the
+ * blobs of a damaged pack are tried at any level that reads it.
+ */
 export async function checkPacks(
   context: RepositoryContext,
   inventory: Inventory,
   options: AbortOptions & {
     readonly level: CheckLevel
+    readonly tryDamaged: boolean
     readonly onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined
   },
 ): Promise<PackFindings> {
@@ -42,11 +46,10 @@ export async function checkPacks(
     if (state === 'resized') findings.problems.set(number, 'short')
   }
   const toRead = [...inventory.packs.entries()].filter(
-    ([, { kind, state }]) => state === 'stored' && options.level >= (kind === 'meta' ? 1 : 2),
+    ([, { kind, state }]) => state !== 'missing' && options.level >= (kind === 'meta' ? 1 : 2),
   )
   if (toRead.length === 0) return findings
   const totalBytes = toRead.reduce((bytes, [, { sizeBytes }]) => bytes + sizeBytes, 0)
-  const firstBlobs = firstBlobOfEachPack(inventory)
   const read = async ([number, pack]: [number, InventoryPack], { signal }: { signal: AbortSignal }) => ({
     number,
     pack,
@@ -54,11 +57,12 @@ export async function checkPacks(
   })
   for await (const { number, pack, bytes } of readAhead(toRead, readsAhead, read, options)) {
     findings.readBytes += pack.sizeBytes
-    if (!bytes) findings.problems.set(number, 'missing')
-    else if (createHash('sha256').update(bytes).digest('hex') !== pack.name) findings.problems.set(number, 'hash')
-    if (bytes && (pack.kind === 'meta' || options.level === 3)) {
-      await tryBlobs(context, inventory, { number, bytes, firstBlob: firstBlobs.get(number) ?? 0 }, findings)
+    if (!bytes) findings.problems.set(number, pack.state === 'resized' ? 'short' : 'missing')
+    else if (pack.state === 'stored' && createHash('sha256').update(bytes).digest('hex') !== pack.name) {
+      findings.problems.set(number, 'hash')
     }
+    const isTried = pack.kind === 'meta' || options.level === 3 || (options.tryDamaged && findings.problems.has(number))
+    if (bytes && isTried) await tryBlobs(context, inventory, { number, bytes }, findings)
     options.onProgress?.({ doneBytes: findings.readBytes, totalBytes })
   }
   return findings
@@ -72,21 +76,22 @@ async function getPack(
   try {
     return await store.get(packKey(kind, name ?? ''), options)
   } catch (error) {
-    if (hasCode(error, 'object-missing')) return undefined
+    if (hasCode(error, 'object-missing', 'object-damaged')) return undefined // gone by now, or far too long
     throw error
   }
 }
 
 async function tryBlobs(
   { keys, keyRing }: RepositoryContext,
-  { blobs, packs }: Inventory,
-  pack: { readonly number: number; readonly bytes: Buffer; readonly firstBlob: number },
+  inventory: Inventory,
+  pack: { readonly number: number; readonly bytes: Buffer },
   findings: PackFindings,
 ): Promise<void> {
   findings.tried.add(pack.number)
-  for (let blob = pack.firstBlob; blob < blobs.size && blobs.packOf(blob) === pack.number; blob++) {
+  const { blobs } = inventory
+  for (const blob of inventory.blobsOf(pack.number)) {
     const place = blobs.place(blob)
-    const slot = packs[pack.number]?.keys[place.key]
+    const slot = inventory.pack(pack.number).keys[place.key]
     try {
       const key = place.key === metadataKeyNumber || slot === undefined ? keys.metadata : await keyRing.unwrap(slot)
       decodeBlob(pack.bytes.subarray(place.offset, place.offset + place.storedBytes), {
@@ -101,14 +106,4 @@ async function tryBlobs(
       if (!findings.problems.has(pack.number)) findings.problems.set(pack.number, 'unreadable')
     }
   }
-}
-
-/** The blobs of a pack are entered one after the other. */
-function firstBlobOfEachPack({ blobs }: Inventory): ReadonlyMap<number, number> {
-  const firsts = new Map<number, number>()
-  for (let blob = 0; blob < blobs.size; blob++) {
-    const pack = blobs.packOf(blob)
-    if (!firsts.has(pack)) firsts.set(pack, blob)
-  }
-  return firsts
 }

@@ -6,10 +6,9 @@ export type CheckLevel = 0 | 1 | 2 | 3
 
 /**
  * `short`: has another length than it was written with. `hash`: its bits are not what its name says. `unreadable`: can not
- * be decrypted or parsed, or holds something else than it says. `dangling`: names data that lies nowhere. `late-commit`:
- * was stored too long after its commit check; with nothing else wrong all its data is there.
+ * be decrypted or parsed, or holds something else than it says. `dangling`: names data that lies nowhere.
  */
-export type DamageProblem = 'missing' | 'short' | 'hash' | 'unreadable' | 'dangling' | 'late-commit'
+export type DamageProblem = 'missing' | 'short' | 'hash' | 'unreadable' | 'dangling'
 
 export interface Damage {
   /** Key of the object in the store. */
@@ -17,6 +16,13 @@ export interface Damage {
   readonly problem: DamageProblem
   /** Backups that can not be restored in full because of it; no streams are named when the record itself is damaged. */
   readonly backups: readonly { readonly id: string; readonly streams: readonly string[] }[]
+}
+
+/** `condemned`: nothing new relies on the pack. `rewritten`: the object is as it should be again. */
+export interface Repair {
+  readonly object: string
+  readonly problem: DamageProblem
+  readonly done: 'condemned' | 'rewritten'
 }
 
 export interface CheckReport {
@@ -31,8 +37,16 @@ export interface CheckReport {
     readonly streams: number
     readonly proofs: number
   }
-  /** Sorted by object. */
-  readonly damages: readonly Damage[]
+  /** Sorted by object; without what was repaired. */
+  readonly damages: readonly (Damage & { readonly repairable: boolean })[]
+  readonly repairs: readonly Repair[]
+  /** Chunks of damaged packs that were copied into new ones. */
+  readonly salvagedChunks: number
+  /**
+   * Backups whose record is much younger than its commit check: it was stored late, or copied without its time. With
+   * nothing else wrong all their data is there.
+   */
+  readonly late: readonly string[]
 }
 
 /** Gathers damages while a check runs. */
@@ -50,6 +64,13 @@ export class DamageList {
     const streams = damage.backups.get(backup.id) ?? new Set<string>()
     damage.backups.set(backup.id, streams)
     if (backup.stream !== undefined) streams.add(backup.stream)
+  }
+
+  /** Takes what is known of an object off the list. */
+  take(object: string): Damage[] {
+    const taken = this.toSorted().filter((damage) => damage.object === object)
+    for (const { problem } of taken) this.#damages.delete(`${object} ${problem}`)
+    return taken
   }
 
   toSorted(): Damage[] {

@@ -78,6 +78,8 @@ describe('check', () => {
     'gc/': { flip: 'unreadable from 0', truncate: 'unreadable from 0', remove: 'nothing' },
     'config.bak': { flip: 'unreadable from 1', truncate: 'unreadable from 1', remove: 'missing from 1' },
     config: { flip: 'unreadable from 1', truncate: 'unreadable from 1', remove: 'missing from 1' },
+    'RESTORE.md': { flip: 'hash from 1', truncate: 'hash from 1', remove: 'missing from 1' },
+    'restore.py': { flip: 'hash from 1', truncate: 'hash from 1', remove: 'missing from 1' },
   }
   for (const [prefix, harms] of Object.entries(seenAt)) {
     it(`sees harm to ${prefix} as soon as the level allows`, async () => {
@@ -106,13 +108,18 @@ describe('check', () => {
     for (const level of [1, 2, 3] as const) {
       const { damages } = await check(test, level)
       assert.deepEqual(damages, [
-        { object: pack, problem: 'missing', backups: [{ id: backup, streams: ['public.table'] }] },
+        { object: pack, problem: 'missing', backups: [{ id: backup, streams: ['public.table'] }], repairable: true },
       ])
     }
     await test.remove(...(await test.objects('index/')))
     const { damages } = await check(test, 1)
     assert.deepEqual(damages, [
-      { object: `records/${backup}`, problem: 'dangling', backups: [{ id: backup, streams: ['public.table'] }] },
+      {
+        object: `records/${backup}`,
+        problem: 'dangling',
+        backups: [{ id: backup, streams: ['public.table'] }],
+        repairable: false,
+      },
     ])
     assert.notEqual(small, backup)
   })
@@ -148,12 +155,34 @@ describe('check', () => {
     assert.deepEqual((await check(test, 3)).damages, [])
   })
 
-  it('reports a record that was stored too late', async () => {
+  it('says which record was stored too late, which is no damage', async () => {
     await using full = await createFull()
     const later = new Date(Date.now() + 3700 * 1000)
     await utimes(full.test.path(`records/${full.backup}`), later, later)
+    const { damages, late } = await check(full.test, 1)
+    assert.deepEqual([damages, late], [[], [full.backup]])
+  })
+
+  it('misses a record that a proof tells of', async () => {
+    await using full = await createFull()
+    await full.test.repository.saveProof({ backup: full.backup })
+    assert.deepEqual((await check(full.test, 1)).damages, [])
+    const object = `records/${full.backup}`
+    await full.test.remove(object)
+    assert.deepEqual((await check(full.test, 1)).damages, [
+      { object, problem: 'missing', backups: [{ id: full.backup, streams: [] }], repairable: false },
+    ])
+  })
+
+  it('counts a lost manifest against its pack, not against the record', async () => {
+    await using full = await createFull()
+    const [pack = ''] = await full.test.objects('meta/')
+    await full.test.remove(pack)
     const { damages } = await check(full.test, 1)
-    assert.deepEqual(damages, [{ object: `records/${full.backup}`, problem: 'late-commit', backups: [] }])
+    assert.deepEqual(
+      damages.map(({ object }) => object),
+      [pack],
+    )
   })
 
   it('looks at bits without a reading key, and not at content', async () => {

@@ -1,12 +1,14 @@
+import { z } from 'zod'
 import { hasCode } from '../core/app-error.ts'
 import type { AbortOptions } from '../store/object-store.ts'
+import { checkClearObjects } from './check-clear-objects.ts'
 import { checkPacks, type PackFindings } from './check-packs.ts'
 import { DamageList, type CheckLevel, type CheckReport } from './check-report.ts'
 import { StreamChecker } from './check-streams.ts'
 import { Inventory } from './inventory.ts'
 import { cannotRead } from './key-ring.ts'
-import { configCopyKey, configKey, packKey, sealedKey } from './object-keys.ts'
-import { isAuthentic, readConfig } from './repository-config.ts'
+import { packKey, packNameOf, sealedIdOf, sealedKey } from './object-keys.ts'
+import { repairRepository } from './repair-repository.ts'
 import type { RepositoryContext } from './repository-context.ts'
 import { RepositoryReader } from './repository-reader.ts'
 import type { Repository } from './repository.ts'
@@ -14,36 +16,46 @@ import { listSealed, type SealedObjectInfo } from './sealed-object.ts'
 import { getRecord, type CommittedRecord } from './stored-record.ts'
 import type { StreamRef } from './stream-ref.ts'
 
+const proofOfBackup = z.object({ backup: z.ulid() })
+
 export interface CheckOptions extends AbortOptions {
   readonly level: CheckLevel
+  /** Mend what can be mended; what remains in the report is lost. Packs that the level does not read are not looked at. */
+  readonly repair?: boolean | undefined
   /**
-   * All streams of a record, those first that are read to find the others. What it throws as `object-damaged` or `object-missing` is counted against the
-   * record.
+   * All streams of a record, those first that are read to find the others. Where it throws `object-damaged` or
+   * `object-missing`, those that it gave before have been found damaged; else it is counted against the record.
    */
-  readonly streamsOf: (record: CommittedRecord) => AsyncIterable<{ readonly name: string; readonly stream: StreamRef }>
+  readonly streamsOf: (
+    record: CommittedRecord,
+    reader: RepositoryReader,
+  ) => AsyncIterable<{ readonly name: string; readonly stream: StreamRef }>
   readonly onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined
 }
 
 /**
- * Looks for damage without changing anything, while others may write. Condemned packs count only as far as a backup
- * needs them. Level 3 rejects with `key-cannot-read` if the key may only write.
+ * Looks for damage, while others may write; without `repair` it changes nothing. Condemned packs count only as far as a
+ * backup needs them. Level 3 rejects with `key-cannot-read` if the key may only write.
  */
 export async function checkRepository(repository: Repository, options: CheckOptions): Promise<CheckReport> {
   const { context } = repository
-  const { level, signal } = options
+  const { level, signal, repair = false } = options
   if (level === 3 && !repository.canRead) throw cannotRead()
   const damages = new DamageList()
   // Before the packs: what a record seen now relies on is stored already.
   const records: SealedObjectInfo[] = []
   if (level >= 1) for await (const info of listSealed(context.store, 'record', { signal })) records.push(info)
-  if (level >= 1) await checkConfigs(context, damages, { signal })
-  const inventory = await Inventory.load(context, { signal, onDamaged: (key) => damages.add(key, 'unreadable') })
-  const findings = await checkPacks(context, inventory, options)
+  if (level >= 1) for (const [key, problem] of await checkClearObjects(context, { signal })) damages.add(key, problem)
+  const inventory = await loadInventory(context, damages, { signal })
+  const findings = await checkPacks(context, inventory, { ...options, tryDamaged: repair && repository.canRead })
   for (const [number, problem] of findings.problems) {
     if (!inventory.pack(number).condemned) damages.add(keyOf(inventory, number), problem)
   }
-  const counts = await checkRecords(context, { records, inventory, findings, damages }, options)
-  const proofs = level >= 1 ? await checkProofs(repository, damages, { signal }) : 0
+  const { repairs, salvagedBlobs } = repair
+    ? await repairRepository(context, { inventory, findings, damages }, { signal })
+    : { repairs: [], salvagedBlobs: 0 }
+  const { late, ...counts } = await checkRecords(context, { records, inventory, findings, damages }, options)
+  const proofs = level >= 1 ? await checkProofs(repository, records, damages, { signal }) : 0
   const stored = inventory.packs.filter(({ state }) => state === 'stored')
   return {
     level,
@@ -55,21 +67,32 @@ export async function checkRepository(repository: Repository, options: CheckOpti
       ...counts,
       proofs,
     },
-    damages: damages.toSorted(),
+    damages: damages.toSorted().map((damage) => ({ ...damage, repairable: isRepairable(damage.object, inventory) })),
+    repairs,
+    salvagedChunks: salvagedBlobs,
+    late,
   }
 }
 
-async function checkConfigs(context: RepositoryContext, damages: DamageList, options: AbortOptions): Promise<void> {
-  for (const key of [configKey, configCopyKey] as const) {
-    try {
-      const config = await readConfig(context.store, key, options)
-      if (config.id !== context.config.id || !isAuthentic(config, context.keys.config)) damages.add(key, 'unreadable')
-    } catch (error) {
-      if (hasCode(error, 'object-missing')) damages.add(key, 'missing')
-      else if (hasCode(error, 'object-damaged', 'repository-newer')) damages.add(key, 'unreadable')
-      else throw error
-    }
+/** Whether a repair has not been at it yet and would do something. */
+function isRepairable(key: string, inventory: Inventory): boolean {
+  if (sealedIdOf('record', key) !== undefined || sealedIdOf('proof', key) !== undefined) return false
+  return !inventory.packs.some((pack) => pack.condemned && packKey(pack.kind, pack.name ?? '') === key)
+}
+
+/** Packs that nothing says anything about any more count once: then they are condemned. */
+async function loadInventory(
+  context: RepositoryContext,
+  damages: DamageList,
+  { signal }: AbortOptions,
+): Promise<Inventory> {
+  const damaged: string[] = []
+  const inventory = await Inventory.load(context, { signal, onDamaged: (key) => damaged.push(key) })
+  const condemned = await context.tombstones.condemned({ signal, onDamaged: () => undefined })
+  for (const key of damaged) {
+    if (!condemned.has(packNameOf('data', key) ?? packNameOf('meta', key) ?? '')) damages.add(key, 'unreadable')
   }
+  return inventory
 }
 
 async function checkRecords(
@@ -81,10 +104,11 @@ async function checkRecords(
     readonly damages: DamageList
   },
   options: CheckOptions,
-): Promise<{ records: number; streams: number }> {
+): Promise<{ records: number; streams: number; late: string[] }> {
   const { inventory, findings, damages } = found
-  const checker = new StreamChecker(inventory, new RepositoryReader(context, inventory), findings)
-  const counts = { records: 0, streams: 0 }
+  const reader = new RepositoryReader(context, inventory)
+  const checker = new StreamChecker(inventory, reader, findings)
+  const counts = { records: 0, streams: 0, late: [] as string[] }
   for (const info of found.records) {
     const record = await getRecord(context, info, options)
     if (!record) continue
@@ -93,9 +117,10 @@ async function checkRecords(
       damages.add(info.key, 'unreadable', { id: info.id })
       continue
     }
-    if (record.state === 'unverified') damages.add(info.key, 'late-commit')
+    if (record.state === 'unverified') counts.late.push(record.id)
+    let isWhole = true
     try {
-      for await (const { name, stream } of options.streamsOf(record)) {
+      for await (const { name, stream } of options.streamsOf(record, reader)) {
         counts.streams++
         const finding = await checker.check(stream, options)
         const backup = { id: record.id, stream: name }
@@ -104,22 +129,47 @@ async function checkRecords(
         }
         if (finding.isDangling) damages.add(info.key, 'dangling', backup)
         if (finding.isMisstated) damages.add(info.key, 'unreadable', backup)
+        isWhole &&= finding.brokenPacks.size === 0 && !finding.isDangling && !finding.isMisstated
       }
     } catch (error) {
       if (!hasCode(error, 'object-damaged', 'object-missing')) throw error
-      damages.add(sealedKey('record', record.id), 'unreadable', { id: record.id })
+      if (isWhole) damages.add(info.key, 'unreadable', { id: record.id })
     }
   }
   return counts
 }
 
-async function checkProofs(repository: Repository, damages: DamageList, options: AbortOptions): Promise<number> {
+/** A proof whose backup has no record tells of a record that is gone. */
+async function checkProofs(
+  repository: Repository,
+  records: readonly SealedObjectInfo[],
+  damages: DamageList,
+  options: AbortOptions,
+): Promise<number> {
+  const known = new Set(records.map(({ id }) => id))
   let proofs = 0
   for await (const proof of repository.proofs(options)) {
     proofs++
-    if (proof.state === 'damaged') damages.add(sealedKey('proof', proof.id), 'unreadable')
+    if (proof.state === 'damaged') {
+      damages.add(sealedKey('proof', proof.id), 'unreadable')
+      continue
+    }
+    const { backup } = proofOfBackup.safeParse(proof.body).data ?? {}
+    if (backup === undefined || known.has(backup) || (await isThere(repository, backup, options))) continue
+    damages.add(sealedKey('record', backup), 'missing', { id: backup })
   }
   return proofs
+}
+
+/** Records may have come since they were listed. */
+async function isThere({ store }: Repository, backup: string, options: AbortOptions): Promise<boolean> {
+  try {
+    await store.get(sealedKey('record', backup), options)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'object-missing')) return false
+    throw error
+  }
 }
 
 function keyOf(inventory: Inventory, pack: number): string {

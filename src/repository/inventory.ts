@@ -20,7 +20,7 @@ export interface InventoryPack {
   readonly keys: readonly number[]
   /** `open`: of the session under way. `missing`: not in the store. `resized`: the store's object has another length. */
   state: 'open' | 'stored' | 'missing' | 'resized'
-  readonly condemned: boolean
+  condemned: boolean
 }
 
 type DamageListener = (key: string, error: AppError) => void
@@ -29,7 +29,11 @@ type DamageListener = (key: string, error: AppError) => void
 export class Inventory {
   readonly packs: InventoryPack[] = []
   readonly blobs = new BlobIndex()
+  /** Packs that no index object names. */
+  readonly unindexed: number[] = []
   readonly #byName = new Map<string, number>()
+  /** By the numbers of stored packs. */
+  readonly #firstBlobs = new Map<number, number>()
 
   /**
    * Reads the index, lists the packs and reads the directories of those that the index lacks, such as a crashed session
@@ -64,6 +68,12 @@ export class Inventory {
 
   packOf(blob: number): InventoryPack {
     return this.pack(this.blobs.packOf(blob))
+  }
+
+  /** The numbers of a stored pack's blobs, in the order in which they lie there. */
+  *blobsOf(pack: number): Iterable<number> {
+    const first = this.#firstBlobs.get(pack) ?? this.blobs.size
+    for (let blob = first; blob < this.blobs.size && this.blobs.packOf(blob) === pack; blob++) yield blob
   }
 
   async #loadIndex(
@@ -130,13 +140,20 @@ export class Inventory {
     for await (const pack of readAhead(unknown, 8, read, options)) {
       if (!pack) continue
       const { directory, ...rest } = pack
-      this.#addStored({ ...rest, state: 'stored', condemned: condemned.has(rest.name) }, directory, context)
+      const number = this.#addStored(
+        { ...rest, state: 'stored', condemned: condemned.has(rest.name) },
+        directory,
+        context,
+      )
+      this.unindexed.push(number)
     }
   }
 
-  #addStored(pack: Omit<InventoryPack, 'keys'>, directory: PackDirectory, { keyRing }: RepositoryContext): void {
+  #addStored(pack: Omit<InventoryPack, 'keys'>, directory: PackDirectory, { keyRing }: RepositoryContext): number {
     const number = this.addPack({ ...pack, keys: directory.keys.map((wrapped) => keyRing.intern(wrapped)) })
+    this.#firstBlobs.set(number, this.blobs.size)
     for (const { id, ...place } of entriesOf(directory)) this.blobs.add(id, { pack: number, ...place })
+    return number
   }
 }
 

@@ -26,12 +26,22 @@ export class KeyRing {
     return this.#keys.length - 1
   }
 
+  /** The data key as packs hold it. */
+  wrapped(slot: number): Uint8Array {
+    return this.#keyAt(slot).wrapped
+  }
+
   /** Rejects with `key-cannot-read` without an identity, and with `key-wrong` if none of them opens the key. */
   unwrap(slot: number): Promise<KeyObject> {
-    const key = this.#keys[slot]
-    if (!key) throw new RangeError(`no data key ${slot}`)
+    const key = this.#keyAt(slot)
     key.unwrapped ??= this.#open(key.wrapped)
     return key.unwrapped
+  }
+
+  #keyAt(slot: number) {
+    const key = this.#keys[slot]
+    if (!key) throw new RangeError(`no data key ${slot}`)
+    return key
   }
 
   async #open(wrapped: Uint8Array): Promise<KeyObject> {

@@ -35,6 +35,7 @@ export function formatEntry(id: Uint8Array, entry: { key: number; storedBytes: n
   return bytes
 }
 
+/** `entries`: each holds one or more. */
 export function formatDirectory(keys: readonly Uint8Array[], entries: readonly Uint8Array[]): Buffer {
   const parts = [Buffer.from([keys.length])]
   for (const key of keys) {
@@ -43,7 +44,7 @@ export function formatDirectory(keys: readonly Uint8Array[], entries: readonly U
     parts.push(length, Buffer.from(key))
   }
   const count = Buffer.alloc(4)
-  count.writeUInt32LE(entries.length)
+  count.writeUInt32LE(entries.reduce((bytes, { length }) => bytes + length, 0) / directoryEntryBytes)
   return Buffer.concat([...parts, count, ...entries])
 }
 

@@ -43,7 +43,8 @@ export class RepositoryReader {
   }
 
   static async open(context: RepositoryContext, options: AbortOptions = {}): Promise<RepositoryReader> {
-    return new RepositoryReader(context, await Inventory.load(context, options))
+    // a reader finds its way around damaged indexes, and needs no tombstones
+    return new RepositoryReader(context, await Inventory.load(context, { ...options, onDamaged: () => undefined }))
   }
 
   /**

@@ -47,10 +47,10 @@ export class TombstoneBook {
     return condemned
   }
 
-  /** Resolves once the tombstone is durable. */
-  async condemn(packs: readonly string[], options: AbortOptions = {}): Promise<void> {
+  /** Resolves once the tombstone is durable. `id`: of a damaged one, whose place it takes. */
+  async condemn(packs: readonly string[], options: AbortOptions & { readonly id?: string } = {}): Promise<void> {
     const content = Buffer.from(JSON.stringify(tombstoneSchema.parse({ condemned: packs, deleted: [] })))
-    await putSealed(this.#store, this.#metadataKey, { kind: 'gc', id: ulid(), content }, options)
+    await putSealed(this.#store, this.#metadataKey, { kind: 'gc', id: options.id ?? ulid(), content }, options)
   }
 
   async #packsOf(

@@ -1,6 +1,6 @@
 import { AppError } from '../../core/app-error.ts'
 import { checkRepository } from '../../repository/check-repository.ts'
-import type { Damage } from '../../repository/check-report.ts'
+import type { CheckReport, Damage, Repair } from '../../repository/check-report.ts'
 import { backupStreams } from '../../repository/open-backup.ts'
 import { formatBytes, formatQuantity } from '../format.ts'
 import { printable } from '../printable.ts'
@@ -18,17 +18,15 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
   const { signal, terminal } = context
   // what a level does not see can not be repaired
   const level = options.repair && options.level !== 'content' ? levelNumbers.bits : levelNumbers[options.level]
-  const reader = await repository.openReader(context)
   const report = await checkRepository(repository, {
     level,
+    repair: options.repair,
     signal,
-    streamsOf: (record) => backupStreams(reader, record, { signal }),
+    streamsOf: (record, reader) => backupStreams(reader, record, { signal }),
     onProgress: ({ doneBytes, totalBytes }) =>
       context.onProgress({ phase: 'check', unit: 'bytes', done: doneBytes, total: totalBytes }),
   })
-  const packs = report.damages.flatMap(({ object }) => /^(?:packs|meta)\/..\/([0-9a-f]{64})$/.exec(object)?.[1] ?? [])
-  if (options.repair && packs.length > 0) await repository.condemn([...new Set(packs)], context)
-  const { checked, damages } = report
+  const { checked, damages, repairs, salvagedChunks, late } = report
   const { colors } = terminal
   const counts = [
     formatQuantity(checked.records, 'backup'),
@@ -36,24 +34,55 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
     formatBytes(checked.packBytes),
     ...(checked.readBytes > 0 ? [`${formatBytes(checked.readBytes)} read`] : []),
   ]
-  const summary = `checked ${counts.join(', ')} (level ${level})\n`
-  if (damages.length === 0) return { document: { ...report }, text: `${summary}${colors.good('no damage found')}\n` }
-  const repaired = options.repair && packs.length > 0
+  const lines = [
+    `checked ${counts.join(', ')} (level ${level})`,
+    ...repairs.map(
+      ({ object, problem, done }) => `  ${colors.good(doneWords[done])}: ${object}, which ${problemWords[problem]}`,
+    ),
+    ...(salvagedChunks > 0 ? [`  ${formatQuantity(salvagedChunks, 'chunk')} of damaged packs saved`] : []),
+    ...damages.flatMap((damage) => describe(damage, context)),
+    ...late.map(
+      (id) =>
+        `  ${colors.warning('note')}: backup ${id} was stored late, or copied without its time: trust it as far as this check went`,
+    ),
+  ]
+  if (damages.length === 0) {
+    const verdict = repairs.length > 0 ? 'all damage is repaired' : 'no damage found'
+    return { document: { ...report }, text: `${[...lines, colors.good(verdict)].join('\n')}\n` }
+  }
   const touched = new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))
-  const next = repaired
-    ? 'run "pgrevive backup" now: it stores again what was lost and the database still has; what "pgrevive check" lists then is gone for those backups'
-    : packs.length > 0
-      ? 'run "pgrevive check --repair", then "pgrevive backup": it stores again what was lost and the database still has'
-      : 'run "pgrevive check --level bits" to see whether more is damaged; copy the object back from another copy of the repository'
   return {
-    document: { ...report, repaired },
-    text: summary + damages.map((damage) => describe(damage, context)).join(''),
+    document: { ...report },
+    text: `${lines.join('\n')}\n`,
     failure: new AppError(
       'check-damaged',
       `${formatQuantity(damages.length, 'object')} damaged, ${formatQuantity(touched.size, 'backup')} touched`,
-      { hint: next },
+      { hint: nextStep(damages) },
     ),
   }
+}
+
+function nextStep(damages: CheckReport['damages']): string {
+  const packs = damages.filter(({ object }) => /^(packs|meta)\//.test(object))
+  const backUp = 'pgrevive backup": it stores again what was lost and the database still has'
+  if (damages.some(({ repairable }) => repairable)) {
+    return `run "pgrevive check --repair"${packs.length > 0 ? `, then "${backUp}` : ''}`
+  }
+  const steps = [
+    ...(packs.length > 0
+      ? [
+          `run "${backUp}; what is listed after that is gone for these backups, and "pgrevive restore --skip-damaged" restores the rest`,
+        ]
+      : []),
+    ...(damages.some(({ object }) => object.startsWith('records/'))
+      ? ['a backup without its record can not be restored: make a new one']
+      : []),
+    ...(damages.some(({ object }) => object.startsWith('proofs/'))
+      ? ['run "pgrevive prove" again, then remove the damaged proof']
+      : []),
+    'if there is another copy of the repository, copy the object from there',
+  ]
+  return steps.join('; ')
 }
 
 const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const
@@ -65,16 +94,22 @@ const problemWords = {
   hash: 'is not what was written',
   unreadable: 'can not be read',
   dangling: 'names data that is nowhere',
-  'late-commit': 'was written too long after its check',
 } as const satisfies Record<Damage['problem'], string>
 
-function describe({ object, problem, backups }: Damage, { terminal }: CommandContext): string {
-  const lines = backups.map(({ id, streams }) => {
-    const more = streams.length > streamsShown ? ` and ${streams.length - streamsShown} more` : ''
-    const names = streams.length === 0 ? 'all of it' : streams.slice(0, streamsShown).join(', ') + more
-    return `    backup ${id}: ${printable(names)}\n`
-  })
-  return `  ${terminal.colors.bad(problemWords[problem])}: ${printable(object)}\n${lines.join('')}`
+const doneWords = { condemned: 'not relied on any more', rewritten: 'written again' } as const satisfies Record<
+  Repair['done'],
+  string
+>
+
+function describe({ object, problem, backups }: Damage, { terminal }: CommandContext): string[] {
+  return [
+    `  ${terminal.colors.bad(problemWords[problem])}: ${printable(object)}`,
+    ...backups.map(({ id, streams }) => {
+      if (streams.length === 0 || streams.includes('manifest')) return `    backup ${id}: all of it`
+      const more = streams.length > streamsShown ? ` and ${streams.length - streamsShown} more` : ''
+      return `    backup ${id}: ${printable(streams.slice(0, streamsShown).join(', ') + more)}`
+    }),
+  ]
 }
 
 export const checkCommand = defineCommand({
@@ -87,7 +122,7 @@ export const checkCommand = defineCommand({
     { flags: '--level <LEVEL>', help: '0 to 3, or list, structure, bits, content (default: structure)' },
     {
       flags: '--repair',
-      help: 'let no later backup rely on damaged objects, so that the next one stores again what it needs of them',
+      help: 'write again what can be, save what is good of damaged packs, and let no later backup rely on these, so that the next one stores again what it needs of them',
     },
   ],
   examples: [

@@ -61,7 +61,7 @@ describe('a damaged repository', { timeout: 180_000 }, () => {
   const damagesAt = async (level: number, ...options: string[]) => {
     const ended = await host.run('check', '--level', String(level), '--json', ...options)
     const { damages: found } = checkDocument.parse(JSON.parse(ended.stdout))
-    if (found.length > 0) assertFailed(ended, 'check-damaged', { hint: /run "pgrevive (check --repair|backup" now)/ })
+    if (found.length > 0) assertFailed(ended, 'check-damaged', { hint: /run "pgrevive (check --repair|backup)"/ })
     else assert.equal(ended.exitCode, 0)
     return found
   }
@@ -81,7 +81,8 @@ describe('a damaged repository', { timeout: 180_000 }, () => {
       const [, { id }] = backups
       for (const level of [0, 1, 2, 3]) {
         const found = await damagesAt(level, ...(level === 3 ? ['--repair'] : []))
-        if (level < seenFrom) {
+        // the repair saves every chunk of a pack that lacks its end
+        if (level < seenFrom || (level === 3 && problem === 'short')) {
           assert.deepEqual(found, [], `level ${level}`)
           continue
         }

@@ -249,6 +249,10 @@ export const checkDocument = z.object({
       object: z.string(),
       problem: z.string(),
       backups: z.array(z.strictObject({ id: z.string(), streams: z.array(z.string()) })),
+      repairable: z.boolean(),
     }),
   ),
+  repairs: z.array(z.strictObject({ object: z.string(), problem: z.string(), done: z.string() })),
+  salvagedChunks: z.int(),
+  late: z.array(z.string()),
 })
