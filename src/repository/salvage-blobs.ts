@@ -55,7 +55,7 @@ async function copyBlobs(
   const copied = from.blobs.map((blob) => {
     const { offset, storedBytes, rawBytes, key } = inventory.blobs.place(blob)
     const id = inventory.blobs.idOf(blob)
-    const parts = [bytes.subarray(offset, offset + storedBytes)]
+    const parts = [Buffer.from(bytes.subarray(offset, offset + storedBytes))] // the builder takes their memory
     return { id, storedBytes, rawBytes, key, offset: builder.append(id, { parts, key, rawBytes }).offset }
   })
   const { parts, directory, ...made } = builder.finish(keys.metadata)

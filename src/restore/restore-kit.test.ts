@@ -11,7 +11,7 @@ import { createRepository } from '../repository/create-repository.ts'
 import type { Repository } from '../repository/repository.ts'
 import { DirectoryStore } from '../store/directory-store.ts'
 import { compareDatabase } from './compare-database.ts'
-import { listBackups, readBackupTexts, readManifest } from './open-backup.ts'
+import { listBackups, readBackupTexts, readManifest } from '../repository/open-backup.ts'
 import { TestBench } from './test-bench.ts'
 import { type Ended, KitShell, lacksKitTools } from './test-restore-kit.ts'
 
