@@ -206,10 +206,19 @@ const tablePatterns = [
  * Undefined for everything else, and where the text does not say it: comments on indexes, attached indexes.
  */
 export function tableOf(entry: SchemaEntry): { schema: string; name: string } | undefined {
+  return findTable(entry, tablePatterns)
+}
+
+/** The table that a foreign key refers to. */
+export function referencedTableOf(entry: SchemaEntry): { schema: string; name: string } | undefined {
+  return findTable(entry, [/^ALTER TABLE .* REFERENCES #(\d+) \. #(\d+) /])
+}
+
+function findTable(entry: SchemaEntry, patterns: readonly RegExp[]): { schema: string; name: string } | undefined {
   const statements = splitStatements(readTokens(entry.sql))
   const statement = statements.find((it) => it[0]?.text !== 'SET' && it[0]?.text !== 'RESET') ?? []
   const shape = outline(statement)
-  for (const pattern of tablePatterns) {
+  for (const pattern of patterns) {
     const match = pattern.exec(shape)
     const [schema, name] = [statement[Number(match?.[1])], statement[Number(match?.[2])]]
     if (schema && name) return { schema: nameOf(schema), name: nameOf(name) }

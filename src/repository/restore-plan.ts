@@ -37,8 +37,9 @@ export interface RestorePlan {
   readonly sequences: readonly Sequence[]
   readonly largeObjects: readonly LargeObject[]
   readonly afterData: readonly SchemaEntry[]
-  /** Privileges, then materialized views, which may need them: as pg_restore orders it. */
-  readonly privilegesAndViews: readonly SchemaEntry[]
+  readonly privileges: readonly SchemaEntry[]
+  /** The contents of materialized views, which may need the privileges: as pg_restore orders it. */
+  readonly viewData: readonly SchemaEntry[]
   /** Last of all, since they fire. */
   readonly eventTriggers: readonly SchemaEntry[]
   /** Objects whose failure is noted rather than thrown. */
@@ -89,7 +90,8 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
     sequences: withData ? manifest.sequences.filter((sequence) => scope.includesSequence(sequence)) : [],
     largeObjects: withData && scope.whole ? texts.largeObjects.map((object) => mapLargeObject(object, choices)) : [],
     afterData: post.filter((entry) => !isPrivilege(entry) && !isViewData(entry) && !isEventTrigger(entry)),
-    privilegesAndViews: [...[...pre, ...post].filter(isPrivilege), ...post.filter(isViewData)],
+    privileges: [...pre, ...post].filter(isPrivilege),
+    viewData: post.filter(isViewData),
     eventTriggers: post.filter(isEventTrigger),
     helpers,
     choices,
@@ -99,8 +101,8 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
 
 /** Every role that must exist for the plan to succeed. */
 export function rolesOfPlan(plan: RestorePlan): Set<string> {
-  const { beforeData, afterData, privilegesAndViews, eventTriggers, choices } = plan
-  const entries = [...beforeData, ...afterData, ...privilegesAndViews, ...eventTriggers]
+  const { beforeData, afterData, privileges, viewData, eventTriggers, choices } = plan
+  const entries = [...beforeData, ...afterData, ...privileges, ...viewData, ...eventTriggers]
   const roles = new Set(entries.flatMap((entry) => [...rolesOf(entry)]))
   for (const { owner, grants } of plan.largeObjects) {
     if (!choices.noOwner) roles.add(owner)

@@ -1,8 +1,7 @@
 import { AppError, hasCode, inContext, messageOf } from '../core/app-error.ts'
-import { forEachParallel } from '../core/parallel.ts'
 import type { Connection } from '../postgres/connection.ts'
 import { PostgresError, sqlStateOf } from '../postgres/postgres-error.ts'
-import { type SchemaEntry, statementsOf, tableOf } from '../postgres/schema-text.ts'
+import { type SchemaEntry, statementsOf } from '../postgres/schema-text.ts'
 
 export interface RunOptions {
   /** Entries whose failure is noted rather than thrown. */
@@ -61,51 +60,4 @@ function statementAt(entry: SchemaEntry, error: PostgresError): string {
   const from = Math.max(0, position - shownCharacters)
   const text = sql.slice(from, from + shownCharacters * 2)
   return '\nstatement: ' + (from > 0 ? '…' : '') + text + (from + text.length < sql.length ? '…' : '')
-}
-
-const parallelTypes = new Set(['INDEX', 'CONSTRAINT'])
-
-/**
- * Runs the entries in their order, but builds the indexes and constraints of a run of neighbours at the same time:
- * largest tables first, the constraints of one table one after the other since each locks it.
- */
-export async function runPostData(
-  connections: readonly Connection[],
-  entries: readonly SchemaEntry[],
-  tableBytes: (table: { schema: string; name: string }) => number,
-  options: RunOptions,
-): Promise<void> {
-  const [first] = connections
-  if (!first) return
-  for (let at = 0; at < entries.length;) {
-    const end = entries.findIndex((entry, index) => index >= at && !parallelTypes.has(entry.type))
-    const neighbours = entries.slice(at, end === -1 ? entries.length : end)
-    await forEachParallel(
-      groupBuilds(neighbours, tableBytes),
-      connections.length,
-      async (group, { worker, signal }) => {
-        await runEntries(connections[worker] ?? first, group, { ...options, signal })
-      },
-      options,
-    )
-    at += neighbours.length
-    const next = entries[at]
-    if (next) await runEntry(first, next, options)
-    at += 1
-  }
-}
-
-function groupBuilds(
-  entries: readonly SchemaEntry[],
-  tableBytes: (table: { schema: string; name: string }) => number,
-): SchemaEntry[][] {
-  const groups = new Map<string, { bytes: number; entries: SchemaEntry[] }>()
-  for (const entry of entries) {
-    const table = tableOf(entry)
-    const key = !table ? 'unknown table' : JSON.stringify([table, entry.type === 'CONSTRAINT' ? '' : entry.name])
-    const group = groups.get(key) ?? { bytes: table ? tableBytes(table) : 0, entries: [] }
-    group.entries.push(entry)
-    groups.set(key, group)
-  }
-  return [...groups.values()].toSorted((a, b) => b.bytes - a.bytes).map((group) => group.entries)
 }

@@ -1,0 +1,122 @@
+import { type Task, runTasks } from '../core/tasks.ts'
+import { setSequenceStatement } from '../postgres/catalog-sequences.ts'
+import type { Connection } from '../postgres/connection.ts'
+import { describeLargeObjects, loadLargeObjects } from '../postgres/large-objects.ts'
+import { quoteLiteral } from '../postgres/quote.ts'
+import { keyOf } from '../repository/restore-scope.ts'
+import type { StreamRef } from '../repository/stream-ref.ts'
+import { type BuildOptions, buildTasks, endOfBuilds, splitAfterData } from './build-tasks.ts'
+import type { Connections, LoadJob } from './load-database.ts'
+import { asRestoreFailure, loadTasks } from './load-tables.ts'
+import { runEntries } from './run-entries.ts'
+
+/** Fills tables, sequences and large objects; each table has its indexes and constraints built as soon as it is full. */
+export async function loadAndBuild(job: LoadJob): Promise<void> {
+  const { manifest, plan, connections, loaders, options } = job
+  const { encoding } = manifest.database
+  const speaking = (all: Connections, as: string) => (worker: number, signal: AbortSignal) =>
+    withEncoding(all[worker] ?? all[0], as, signal)
+  const textEncoding = encoding === 'SQL_ASCII' ? encoding : 'UTF8'
+  const connectionOf = speaking(connections, textEncoding)
+  const { read, onEntry } = observe(job)
+
+  const loads = loadTasks(plan.tables, {
+    connectionOf: speaking(loaders, encoding),
+    read,
+    mayTruncate: !options.intoExistingTables && !options.loader,
+  })
+  const others = [sequenceTask(job, connectionOf), ...largeObjectTasks(job, connectionOf, read)]
+  const everything: Task = { needs: [...loads, ...others], run: () => Promise.resolve() }
+
+  const tables = new Map<string, Task[]>()
+  for (const table of plan.tables) if (!table.loadVia) tables.set(keyOf(table), [])
+  for (const load of loads) tables.get(keyOf(load.table))?.push(load)
+  const bytes = new Map(plan.tables.map((table) => [keyOf(table), table.bytes]))
+  const building: BuildOptions = {
+    loads: tables,
+    allLoads: [everything],
+    bytesOf: (table) => bytes.get(table) ?? 0,
+    run: async (entries, { worker, signal }) => {
+      const connection = await connectionOf(worker, signal)
+      await runEntries(connection, entries, { ...options, helpers: plan.helpers, onEntry, signal })
+    },
+  }
+  const { early, rest } = splitAfterData(plan.afterData, (table) => tables.has(table))
+  await runTasks([...others, ...loads, everything, ...buildTasks(early, building)], connections.length, options)
+  for (const connection of connections) await withEncoding(connection, textEncoding, options.signal)
+  // a run of builds side by side, and then what stands between it and the next
+  for (let at = 0; at < rest.length;) {
+    const end = endOfBuilds(rest, at)
+    const builds = buildTasks(rest.slice(at, end), { ...building, loads: new Map(), allLoads: [] })
+    const next: Task = { needs: builds, run: (how) => building.run(rest.slice(end, end + 1), how) }
+    await runTasks([...builds, next], connections.length, options)
+    at = end + 1
+  }
+}
+
+async function withEncoding(
+  connection: Connection,
+  encoding: string,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
+  if (connection.parameters.get('client_encoding') !== encoding) {
+    await connection.execute(`SET client_encoding = ${quoteLiteral(encoding)}`, { signal })
+  }
+  return connection
+}
+
+/** Reports bytes while there are some to load, and then what is built. */
+function observe({ reader, manifest, plan, options: { onProgress } }: LoadJob) {
+  const largeObjects = plan.largeObjects.length > 0 ? manifest.largeObjects?.contents.bytes : undefined
+  const total = plan.tables.reduce((sum, table) => sum + table.bytes, largeObjects ?? 0)
+  let done = 0
+  let built = 0
+  const read = async function* (stream: StreamRef, detail: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for await (const piece of reader.read(stream, { signal, lent: true })) {
+      done += piece.length
+      onProgress?.({ phase: 'data', unit: 'bytes', done, total, detail })
+      yield piece
+    }
+  }
+  const onEntry = ({ name }: { readonly name: string }) => {
+    const items = { unit: 'items', done: built++, total: plan.afterData.length } as const
+    if (done >= total) onProgress?.({ phase: 'indexes and constraints', ...items, detail: name })
+  }
+  return { read, onEntry }
+}
+
+type ConnectionOf = (worker: number, signal: AbortSignal) => Promise<Connection>
+
+function sequenceTask({ plan }: LoadJob, connectionOf: ConnectionOf): Task {
+  const run: Task['run'] = async ({ worker, signal }) => {
+    const connection = await connectionOf(worker, signal)
+    for (const sequence of plan.sequences) {
+      try {
+        await connection.execute(setSequenceStatement(sequence, connection), { signal })
+      } catch (error) {
+        throw asRestoreFailure(`sequence ${sequence.schema}.${sequence.name}`, error)
+      }
+    }
+  }
+  return { needs: [], run }
+}
+
+function largeObjectTasks(
+  { manifest, plan: { largeObjects, choices } }: LoadJob,
+  connectionOf: ConnectionOf,
+  read: ReturnType<typeof observe>['read'],
+): Task[] {
+  const contents = manifest.largeObjects?.contents
+  if (!contents || largeObjects.length === 0) return []
+  const run: Task['run'] = async ({ worker, signal }) => {
+    const connection = await connectionOf(worker, signal)
+    try {
+      await loadLargeObjects(connection, largeObjects, read(contents, 'large objects', signal), { signal })
+      const wanted = { owners: !choices.noOwner, privileges: !choices.noPrivileges }
+      await describeLargeObjects(connection, largeObjects, { signal, ...wanted })
+    } catch (error) {
+      throw asRestoreFailure('large objects', error)
+    }
+  }
+  return [{ needs: [], run }]
+}
