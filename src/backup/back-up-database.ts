@@ -3,10 +3,11 @@ import { RunTime } from '../core/run-time.ts'
 import { toolVersion } from '../core/tool-version.ts'
 import { listExtensions, readDatabaseProperties, readServerFacts } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
+import type { Relation } from '../postgres/catalog-tables.ts'
 import { type ConnectionTarget, describeTarget } from '../postgres/connection-target.ts'
 import { readServerGlobals } from '../postgres/server-globals.ts'
 import type { BackupRecord } from '../repository/backup-record.ts'
-import type { Manifest } from '../repository/manifest.ts'
+import { type Manifest, type Selection, warningsOf } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { BackupOptions, ReadOptions } from './backup-options.ts'
 import { LockedSnapshot } from './locked-snapshot.ts'
@@ -16,7 +17,7 @@ import { type StreamSink, writeStream } from './write-stream.ts'
 export interface BackedUp {
   readonly id: string
   readonly record: BackupRecord
-  /** What could not be dumped, in pg_dump's words. */
+  /** What is missing though nobody left it out. */
   readonly warnings: readonly string[]
 }
 
@@ -55,7 +56,7 @@ export async function backUpDatabase(
   }
   options.signal?.throwIfAborted()
   const { id } = await session.commit(record)
-  return { id, record, warnings: manifest.pgDump.warnings }
+  return { id, record, warnings: warningsOf(manifest) }
 }
 
 const attempts = 5
@@ -63,8 +64,8 @@ const attempts = 5
 /**
  * Reads what is selected of a database at one moment; its streams go to `sink`.
  *
- * DDL that waits for the snapshot's locks stops pg_dump, which queues behind it. Then all is let go, so that the DDL can
- * pass, and read at another moment: what was stored by then is not stored again.
+ * DDL that waits for the snapshot's locks stops pg_dump, which queues behind it; and a standby ends whatever stands in the
+ * way of its primary. Then all is let go and read at another moment: what was stored by then is not stored again.
  */
 export async function readDatabase(
   target: ConnectionTarget,
@@ -79,11 +80,15 @@ export async function readDatabase(
       await snapshot.connection.execute('COMMIT', options)
       return manifest
     } catch (error) {
-      if (!hasCode(error, 'table-locked')) throw error
+      if (!hasCode(error, 'table-locked', 'standby-conflict')) throw error
       if (attempt < attempts) continue
-      throw new AppError('table-locked', `other sessions wanted to change tables, ${attempts} times in a row`, {
+      const problem =
+        error.code === 'table-locked'
+          ? 'other sessions wanted to change tables'
+          : 'the standby ended the backup to follow its primary'
+      throw new AppError(error.code, `${problem}, ${attempts} times in a row`, {
         cause: error,
-        hint: 'nothing was backed up; run the backup when no migration is running',
+        hint: error.hint ?? 'nothing was backed up; run the backup when no migration is running',
       })
     }
   }
@@ -94,10 +99,8 @@ async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options:
   const { selection } = options
   const chosen = relations.filter(({ selected }) => selected)
   const server = await readServerFacts(connection, options)
-  const sequences = chosen.filter(
-    // a standby knows nothing of unlogged sequences
-    ({ kind, unlogged }) => kind === 'S' && selection.content !== 'schema-only' && !(server.standby && unlogged),
-  )
+  const sequences = chosen.filter(({ kind }) => kind === 'S' && selection.content !== 'schema-only')
+  const unreadable = chosen.filter(({ unlogged }) => unlogged && server.standby)
   const globals = await readServerGlobals(connection, options)
   return {
     format: 1,
@@ -111,7 +114,14 @@ async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options:
     },
     snapshot: { at: server.at, lsn: server.lsn, name: snapshot.name },
     selection,
-    sequences: await readSequences(connection, sequences, options),
+    sequences: await readSequences(
+      connection,
+      sequences.filter((sequence) => !unreadable.includes(sequence)),
+      options,
+    ),
+    sequencesWithoutState: sequences
+      .filter((sequence) => unreadable.includes(sequence))
+      .map(({ schema, name }) => ({ schema, name })),
     extensions: await listExtensions(connection, options),
     globals: await writeStream(sink, 'data', Buffer.from(JSON.stringify(globals))),
     roles: globals.roles.map(({ name }) => name),
@@ -120,6 +130,14 @@ async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options:
     materializedViews: chosen
       .filter(({ kind }) => kind === 'm')
       .map(({ schema, name, populated }) => ({ schema, name, populated })),
+    warnings: unloggedWarnings(unreadable, selection),
     ...(await readContents(snapshot, server, sink, options)),
   }
+}
+
+function unloggedWarnings(unlogged: readonly Relation[], { content }: Selection): string[] {
+  const wanted = unlogged.filter(({ kind, dataExcluded }) => (kind === 'r' && !dataExcluded) || kind === 'S')
+  if (wanted.length === 0 || content === 'schema-only') return []
+  const names = wanted.map(({ schema, name }) => `${schema}.${name}`).join(', ')
+  return [`a standby has nothing but the definitions of unlogged tables and sequences: ${names}`]
 }

@@ -23,6 +23,7 @@ export const errorCodes = {
   'permission-denied': { exit: 3, meaning: 'the role may not read or create something that is needed' },
   'query-failed': { exit: 3, meaning: 'PostgreSQL refused a statement' },
   'table-locked': { exit: 3, meaning: 'another session kept a table locked, or waited for a lock, for too long' },
+  'standby-conflict': { exit: 3, meaning: 'a standby ended the backup to follow its primary' },
   'object-changed': { exit: 3, meaning: 'a table was replaced again and again while the backup tried to lock it' },
   'pg-dump-missing': { exit: 3, meaning: 'the pg_dump that was asked for is not there or is older than the server' },
   'pg-dump-failed': { exit: 3, meaning: 'pg_dump ended with an error' },

@@ -5,6 +5,7 @@ import { bundledPgDumpVersion, dumpWithBundledPgDump } from './bundled-pg-dump.t
 import type { ConnectionTarget, Environment } from './connection-target.ts'
 import { findInstalledPgDumps, inspectPgDump } from './installed-pg-dump.ts'
 import { libpqEnvironment } from './libpq-environment.ts'
+import { standbyHint } from './postgres-error.ts'
 
 export type PgDumpChoice = 'auto' | 'bundled' | { readonly path: string }
 
@@ -136,6 +137,9 @@ function failureOf(stderr: string): AppError {
   }
   if (/timeout/.test(message) && /Query was: LOCK TABLE/.test(words)) {
     return new AppError('table-locked', 'pg_dump could not lock a table in time', { cause })
+  }
+  if (/due to conflict with recovery/.test(words)) {
+    return new AppError('standby-conflict', `pg_dump: ${message}`, { hint: standbyHint, cause })
   }
   if (/permission denied for/.test(message)) {
     const hint = 'back up as a role that owns the objects, or has pg_read_all_data and USAGE on the schemas'

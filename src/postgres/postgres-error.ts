@@ -59,18 +59,25 @@ export function sqlStateOf(error: unknown): string | undefined {
 /** An ErrorResponse as a failure of pgrevive, while a connection is `starting` or when it is in `use`. */
 export function translatePostgresError(error: PostgresError, phase: 'starting' | 'use'): AppError {
   const code = codeOf(error, phase)
-  const hint = error.hint ?? hints[error.sqlState]
+  const hint = (code === 'standby-conflict' ? standbyHint : error.hint) ?? hints[error.sqlState]
   return new AppError(code, error.message, { ...(hint === undefined ? {} : { hint }), cause: error })
 }
 
 function codeOf(error: PostgresError, phase: 'starting' | 'use'): ErrorCode {
   const state = error.sqlState
+  // a conflict with recovery has the SQLSTATEs of other things, and a message in the server's language
+  if (/^Process(Recovery|Interrupts)/.test(error.routine ?? '') && /^(40001|40P01|55P04)$/.test(state)) {
+    return 'standby-conflict'
+  }
   if (state.startsWith('28')) return 'authentication-failed'
   if (state === '3D000') return 'database-missing'
   if (state === '42501') return 'permission-denied'
   if (state === '53300' || state === '57P03' || phase === 'starting') return 'connection-failed'
   return error.isFatal || state.startsWith('08') || state === '57P01' ? 'connection-lost' : 'query-failed'
 }
+
+export const standbyHint =
+  'set hot_standby_feedback to on, or max_standby_streaming_delay to longer than a backup takes, on the standby; or back up its primary'
 
 const hints: Readonly<Record<string, string>> = {
   '28P01': 'check PGPASSWORD, ~/.pgpass or the password in the connection string',

@@ -79,11 +79,13 @@ export const manifestSchema = z.strictObject({
   /** What pg_dump printed; absent in a backup of data only. */
   schema: z.strictObject({ preData: streamRefSchema, postData: streamRefSchema, encoding: z.string() }).optional(),
   tables: z.array(tableSchema),
-  /** Tables whose rows were left out on request. */
+  /** Tables whose rows were left out on request, or on a standby because they are unlogged. */
   tablesWithoutData: z.array(qualifiedName),
   sequences: z.array(
     z.strictObject({ schema: z.string(), name: z.string(), lastValue: z.string(), isCalled: z.boolean() }),
   ),
+  /** Unlogged ones, of which a standby does not know where they stand. */
+  sequencesWithoutState: z.array(qualifiedName).optional(),
   /** Absent when none were asked for. */
   largeObjects: z
     .strictObject({
@@ -102,10 +104,17 @@ export const manifestSchema = z.strictObject({
   roles: z.array(z.string()),
   rolePasswords: z.boolean(),
   tablespaces: z.array(z.string()),
+  /** What is missing though nobody left it out, in words. */
+  warnings: z.array(z.string()).optional(),
 })
 export type Manifest = z.output<typeof manifestSchema>
 export type Sequence = Manifest['sequences'][number]
 export type Extension = Manifest['extensions'][number]
+
+/** All that a person should know of what is missing. */
+export function warningsOf({ pgDump, warnings = [] }: Manifest): string[] {
+  return [...pgDump.warnings.map((warning) => `pg_dump: ${warning}`), ...warnings]
+}
 
 export function formatHash(hash: bigint): string {
   return hash.toString(16).padStart(16, '0')

@@ -114,7 +114,8 @@ async function compareRelations(
     options,
   )
   const schemaOnly = manifest.selection.content === 'schema-only'
-  const known = new Set([...manifest.tables, ...manifest.tablesWithoutData, ...manifest.sequences].map(keyOf))
+  const { tables, tablesWithoutData, sequences, sequencesWithoutState = [] } = manifest
+  const known = new Set([...tables, ...tablesWithoutData, ...sequences, ...sequencesWithoutState].map(keyOf))
   for (const [kind, schema, name, ofExtension] of rows) {
     const item = { schema: schema ?? '', name: name ?? '' }
     if (known.has(keyOf(item)) || ofExtension === 't' || (kind === 'S' && schemaOnly)) continue

@@ -7,7 +7,7 @@ import { databasePropertyStatements } from '../postgres/database-statements.ts'
 import { type PgDump, choosePgDump } from '../postgres/pg-dump.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
 import type { Proof } from '../repository/backup-record.ts'
-import type { Manifest } from '../repository/manifest.ts'
+import { type Manifest, warningsOf } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Comparison, compareDatabase, emptyComparison } from './compare-database.ts'
@@ -65,7 +65,7 @@ export async function proveBackup(repository: Repository, backup: Backup, option
     on: scratch.description,
     compared: { ...comparison.compared, assertions: options.assertions.length },
     differences: comparison.differences,
-    notes: [...manifest.pgDump.warnings.map((warning) => `pg_dump: ${warning}`), ...notes, ...comparison.notes],
+    notes: [...warningsOf(manifest), ...notes, ...comparison.notes],
   }
   await repository.saveProof(proof, options)
   await options.onProven?.(scratch.target, proof)

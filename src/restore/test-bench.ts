@@ -31,9 +31,9 @@ export class TestBench implements AsyncDisposable {
     this.#held = held
   }
 
-  static async start(): Promise<TestBench> {
+  static async start(options: Parameters<typeof startTestServer>[0] = {}): Promise<TestBench> {
     await using owned = new AsyncDisposableStack()
-    const server = owned.use(await startTestServer())
+    const server = owned.use(await startTestServer(options))
     const directory = await mkdtemp(join(tmpdir(), 'pgrevive-bench-'))
     owned.defer(() => rm(directory, { recursive: true, force: true }))
     const { repository } = await createRepository(await DirectoryStore.create(directory))

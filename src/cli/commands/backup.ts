@@ -153,7 +153,7 @@ function describe({ id, record, warnings }: BackedUp, { terminal }: CommandConte
     `${formatQuantity(totals.tables, 'table')}, ${formatQuantity(totals.rows, 'row')}, ${formatBytes(totals.bytes)} ` +
     `in ${formatDuration(tookMs)}; ${formatBytes(added.bytes)} stored\n` +
     (leftOut === undefined ? '' : `  ${terminal.colors.warning('left out')}: ${printable(leftOut)}\n`) +
-    warnings.map((warning) => `  ${terminal.colors.warning('warning')}: pg_dump: ${printable(warning)}\n`).join('')
+    warnings.map((warning) => `  ${terminal.colors.warning('warning')}: ${printable(warning)}\n`).join('')
   )
 }
 

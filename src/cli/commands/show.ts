@@ -1,3 +1,4 @@
+import { warningsOf } from '../../repository/manifest.ts'
 import { listBackups, listProofs, readManifest } from '../../repository/open-backup.ts'
 import { findBackup } from '../find-backup.ts'
 import { describeProof, describeSelection, proofStyle } from '../describe-backup.ts'
@@ -44,7 +45,7 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
     ],
     ['left out', describeSelection(record.selection) ?? 'nothing'],
     ['extensions', manifest.extensions.map(({ name, version }) => `${name} ${version}`).join(', ') || 'none'],
-    ...manifest.pgDump.warnings.map((warning): [string, string] => ['warning', warning]),
+    ...warningsOf(manifest).map((warning): [string, string] => ['warning', warning]),
     ['roles', `${manifest.roles.join(', ') || 'none'} (${manifest.rolePasswords ? 'with' : 'without'} passwords)`],
     [
       'taken',
