@@ -5,7 +5,7 @@ import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import { toArmor, wrapForRecipients, wrapWithPassphrase } from './age.ts'
 import { deriveKeys, repositorySecretBytes } from './derived-keys.ts'
 import type { RepositoryKey } from './key-file.ts'
-import { configCopyKey, configKey, kitKeys, packPrefix, sealedPrefix } from './object-keys.ts'
+import { configKey, kitKeys, packPrefix, sealedPrefix } from './object-keys.ts'
 import { repositoryWith } from './open-repository.ts'
 import { configMac, isAverageChunkBytes, repositoryFormat, writeConfig } from './repository-config.ts'
 import type { Repository } from './repository.ts'
@@ -25,6 +25,8 @@ export async function createRepository(
     readonly recipients?: readonly string[] | undefined
     readonly passphrase?: string | undefined
     readonly averageChunkBytes?: number | undefined
+    /** Called before anything is stored: a repository whose key is nowhere would be of no use to anybody. */
+    readonly saveKey?: ((repository: Repository) => Promise<void>) | undefined
   } = {},
 ): Promise<{ readonly repository: Repository; readonly key: RepositoryKey }> {
   const averageBytes = options.averageChunkBytes ?? defaultAverageChunkBytes
@@ -60,17 +62,20 @@ export async function createRepository(
   } as const
   const keys = deriveKeys(secret)
   const config = { ...open, mac: configMac(open, keys.config) }
-  await writeConfig(store, config, options)
-  for (const key of kitKeys) await writeKitFile(store, key, keys.config, options)
   const repository = repositoryWith(store, { config, secret, identities })
+  await options.saveKey?.(repository)
+  for (const kit of kitKeys) await writeKitFile(store, kit, keys.config, options)
+  await writeConfig(store, config, options) // last: now it counts
   return { repository, key: repository.key }
 }
 
-/** Backups whose config was lost can still be saved, as long as nothing is put over them. */
+/**
+ * Backups whose config was lost can still be saved, as long as nothing is put over them. The copy of a config alone was
+ * left by a creation that was stopped.
+ */
 async function refuseExisting(store: ObjectStore, options: AbortOptions): Promise<void> {
   const isThere =
     (await hasObject(store, configKey, options)) ||
-    (await hasObject(store, configCopyKey, options)) ||
     (await hasAny(store, packPrefix('data'), options)) ||
     (await hasAny(store, sealedPrefix('record'), options))
   if (!isThere) return

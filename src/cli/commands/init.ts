@@ -36,31 +36,32 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     })
   }
   const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
-  const reservedKeyFile = settings.keyFile ?? join(await createKeyFolder(context), `unfinished-${process.pid}`)
-  const reserved = new Set<string>()
   const directory = requireRepository(settings)
   await refuseForeign(directory)
+  const written: string[] = []
+  const write = async (path: string, text: string) => {
+    await writeSecretFile(path, text)
+    written.push(path)
+    return path
+  }
   try {
-    // Both files first: a repository whose key could not be written would be of no use to anybody.
-    for (const path of [kitFile, reservedKeyFile]) {
-      await writeSecretFile(path, '')
-      reserved.add(path)
-    }
     const store = await DirectoryStore.create(directory)
+    let kit = ''
+    let keyFile = ''
     const { repository, key } = await createRepository(store, {
       recipients: options.recipient,
       passphrase,
       averageChunkBytes: options.chunkSize,
       signal,
+      saveKey: async (created) => {
+        kit = await recoveryKit(created, created.key)
+        await write(kitFile, kit)
+        const path = settings.keyFile ?? join(await createKeyFolder(context), `${created.id}.key`)
+        // The passphrase opens the repository; the host keeps only what it needs to write.
+        const kept = options.passphrase ? created.key.forWritingOnly() : undefined
+        keyFile = await write(path, await formatKeyFile(kept ?? created.key))
+      },
     })
-    const keyFile = settings.keyFile ?? join(await createKeyFolder(context), `${repository.id}.key`)
-    const kit = await recoveryKit(repository, key)
-    await unlink(kitFile)
-    await writeSecretFile(kitFile, kit)
-    reserved.delete(kitFile) // whatever happens now, it opens the repository
-    await unlink(reservedKeyFile)
-    // The passphrase opens the repository; the host keeps only what it needs to write.
-    await writeSecretFile(keyFile, await formatKeyFile((options.passphrase && key.forWritingOnly()) || key))
     const document = { repository: repository.id, location: store.location, keyFile, kitFile, canRead: key.canRead }
     const { strong, warning, faint } = terminal.colors
     const shown = terminal.outputIsSeen ? `\n${faint(kit)}\n` : ''
@@ -73,18 +74,25 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
       `next: pgrevive backup postgres://user@host/database --repo ${printable(store.location)}\n`
     return { document, text }
   } catch (error) {
-    await Promise.allSettled([...reserved].map((path) => unlink(path)))
+    // whatever failed, a repository that is there needs its key
+    if (!(await namesIn(directory)).includes('config')) await Promise.allSettled(written.map((path) => unlink(path)))
     throw error
   }
 }
 
+const leftByStoppedInit: ReadonlySet<string> = new Set(['tmp', 'config.bak'])
+
 /** A directory that holds other things is no place for a repository; what holds one already is told by its creator. */
 async function refuseForeign(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((): string[] => []) // whether it can be made and read shows when it is created
-  if (names.length === 0 || names.includes('config') || names.includes('config.bak')) return
+  const names = await namesIn(directory)
+  if (names.includes('config') || names.every((name) => leftByStoppedInit.has(name))) return
   throw new AppError('usage-invalid', `${directory} is not empty`, {
     hint: 'name a directory that does not exist yet, or an empty one',
   })
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  return readdir(directory).catch((): string[] => []) // whether it can be made and read shows when it is created
 }
 
 export const initCommand = defineCommand({
