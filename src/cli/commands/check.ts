@@ -2,6 +2,7 @@ import { AppError } from '../../core/app-error.ts'
 import { checkRepository } from '../../repository/check-repository.ts'
 import type { CheckReport, Damage, Repair } from '../../repository/check-report.ts'
 import { backupStreams } from '../../repository/open-backup.ts'
+import { cleanUpAfterKilledRuns } from '../clean-up.ts'
 import { formatBytes, formatQuantity } from '../format.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
@@ -16,6 +17,7 @@ export type CheckOptions = z.output<typeof checkOptions>
 async function check(options: CheckOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
   const { signal, terminal } = context
+  await cleanUpAfterKilledRuns(repository, context)
   // what a level does not see can not be repaired
   const level = options.repair && options.level !== 'content' ? levelNumbers.bits : levelNumbers[options.level]
   const report = await checkRepository(repository, {
@@ -116,7 +118,7 @@ export const checkCommand = defineCommand({
   name: 'check',
   summary: 'look for damage in the repository',
   description:
-    'Looks for missing and damaged objects, says which backups and tables they touch, and what to do next. Levels, each of which includes the ones before: 0 list (is every object there, and as long as it should be), 1 structure (does every backup lead to all of its data), 2 bits (is every object what was written; needs no key), 3 content (does everything decrypt and unpack to what it was). Whether a backup can be restored is what prove answers.',
+    'Looks for missing and damaged objects, says which backups and tables they touch, and what to do next. Levels, each of which includes the ones before: 0 list (is every object there, and as long as it should be), 1 structure (does every backup lead to all of its data), 2 bits (is every object what was written; needs no key), 3 content (does everything decrypt and unpack to what it was). Whether a backup can be restored is what prove answers. It also removes what runs that were killed have left: scratch servers of this user, and files that nobody has written to for a day.',
   arguments: [],
   options: [
     { flags: '--level <LEVEL>', help: '0 to 3, or list, structure, bits, content (default: structure)' },
