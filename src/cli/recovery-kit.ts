@@ -4,7 +4,7 @@ import type { Repository } from '../repository/repository.ts'
 
 /** All that is needed to read the backups again on another machine; at the same time a key file. */
 export async function recoveryKit(repository: Repository, key: RepositoryKey): Promise<string> {
-  const script = await repository.store.get('restore.py')
+  const script = await repository.restoreScript()
   const comments = [
     'pgrevive recovery kit',
     '',

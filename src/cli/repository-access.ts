@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, readdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { AppError, hasCode } from '../core/app-error.ts'
 import { type RepositoryKey, parseKeyFile } from '../repository/key-file.ts'
 import { openRepository } from '../repository/open-repository.ts'
@@ -63,27 +63,6 @@ async function readKeyFile(path: string): Promise<RepositoryKey> {
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     throw new AppError(error.code, `${path}: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint })
-  }
-}
-
-/** Writes a file that must not exist and that only its owner can read, durably. */
-export async function writeSecretFile(path: string, text: string): Promise<void> {
-  try {
-    {
-      await using file = await open(path, 'wx', 0o600)
-      await file.writeFile(text)
-      await file.sync()
-    }
-    await using directory = await open(dirname(path), 'r')
-    await directory.sync()
-  } catch (error) {
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST'
-    throw new AppError('key-invalid', `${path} ${exists ? 'exists already' : 'can not be written'}`, {
-      cause: error,
-      hint: exists
-        ? 'choose another name with --kit or --key-file: a key is never written over another; if it is from an init that was stopped before the repository was created, remove it'
-        : 'choose a place that you may write to',
-    })
   }
 }
 

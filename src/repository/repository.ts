@@ -3,6 +3,7 @@ import type { JsonValue } from './json-value.ts'
 import type { RepositoryKey } from './key-file.ts'
 import type { RepositoryContext } from './repository-context.ts'
 import { RepositoryReader } from './repository-reader.ts'
+import { kitFile } from './restore-kit.ts'
 import { nextSealedId } from './sealed-object.ts'
 import { proofs, putProof, records, type StoredProof, type StoredRecord } from './stored-record.ts'
 import { WritingSession } from './writing-session.ts'
@@ -40,6 +41,11 @@ export class Repository {
   /** All that it was opened with, to be saved as a key file. */
   get key(): RepositoryKey {
     return this.#key
+  }
+
+  /** What restores the repository without pgrevive: `restore.py` in it, as this version writes it. */
+  restoreScript(): Promise<Buffer> {
+    return kitFile('restore.py', this.context.keys.config)
   }
 
   /** In the order of their ids, the oldest first. */

@@ -19,18 +19,22 @@ const sources: Readonly<
   },
 }
 
-/** Writes one of the files that restore a repository without pgrevive. */
+/** One of the files that restore a repository without pgrevive, as this version writes it. */
+export async function kitFile(key: KitKey, macKey: KeyObject): Promise<Buffer> {
+  const { files, comment } = sources[key]
+  const texts = await Promise.all(files.map((file) => readFile(file)))
+  const text = Buffer.concat(texts)
+  const lastLine = comment(`pgrevive-mac: ${macOf(key, text, macKey).toString('hex')}`)
+  return Buffer.concat([text, Buffer.from(`${lastLine}\n`)])
+}
+
 export async function writeKitFile(
   store: ObjectStore,
   key: KitKey,
   macKey: KeyObject,
   options: AbortOptions = {},
 ): Promise<void> {
-  const { files, comment } = sources[key]
-  const texts = await Promise.all(files.map((file) => readFile(file)))
-  const text = Buffer.concat(texts)
-  const lastLine = comment(`pgrevive-mac: ${macOf(key, text, macKey).toString('hex')}`)
-  await store.put(key, [text, Buffer.from(`${lastLine}\n`)], options)
+  await store.put(key, [await kitFile(key, macKey)], options)
 }
 
 /**

@@ -3,11 +3,13 @@ import { join, resolve } from 'node:path'
 import { AppError } from '../../core/app-error.ts'
 import { createRepository } from '../../repository/create-repository.ts'
 import { formatKeyFile } from '../../repository/key-file.ts'
+import { kitKeys } from '../../repository/object-keys.ts'
 import { DirectoryStore } from '../../store/directory-store.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { recoveryKit } from '../recovery-kit.ts'
 import { printable } from '../printable.ts'
-import { createKeyFolder, writeSecretFile } from '../repository-access.ts'
+import { createKeyFolder } from '../repository-access.ts'
+import { writeSecretFile } from '../secret-file.ts'
 import { requireRepository } from '../settings.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
@@ -80,7 +82,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
   }
 }
 
-const leftByStoppedInit: ReadonlySet<string> = new Set(['tmp', 'config.bak'])
+const leftByStoppedInit: ReadonlySet<string> = new Set(['tmp', 'config.bak', ...kitKeys])
 
 /** A directory that holds other things is no place for a repository; what holds one already is told by its creator. */
 async function refuseForeign(directory: string): Promise<void> {

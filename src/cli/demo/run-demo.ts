@@ -21,7 +21,7 @@ import type { Outcome } from '../define-command.ts'
 import { formatBytes, formatCount, formatDuration } from '../format.ts'
 import { printable } from '../printable.ts'
 import { recoveryKit } from '../recovery-kit.ts'
-import { writeSecretFile } from '../repository-access.ts'
+import { writeSecretFile } from '../secret-file.ts'
 import { createTravelDatabase } from './travel-database.ts'
 import { letADayPass } from './travel-day.ts'
 
