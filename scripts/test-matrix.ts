@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { backUpDatabase } from '../src/backup/back-up-database.ts'
 import { AppError, messageOf } from '../src/core/app-error.ts'
+import { Connection } from '../src/postgres/connection.ts'
 import { type ConnectionTarget, withDatabase } from '../src/postgres/connection-target.ts'
 import { choosePgDump, dumpSchema } from '../src/postgres/pg-dump.ts'
 import { splitSchemaText, withoutLz4 } from '../src/postgres/schema-text.ts'
@@ -172,9 +173,10 @@ async function restoreAndCompare(
 async function compareSchemas(source: Loaded, server: TestServer, target: ConnectionTarget): Promise<string[]> {
   const pgDump = await choosePgDump(18, 'bundled', usual)
   const dump = async (from: ConnectionTarget) => {
-    const sections = ['pre-data', 'post-data'] as const
-    const texts = await Promise.all(sections.map((section) => dumpSchema(pgDump, from, { section })))
-    const entries = texts.flatMap((text) => splitSchemaText(text.toString()))
+    await using connection = await Connection.connect(from)
+    const preData = await dumpSchema(pgDump, connection, { section: 'pre-data' })
+    const postData = await dumpSchema(pgDump, connection, { section: 'post-data' })
+    const entries = [preData, postData].flatMap((text) => splitSchemaText(text.toString()))
     return (await offersLz4(server)) ? entries : entries.map(withoutLz4)
   }
   const differences = schemaDifferences(await dump(source.target), await dump(target))

@@ -51,7 +51,7 @@ const turmoil = (round: number): readonly string[] => [
 await using workplace = await prepareWorkplace((connection) => connection.execute(tables))
 const { folder, run, environment, target } = workplace
 const stop = new AbortController()
-await run('pgbench -qi -s 5 >/dev/null 2>&1 && pgbench -c 1 -t 10 >/dev/null 2>&1')
+await run('pgbench -qi -s 5 >/dev/null 2>&1')
 await writeFile(
   join(folder, 'pgrevive.yaml'),
   `databases:\n  turmoil:\n    url: postgres:///\n    assertions:\n${Object.entries(assertions)
@@ -60,7 +60,7 @@ await writeFile(
 )
 await run('$PGREVIVE init --quiet >&2')
 
-const pgbench = spawn('pgbench', ['-c', '2', '-R', '300', '-T', '86400'], {
+const pgbench = spawn('pgbench', ['-n', '-c', '2', '-R', '300', '-T', '86400'], {
   cwd: folder,
   env: environment,
   stdio: 'ignore',

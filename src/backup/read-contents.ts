@@ -104,20 +104,18 @@ class ContentsReader {
   }
 
   #readSchema(pgDump: PgDump): Task {
-    const { connection, name } = this.#snapshot
-    const encoding = connection.encoding === 'latin1' ? 'SQL_ASCII' : 'UTF8'
+    const encoding = this.#snapshot.connection.encoding === 'latin1' ? 'SQL_ASCII' : 'UTF8'
     return async (_worker, signal) => {
       const dump = async (section: 'pre-data' | 'post-data') => {
-        const target = { ...connection.target, hosts: [connection.host] } // a snapshot is known to its own server only
-        const selected = pgDumpArguments(this.#options.selection)
-        const text = await dumpSchema(pgDump, target, {
+        const options = {
           section,
-          snapshot: name,
           encoding,
-          arguments: selected,
+          arguments: pgDumpArguments(this.#options.selection),
           signal,
-          onWarning: (warning) => this.#warnings.add(warning),
-        })
+          onWarning: (warning: string) => this.#warnings.add(warning),
+        }
+        // elsewhere it would queue behind DDL that waits for our own locks
+        const text = await this.#readers.readOnLockHolder((holder) => dumpSchema(pgDump, holder, options), { signal })
         this.#options.onSchema?.(section, text)
         return writeStream(this.#sink, 'data', text)
       }

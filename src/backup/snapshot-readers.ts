@@ -41,16 +41,35 @@ export class SnapshotReaders implements AsyncDisposable {
       )
     } catch (error) {
       // The snapshot ends with the connection that exported it, whose end is then what failed.
-      await this.#readOnLockHolder((holder) => holder.query('SELECT', options), options)
+      await this.readOnLockHolder((holder) => holder.query('SELECT', options), options)
       throw error
     }
     if (table && !(await tryLock(connection, table, options))) {
       await connection.execute('ROLLBACK', options)
-      return this.#readOnLockHolder(read, options)
+      return this.readOnLockHolder(read, options)
     }
     const result = await read(connection)
     await connection.execute('COMMIT', options)
     return result
+  }
+
+  /** Runs `read` on the connection that holds the locks and never waits for one, when its turn comes. */
+  async readOnLockHolder<Result>(
+    read: (connection: Connection) => Promise<Result>,
+    options: ReadOptions,
+  ): Promise<Result> {
+    const { connection } = this.#snapshot
+    const turn = this.#lockHolder.then(async () => {
+      await connection.execute(`SET client_encoding = ${quoteLiteral(this.#serverEncoding)}`, options)
+      const result = await read(connection)
+      await connection.execute('SET client_encoding = UTF8', options)
+      return result
+    })
+    this.#lockHolder = turn.then(
+      () => undefined,
+      () => undefined, // the one whose turn failed throws; the next finds the connection as it is
+    )
+    return turn
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,24 +89,6 @@ export class SnapshotReaders implements AsyncDisposable {
     this.#connections.set(worker, connection)
     await prepareForReading(connection)
     return connection
-  }
-
-  async #readOnLockHolder<Result>(
-    read: (connection: Connection) => Promise<Result>,
-    options: ReadOptions,
-  ): Promise<Result> {
-    const { connection } = this.#snapshot
-    const turn = this.#lockHolder.then(async () => {
-      await connection.execute(`SET client_encoding = ${quoteLiteral(this.#serverEncoding)}`, options)
-      const result = await read(connection)
-      await connection.execute('SET client_encoding = UTF8', options)
-      return result
-    })
-    this.#lockHolder = turn.then(
-      () => undefined,
-      () => undefined, // the one whose turn failed throws; the next finds the connection as it is
-    )
-    return turn
   }
 }
 

@@ -22,7 +22,7 @@ export interface PgDumpOutcome {
  * messages without line ends, reads a reply only once all of it is there, and gives a program that recurses 64 KB of
  * stack.
  */
-export function runBundledPgDump(
+export function runPgDumpModule(
   programArguments: readonly string[],
   environment: Readonly<Record<string, string>>,
   socket: PgDumpSocket,

@@ -1,11 +1,11 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
-import { runBundledPgDump, type PgDumpOutcome, type PgDumpSocket } from './bundled-pg-dump-module.ts'
+import { runPgDumpModule, type PgDumpOutcome, type PgDumpSocket } from './bundled-pg-dump-module.ts'
 
 /** What the worker is started with. */
 export interface BundledPgDumpWork {
   readonly arguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
-  /** Brings what the server sends; an empty piece is the end. */
+  /** Brings what the server sends. */
   readonly port: MessagePort
   /** One number, which grows with each piece that was put into the port. */
   readonly arrivals: Int32Array
@@ -13,36 +13,28 @@ export interface BundledPgDumpWork {
 
 /** What the worker tells its parent. */
 export type BundledPgDumpMessage =
-  | { readonly kind: 'send'; readonly bytes: Uint8Array }
-  | { readonly kind: 'exit'; readonly outcome: PgDumpOutcome; readonly serverGone: boolean }
+  { readonly kind: 'send'; readonly bytes: Uint8Array } | { readonly kind: 'exit'; readonly outcome: PgDumpOutcome }
 
 /** The module's end of the connection: puts the thread to sleep while there is nothing to read. */
 class PortSocket implements PgDumpSocket {
   readonly #port: MessagePort
   readonly #arrivals: Int32Array
   #piece: Uint8Array = new Uint8Array()
-  #startupBytesLeft: number | undefined
-  serverGone = false
 
   constructor({ port, arrivals }: BundledPgDumpWork) {
     this.#port = port
     this.#arrivals = arrivals
   }
 
-  /** The main thread has started the session already, so libpq's startup message, its first, goes nowhere. */
   send(bytes: Uint8Array): void {
-    this.#startupBytesLeft ??= new DataView(bytes.buffer, bytes.byteOffset).getInt32(0)
-    const dropped = Math.min(this.#startupBytesLeft, bytes.length)
-    this.#startupBytesLeft -= dropped
-    if (dropped < bytes.length) tellParent({ kind: 'send', bytes: bytes.subarray(dropped) })
+    tellParent({ kind: 'send', bytes })
   }
 
   get ready(): boolean {
-    if (this.#piece.length > 0 || this.serverGone) return true
+    if (this.#piece.length > 0) return true
     const received: { message: Uint8Array } | undefined = receiveMessageOnPort(this.#port)
     if (!received) return false
     this.#piece = received.message
-    this.serverGone = received.message.length === 0
     return true
   }
 
@@ -65,6 +57,5 @@ function tellParent(message: BundledPgDumpMessage): void {
 }
 
 const work: BundledPgDumpWork = workerData
-const socket = new PortSocket(work)
-const outcome = runBundledPgDump(work.arguments, work.environment, socket)
-tellParent({ kind: 'exit', outcome, serverGone: socket.serverGone })
+const outcome = runPgDumpModule(work.arguments, work.environment, new PortSocket(work))
+tellParent({ kind: 'exit', outcome })

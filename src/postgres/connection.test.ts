@@ -8,6 +8,7 @@ import { Connection } from './connection.ts'
 import { PostgresError } from './postgres-error.ts'
 import { quoteIdentifier } from './quote.ts'
 import { startTestServer, type TestServer } from './test-server.ts'
+import { encodeCString, encodeMessage } from './wire-messages.ts'
 
 describe('a connection', () => {
   let server: TestServer
@@ -162,22 +163,21 @@ describe('a connection', () => {
     )
   })
 
-  it('hands its socket over, with what a libpq must hear first', async () => {
-    const taken = await server.connect()
-    await taken.execute("SET application_name = 'x'")
-    const { socket, greeting } = taken.takeSocket()
+  it("passes another client's query and its answer on, errors too", async () => {
+    await using connection = await server.connect()
+    await connection.execute("SET application_name = 'x'")
     assert.match(
-      greeting.toString('latin1').replaceAll('\0', '_'),
-      /^S.*application_name_x_.*server_version_15.*K___.{9}Z___.I$/s,
+      connection.greeting.toString('latin1').replaceAll('\0', '_'),
+      /^S.*application_name_x_.*server_version_15.*Z___.I$/s,
     )
-    assert.equal(socket.listenerCount('data'), 0)
-    await assert.rejects(taken.query('SELECT 1'), /handed over/)
-    await taken[Symbol.asyncDispose]()
-    socket.write(Buffer.from('Q\0\0\0\x0eSELECT 42\0', 'latin1'))
-    const [reply] = await once(socket.resume(), 'data')
-    assert.match(String(reply), /42/)
-    socket.destroy()
-    await once(socket, 'close')
+    const ask = async (sql: string) => {
+      const answer = await Array.fromAsync(connection.relay(encodeMessage('Q', encodeCString(sql))))
+      return Buffer.concat(answer).toString('latin1')
+    }
+    assert.match(await ask('SELECT 42'), /^T.*D.*42C.*SELECT 1\0Z.*I$/s)
+    assert.match(await ask('SELECT wrong'), /^E.*42703.*Z.*I$/s)
+    assert.deepEqual(await connection.query('SELECT 1'), [['1']])
+    await assert.rejects(ask('SELECT pg_terminate_backend(pg_backend_pid())'), { code: 'connection-lost' })
   })
 
   it('goes on to the next host, and to one of the kind that is wanted', async () => {

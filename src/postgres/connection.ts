@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { describeHost, type ConnectionTarget, type Host } from './connection-target.ts'
 import { sendCopy } from './copy-in.ts'
@@ -106,19 +105,16 @@ export class Connection implements AsyncDisposable {
     await sendCopy(this.#session, sql, source)
   }
 
-  /**
-   * Ends this object's use of the socket and hands it over: idle, paused, without listeners. The caller must close it.
-   * `greeting` is what a server says once it is content with a password: ParameterStatus…, BackendKeyData, ReadyForQuery.
-   */
-  takeSocket(): { socket: Socket | TLSSocket; greeting: Buffer } {
-    this.#claim()
-    this.#session.absorbArrived()
-    const socket = this.#session.channel.release()
-    this.#over = true
-    const { parameters, cancelKey, transactionStatus } = this.#session
-    const statuses = [...parameters].map((pair) => encodeMessage('S', ...pair.map((text) => encodeCString(text))))
-    const ready = encodeMessage('Z', Buffer.from(transactionStatus))
-    return { socket, greeting: Buffer.concat([...statuses, encodeMessage('K', cancelKey), ready]) }
+  /** What a server says to a client once it is content with a password, but for the key that cancels. */
+  get greeting(): Buffer {
+    const statuses = [...this.parameters].map((pair) => encodeMessage('S', ...pair.map((text) => encodeCString(text))))
+    return Buffer.concat([...statuses, encodeMessage('Z', Buffer.from('I'))])
+  }
+
+  /** Runs another client's Query message, and gives the server's messages in answer, errors too, as they come. */
+  async *relay(query: Uint8Array, options: CommandOptions = {}): AsyncGenerator<Buffer, void, undefined> {
+    await using _command = this.#begin(options.signal)
+    yield* this.#session.relay(query)
   }
 
   /** Asks the server to cancel what the session is doing, through a socket of its own. Resolves once it has been told. */
@@ -164,7 +160,7 @@ export class Connection implements AsyncDisposable {
 
   #claim(): void {
     if (this.#busy) throw new Error('the connection is busy with another command')
-    if (this.#over) throw new Error('the connection has been closed or handed over')
+    if (this.#over) throw new Error('the connection has been closed')
   }
 
   /** Once the server has closed its side, the session no longer counts as a user of its database. */

@@ -3,13 +3,12 @@ import { existsSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { runBundledPgDump } from './bundled-pg-dump-module.ts'
+import { runPgDumpModule } from './bundled-pg-dump-module.ts'
 import { bundledPgDumpVersion } from './bundled-pg-dump.ts'
 import { Connection } from './connection.ts'
-import { resolveConnection, withDatabase, type ConnectionTarget } from './connection-target.ts'
+import { withDatabase, type ConnectionTarget } from './connection-target.ts'
 import { findInstalledPgDumps } from './installed-pg-dump.ts'
-import { libpqEnvironment } from './libpq-environment.ts'
-import { choosePgDump, dumpSchema, type PgDump } from './pg-dump.ts'
+import { choosePgDump, dumpSchema, type PgDump, type SchemaDumpOptions } from './pg-dump.ts'
 import { quoteIdentifier } from './quote.ts'
 import { splitSchemaText, statementsOf } from './schema-text.ts'
 import { loadSql, startTestServer, type TestServer } from './test-server.ts'
@@ -55,7 +54,7 @@ describe('choosing a pg_dump', () => {
 
   it('knows the version of the bundled one', () => {
     const socket = { send: () => undefined, receive: () => 0, ready: true }
-    const { stdout, stderr, exitCode } = runBundledPgDump(['--version'], {}, socket)
+    const { stdout, stderr, exitCode } = runPgDumpModule(['--version'], {}, socket)
     assert.equal(Buffer.from(stdout).toString(), `pg_dump (PostgreSQL) ${bundledPgDumpVersion}\n`)
     assert.deepEqual([stderr, exitCode], ['', 0])
   })
@@ -108,21 +107,37 @@ function describeDumps(pgDump: PgDump): void {
     assert.doesNotMatch(text.replace(body, ''), /^\\/m)
   })
 
-  it('dumps what an exported snapshot sees', async () => {
+  it('stays inside a transaction that is open, again and again', async () => {
     const target = await server.createDatabase()
     await using connection = await Connection.connect(target)
-    await connection.execute(
-      'BEGIN ISOLATION LEVEL REPEATABLE READ; CREATE TABLE seen (); COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ',
-    )
-    const snapshot = (await connection.query('SELECT pg_export_snapshot()'))[0]?.[0] ?? ''
+    await connection.execute('CREATE TABLE seen ()')
+    await connection.execute('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    await connection.execute('SELECT')
     await loadSql(target, 'CREATE TABLE unseen ()')
-    const text = (await dumpSchema(pgDump, target, { section: 'pre-data', snapshot })).toString()
-    assert.match(text, /CREATE TABLE public.seen/)
-    assert.doesNotMatch(text, /unseen/)
-    await assert.rejects(dumpSchema(pgDump, target, { section: 'pre-data', snapshot: '00000009-00000009-1' }), {
-      code: 'pg-dump-failed',
-      message: /snapshot/,
-    })
+    for (let time = 1; time <= 2; time++) {
+      const text = (await dumpSchema(pgDump, connection, { section: 'pre-data' })).toString()
+      assert.match(text, /CREATE TABLE public.seen/)
+      assert.doesNotMatch(text, /unseen/)
+    }
+    assert.equal(connection.transaction, 'open')
+    await connection.execute('COMMIT')
+    assert.match((await dumpSchema(pgDump, connection, { section: 'pre-data' })).toString(), /unseen/)
+  })
+
+  it('does not wait for a table that the connection has locked while others want it for themselves', async () => {
+    const target = await server.createDatabase()
+    await using connection = await Connection.connect(target)
+    await using waiting = await Connection.connect(target)
+    await connection.execute('CREATE TABLE wanted ()')
+    await connection.execute('BEGIN; LOCK TABLE wanted IN ACCESS SHARE MODE')
+    const waits = waiting.execute('ALTER TABLE wanted ADD COLUMN later int')
+    await using watcher = await server.connect()
+    await untilWaiting(watcher, target)
+    const text = (await dumpSchema(pgDump, connection, { section: 'pre-data' })).toString()
+    assert.match(text, /CREATE TABLE public.wanted/)
+    assert.doesNotMatch(text, /later/)
+    await connection.execute('COMMIT')
+    await waits
   })
 
   it('keeps the bytes of a database without an encoding, and converts those of one with', async () => {
@@ -130,15 +145,15 @@ function describeDumps(pgDump: PgDump): void {
     await using connection = await Connection.connect(ascii, { parameters: { client_encoding: 'SQL_ASCII' } })
     connection.encoding = 'latin1'
     await connection.execute(`CREATE TABLE "\xff\xe9" (); COMMENT ON TABLE "\xff\xe9" IS '\x80\xc3'`)
-    const bytes = await dumpSchema(pgDump, ascii, { section: 'pre-data' })
+    const bytes = await dump(pgDump, ascii, { section: 'pre-data' })
     assert.ok(bytes.includes(Buffer.from(`COMMENT ON TABLE public."\xff\xe9" IS '\x80\xc3';`, 'latin1')))
     assert.ok(splitSchemaText(bytes.toString('latin1')).some(({ name }) => name === '\xff\xe9'))
 
     const latin = await server.createDatabase({ encoding: 'LATIN1' })
     await loadSql(latin, 'CREATE TABLE "é" ()')
-    const own = await dumpSchema(pgDump, latin, { section: 'pre-data' })
+    const own = await dump(pgDump, latin, { section: 'pre-data' })
     assert.ok(own.includes(Buffer.from('CREATE TABLE public."\xe9"', 'latin1')))
-    const utf8 = await dumpSchema(pgDump, latin, { section: 'pre-data', encoding: 'UTF8' })
+    const utf8 = await dump(pgDump, latin, { section: 'pre-data', encoding: 'UTF8' })
     assert.ok(utf8.includes('CREATE TABLE public."é"'))
   })
 
@@ -154,9 +169,9 @@ function describeDumps(pgDump: PgDump): void {
   it('selects tables and schemas, and says when there are none', async () => {
     const target = await server.createDatabase()
     await loadSql(target, 'CREATE TABLE a (); CREATE TABLE b ()')
-    const text = (await dumpSchema(pgDump, target, { section: 'pre-data', arguments: ['--table=public.a'] })).toString()
+    const text = (await dump(pgDump, target, { section: 'pre-data', arguments: ['--table=public.a'] })).toString()
     assert.deepEqual([text.includes('public.a'), text.includes('public.b')], [true, false])
-    await assert.rejects(dumpSchema(pgDump, target, { section: 'pre-data', arguments: ['--table=none'] }), {
+    await assert.rejects(dump(pgDump, target, { section: 'pre-data', arguments: ['--table=none'] }), {
       code: 'selection-empty',
       message: 'no matching tables were found',
     })
@@ -166,7 +181,7 @@ function describeDumps(pgDump: PgDump): void {
     const target = await server.createDatabase()
     const [host] = target.hosts
     await loadSql(target, `CREATE ROLE weak LOGIN PASSWORD '${host && target.password(host)}'; CREATE TABLE hidden ()`)
-    await assert.rejects(dumpSchema(pgDump, { ...target, user: 'weak' }, { section: 'pre-data' }), {
+    await assert.rejects(dump(pgDump, { ...target, user: 'weak' }, { section: 'pre-data' }), {
       code: 'permission-denied',
       message: 'pg_dump: permission denied for table hidden',
     })
@@ -176,9 +191,9 @@ function describeDumps(pgDump: PgDump): void {
   it('fails when the server ends its session', async () => {
     const target = await server.createDatabase()
     await using blocker = await block(target)
-    const dump = dumpSchema(pgDump, target, { section: 'pre-data' })
+    const dumped = dump(pgDump, target, { section: 'pre-data' })
     await Promise.all([
-      assert.rejects(dump, { code: 'connection-lost' }),
+      assert.rejects(dumped, { code: 'connection-lost' }),
       untilWaiting(blocker, target).then((pid) => blocker.execute(`SELECT pg_terminate_backend(${pid})`)),
     ])
   })
@@ -188,40 +203,15 @@ function describeDumps(pgDump: PgDump): void {
     await using blocker = await block(target)
     const abort = new AbortController()
     const reason = new Error('enough')
-    const dump = dumpSchema(pgDump, target, { section: 'pre-data', signal: abort.signal })
-    await Promise.all([assert.rejects(dump, reason), untilWaiting(blocker, target).then(() => abort.abort(reason))])
+    const dumped = dump(pgDump, target, { section: 'pre-data', signal: abort.signal })
+    await Promise.all([assert.rejects(dumped, reason), untilWaiting(blocker, target).then(() => abort.abort(reason))])
     for (let waited = 0; await waitingPid(blocker, target); waited += 20) {
       assert.ok(waited < 5000, 'the session still waits for its lock')
       await sleep(20)
     }
-    await assert.rejects(dumpSchema(pgDump, target, { section: 'pre-data', signal: abort.signal }), reason)
-  })
-
-  it('reports a server that can not be reached', async () => {
-    const target = { ...server.target, hosts: [{ host: '/nowhere', port: 1 }] }
-    const codes = { code: pgDump.kind === 'bundled' ? 'connection-failed' : 'pg-dump-failed' }
-    await assert.rejects(dumpSchema(pgDump, target, { section: 'pre-data' }), codes)
+    await assert.rejects(dump(pgDump, target, { section: 'pre-data', signal: abort.signal }), reason)
   })
 }
-
-describe('the environment of libpq', () => {
-  it('says all that the target says, and keeps the passphrase of a key in a file for a while', async () => {
-    const conninfo =
-      'host=a,b port=1 dbname=d user=u password=p sslmode=verify-ca sslrootcert=/r sslcert=/c sslkey=/k sslpassword=secret connect_timeout=3'
-    const target = await resolveConnection(conninfo, { environment: {}, homeDirectory: '/nowhere' })
-    const libpq = await libpqEnvironment(target)
-    const { PGSERVICEFILE: file = '', ...variables } = libpq.variables
-    assert.deepEqual(
-      ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGSSLMODE', 'PGSSLKEY', 'PGCONNECT_TIMEOUT'].map(
-        (name) => variables[name],
-      ),
-      ['a,b', '1,1', 'd', 'u', 'p', 'verify-ca', '/k', '3'],
-    )
-    assert.ok(existsSync(file) && !JSON.stringify(variables).includes('secret'))
-    await libpq[Symbol.asyncDispose]()
-    assert.ok(!existsSync(file))
-  })
-})
 
 const hostileSql = `
   CREATE ROLE "o"";
@@ -252,6 +242,12 @@ SET default_tablespace = x;
 --
 ';`
 
+/** On a connection of its own. */
+async function dump(pgDump: PgDump, target: ConnectionTarget, options: SchemaDumpOptions): Promise<Buffer> {
+  await using connection = await Connection.connect(target)
+  return await dumpSchema(pgDump, connection, options)
+}
+
 const loaded = new Map<string, Promise<ConnectionTarget>>()
 
 /** tricky.sql makes its database itself, and makes roles, as the hostile one does. */
@@ -268,9 +264,9 @@ function loadOnce(textOrPath: string): Promise<ConnectionTarget> {
 
 /** Restores the entries one by one into an empty database, which must then look the same to the same pg_dump. */
 async function assertSameAfterRestore(pgDump: PgDump, source: ConnectionTarget) {
-  const dump = async (section: 'pre-data' | 'post-data') =>
-    splitSchemaText((await dumpSchema(pgDump, source, { section, encoding: 'UTF8' })).toString())
-  const entries = [...(await dump('pre-data')), ...(await dump('post-data'))]
+  const entriesOf = async (section: 'pre-data' | 'post-data') =>
+    splitSchemaText((await dump(pgDump, source, { section, encoding: 'UTF8' })).toString())
+  const entries = [...(await entriesOf('pre-data')), ...(await entriesOf('post-data'))]
   const restored = await server.createDatabase()
   await using connection = await Connection.connect(restored)
   await connection.execute(`SET check_function_bodies = off; SET xmloption = content; SET search_path = ''`)
@@ -286,7 +282,7 @@ async function sortedLines(pgDump: PgDump, target: ConnectionTarget): Promise<st
 
 async function textOf(pgDump: PgDump, target: ConnectionTarget): Promise<string> {
   const sections = ['pre-data', 'post-data'] as const
-  const texts = await Promise.all(sections.map((section) => dumpSchema(pgDump, target, { section, encoding: 'UTF8' })))
+  const texts = await Promise.all(sections.map((section) => dump(pgDump, target, { section, encoding: 'UTF8' })))
   return texts.join('')
 }
 

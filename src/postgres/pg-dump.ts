@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { AppError, messageOf } from '../core/app-error.ts'
-import { bundledPgDumpVersion, dumpWithBundledPgDump } from './bundled-pg-dump.ts'
-import type { ConnectionTarget, Environment } from './connection-target.ts'
+import { AppError } from '../core/app-error.ts'
+import { bundledPgDumpVersion, runBundledPgDump } from './bundled-pg-dump.ts'
+import type { Connection } from './connection.ts'
+import type { Environment } from './connection-target.ts'
 import { findInstalledPgDumps, inspectPgDump } from './installed-pg-dump.ts'
-import { libpqEnvironment } from './libpq-environment.ts'
 import { standbyHint } from './postgres-error.ts'
+import { runInstalledPgDump } from './run-installed-pg-dump.ts'
 
 export type PgDumpChoice = 'auto' | 'bundled' | { readonly path: string }
 
@@ -20,8 +19,6 @@ export interface PgDump {
 
 export interface SchemaDumpOptions {
   readonly section: 'pre-data' | 'post-data'
-  /** From pg_export_snapshot(): name only the host that exported it in the target. */
-  readonly snapshot?: string | undefined
   /** Of the text; the database's unless named. */
   readonly encoding?: string | undefined
   /** Selection: --schema=… --table=… --exclude-table=… */
@@ -67,61 +64,25 @@ function missing(message: string, serverMajor: number): AppError {
 }
 
 /**
- * The plain SQL text of one section, as bytes in the encoding, without `\restrict` lines. Throws `permission-denied`, `table-locked`,
- * `connection-lost` or `pg-dump-failed`, whose cause is all that pg_dump wrote to stderr; for the bundled one also what
- * `Connection.connect` throws. An abort ends pg_dump and throws the signal's reason.
+ * The plain SQL text of one section, as bytes in the encoding, without `\restrict` lines, of what `connection` sees: within
+ * its transaction if one is open, as that of the locks and the snapshot. Throws what the connection throws, `permission-denied`,
+ * `selection-empty`, `table-locked`, and `pg-dump-failed`, whose cause is all that pg_dump wrote to stderr. An abort ends
+ * pg_dump and the connection, and throws the signal's reason.
  */
-export async function dumpSchema(
-  pgDump: PgDump,
-  target: ConnectionTarget,
-  options: SchemaDumpOptions,
-): Promise<Buffer> {
+export async function dumpSchema(pgDump: PgDump, connection: Connection, options: SchemaDumpOptions): Promise<Buffer> {
   options.signal?.throwIfAborted()
   const programArguments = [
     `--section=${options.section}`,
     '--no-password',
-    ...(options.snapshot === undefined ? [] : [`--snapshot=${options.snapshot}`]),
-    ...(options.encoding === undefined ? [] : [`--encoding=${options.encoding}`]),
+    `--encoding=${options.encoding ?? connection.parameters.get('server_encoding')}`,
     ...(options.arguments ?? []),
   ]
   const { exitCode, stdout, stderr } = await (pgDump.path === undefined
-    ? dumpWithBundledPgDump(target, programArguments, options)
-    : dumpWithInstalled(pgDump.path, programArguments, target, options.signal))
+    ? runBundledPgDump(programArguments, connection, options)
+    : runInstalledPgDump(pgDump.path, programArguments, connection, options))
   if (exitCode !== 0) throw failureOf(stderr)
   for (const [, warning = ''] of stderr.matchAll(/^(?:\S*pg_dump: )?warning: (.*)/gm)) options.onWarning?.(warning)
   return withoutRestrictLines(Buffer.from(stdout.buffer, stdout.byteOffset, stdout.length))
-}
-
-async function dumpWithInstalled(
-  path: string,
-  programArguments: readonly string[],
-  target: ConnectionTarget,
-  signal: AbortSignal | undefined,
-): Promise<{ exitCode: number; stdout: Uint8Array; stderr: string }> {
-  await using environment = await libpqEnvironment(target)
-  const child = spawn(path, programArguments, {
-    cwd: '/',
-    env: { ...environment.variables, LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    signal,
-  })
-  try {
-    const [stdout, stderr, [exitCode, killedBy]] = await Promise.all([
-      Array.fromAsync<Uint8Array>(child.stdout),
-      Array.fromAsync<Uint8Array>(child.stderr),
-      once(child, 'close'),
-    ])
-    signal?.throwIfAborted()
-    const text = Buffer.concat(stderr).toString()
-    return {
-      exitCode: exitCode ?? -1,
-      stdout: Buffer.concat(stdout),
-      stderr: killedBy === null ? text : `${text}pg_dump: error: killed by ${killedBy}\n`,
-    }
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw new AppError('pg-dump-failed', `"${path}" can not be run: ${messageOf(error)}`, { cause: error })
-  }
 }
 
 /** Old servers and pg_dump say it in these words, whatever their version; there is no SQLSTATE in pg_dump's output. */
@@ -135,8 +96,8 @@ function failureOf(stderr: string): AppError {
   if (/^no matching (tables|schemas) were found/.test(message)) {
     return new AppError('selection-empty', message, { hint: 'nothing was backed up; check the patterns', cause })
   }
-  if (/timeout/.test(message) && /Query was: LOCK TABLE/.test(words)) {
-    return new AppError('table-locked', 'pg_dump could not lock a table in time', { cause })
+  if (/deadlock detected/.test(message)) {
+    return new AppError('table-locked', 'pg_dump and another session waited for each other', { cause })
   }
   if (/due to conflict with recovery/.test(words)) {
     return new AppError('standby-conflict', `pg_dump: ${message}`, { hint: standbyHint, cause })
@@ -145,8 +106,7 @@ function failureOf(stderr: string): AppError {
     const hint = 'back up as a role that owns the objects, or has pg_read_all_data and USAGE on the schemas'
     return new AppError('permission-denied', `pg_dump: ${message}`, { hint, cause })
   }
-  const lost = /server closed the connection|terminating connection|SSL SYSCALL error/.test(words)
-  return new AppError(lost ? 'connection-lost' : 'pg-dump-failed', `pg_dump failed: ${message}`, { cause })
+  return new AppError('pg-dump-failed', `pg_dump failed: ${message}`, { cause })
 }
 
 /**

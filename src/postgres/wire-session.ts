@@ -68,6 +68,21 @@ export class WireSession {
     return rows
   }
 
+  /** Sends a query as another client wrote it, and gives the server's answer as it comes, up to ReadyForQuery. */
+  async *relay(query: Uint8Array): AsyncGenerator<Buffer, void, undefined> {
+    this.ready = false
+    this.#error = undefined
+    this.channel.send(query)
+    while (!this.ready) {
+      const messages: Message[] = []
+      for (let next: Message | undefined = await this.channel.receive(); next; next = this.channel.tryReceive()) {
+        this.absorb(next)
+        messages.push(next)
+      }
+      yield Buffer.concat(messages.map(({ type, body }) => encodeMessage(String.fromCharCode(type), body)))
+    }
+  }
+
   /** Receives up to the end of the command, and throws if it failed. */
   async finish(): Promise<void> {
     while (!this.ready) this.absorb(await this.channel.receive())

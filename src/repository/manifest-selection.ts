@@ -8,7 +8,5 @@ export function pgDumpArguments(selection: Selection): string[] {
     ...selection.tables.map((pattern) => `--table=${pattern}`),
     ...selection.excludeTables.map((pattern) => `--exclude-table=${pattern}`),
     '--no-blobs', // pgrevive does large objects itself, see large-objects.ts
-    // behind DDL that waits for our own locks pg_dump would wait for ever; the backup then starts over
-    '--lock-wait-timeout=10000',
   ]
 }

@@ -3,7 +3,7 @@ import type { OnProgress } from '../core/progress.ts'
 import { listExtensions } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
 import { copyOutStatement } from '../postgres/catalog-tables.ts'
-import type { Connection } from '../postgres/connection.ts'
+import { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../postgres/large-objects.ts'
 import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
@@ -294,8 +294,9 @@ async function compareSchemas(
 ): Promise<void> {
   options.onProgress?.({ phase: 'compare schema', unit: 'items' })
   const encoding = manifest.schema?.encoding ?? 'UTF8'
+  await using dumping = await Connection.connect(connection.target, options)
   const dump = async (section: 'pre-data' | 'post-data') => {
-    const text = await dumpSchema(pgDump, connection.target, {
+    const text = await dumpSchema(pgDump, dumping, {
       section,
       encoding,
       arguments: pgDumpArguments(manifest.selection),
