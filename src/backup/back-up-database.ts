@@ -64,8 +64,9 @@ const attempts = 5
 /**
  * Reads what is selected of a database at one moment; its streams go to `sink`.
  *
- * DDL that waits for the snapshot's locks stops pg_dump, which queues behind it; and a standby ends whatever stands in the
- * way of its primary. Then all is let go and read at another moment: what was stored by then is not stored again.
+ * PostgreSQL may find that the backup and somebody's DDL wait for each other, and stop the backup; and a standby ends whatever
+ * stands in the way of its primary. Then all is let go and read at another moment: what was stored by then is not stored
+ * again.
  */
 export async function readDatabase(
   target: ConnectionTarget,
