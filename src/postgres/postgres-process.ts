@@ -22,9 +22,8 @@ const stopWithOwner = 'read -r _; kill -QUIT "$0"'
 
 const logEndBytes = 16_384
 const startLimitMs = 60_000
-/** Fast shutdown, immediate shutdown, and what no process survives. */
+/** Immediate shutdown, for nothing is to be kept, and what no process survives. */
 const stopSignals = [
-  ['SIGINT', 30_000],
   ['SIGQUIT', 10_000],
   ['SIGKILL', 10_000],
 ] as const

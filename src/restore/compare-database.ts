@@ -1,20 +1,19 @@
-import { forEachParallel } from '../core/parallel.ts'
 import type { OnProgress } from '../core/progress.ts'
+import { type Task, runTasks } from '../core/tasks.ts'
 import { listExtensions } from '../postgres/catalog-database.ts'
 import { readSequences } from '../postgres/catalog-sequences.ts'
-import { copyOutStatement } from '../postgres/catalog-tables.ts'
 import { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../postgres/large-objects.ts'
 import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
-import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
 import { changedEntries } from '../postgres/schema-changes.ts'
 import { type SchemaEntry, splitSchemaText, withoutLz4 } from '../postgres/schema-text.ts'
 import { quoteLiteral } from '../postgres/quote.ts'
 import { prepareForReading } from '../postgres/session-settings.ts'
 import { pgDumpArguments } from '../repository/manifest-selection.ts'
-import { type Manifest, type ManifestTable, type QualifiedName, formatHash } from '../repository/manifest.ts'
+import type { Manifest } from '../repository/manifest.ts'
 import { hasLz4 } from './column-compression.ts'
+import { bytesOf, compareGroup, digestProblem, groupTables, nameOf } from './compare-tables.ts'
 import { connectForText } from './connect-for-text.ts'
 import { keyOf } from '../repository/restore-scope.ts'
 
@@ -72,11 +71,11 @@ export async function compareDatabase(
     connections.push(stack.use(await connectForComparing(target, manifest, options)))
   }
   const there = await compareRelations(main, manifest, comparison, options)
-  await compareTables(connections, manifest, there, comparison, options)
+  const definitions = await compareTablesAndSchema(connections, manifest, there, comparison, options)
   await compareSequences(main, manifest, there, comparison, options)
   await compareLargeObjects(main, manifest, comparison, options)
   await compareExtensions(main, manifest, comparison, options)
-  if (options.schema) await compareSchemas(main, manifest, options.schema, comparison, options)
+  comparison.differences.push(...definitions)
   return comparison
 }
 
@@ -89,8 +88,6 @@ async function connectForComparing(
   await prepareForReading(connection)
   return connection
 }
-
-const nameOf = ({ schema, name }: QualifiedName) => `${schema}.${name}`
 
 /**
  * Every table and sequence of the restored database must be in the manifest: what the backup does not know would
@@ -124,81 +121,52 @@ async function compareRelations(
   return new Set(rows.map(([, schema, name]) => keyOf({ schema: schema ?? '', name: name ?? '' })))
 }
 
-interface TableGroup {
-  readonly name: string
-  readonly tables: readonly ManifestTable[]
-}
-
-/** Tables whose rows go through a root may end up in other partitions: those are compared together. */
-function groupTables(tables: readonly ManifestTable[]): TableGroup[] {
-  const groups = new Map<string, ManifestTable[]>()
-  for (const table of tables) {
-    const key = keyOf(table.loadVia ?? table)
-    groups.set(key, [...(groups.get(key) ?? []), table])
-  }
-  return [...groups.values()]
-    .map((members) => ({ name: members[0] ? nameOf(members[0].loadVia ?? members[0]) : '', tables: members }))
-    .toSorted((a, b) => bytesOf(b.tables) - bytesOf(a.tables))
-}
-
-function bytesOf(tables: readonly ManifestTable[]): number {
-  return tables.reduce((sum, { bytes }) => sum + bytes, 0)
-}
-
-async function compareTables(
+/** Tables are read side by side, and beside pg_dump. Returns how the definitions differ. */
+async function compareTablesAndSchema(
   connections: readonly Connection[],
   manifest: Manifest,
   there: ReadonlySet<string>,
-  { compared, differences }: Comparison,
+  comparison: Comparison,
   options: CompareOptions,
-): Promise<void> {
+): Promise<Difference[]> {
   const { encoding } = manifest.database
   const setClientEncoding = async (name: string) => {
     for (const connection of connections)
       await connection.execute(`SET client_encoding = ${quoteLiteral(name)}`, options)
   }
   for (const table of manifest.tables) {
-    if (!there.has(keyOf(table))) differences.push({ object: `table ${nameOf(table)}`, problem: 'is missing' })
+    if (there.has(keyOf(table))) continue
+    comparison.differences.push({ object: `table ${nameOf(table)}`, problem: 'is missing' })
   }
-  await setClientEncoding(encoding)
+  const task = (work: (connection: Connection, signal: AbortSignal) => Promise<void>): Task => ({
+    needs: [],
+    run: async ({ worker, signal }) => {
+      const connection = connections[worker]
+      if (connection) await work(connection, signal)
+    },
+  })
   const total = bytesOf(manifest.tables)
   let done = 0
-  await forEachParallel(
-    groupTables(manifest.tables.filter((table) => there.has(keyOf(table)))),
-    connections.length,
-    async (group, { worker, signal }) => {
-      const connection = connections[worker]
-      if (!connection) return
-      let found = emptyDigest
-      for (const table of group.tables) {
-        const copy = connection.copyOut(
-          copyOutStatement({ ...table, condition: table.extension?.condition }, connection),
-          { signal },
-        )
-        for await (const piece of copy) {
-          done += piece.length
-          options.onProgress?.({ phase: 'compare', unit: 'bytes', done, total, detail: group.name })
-        }
-        found = addDigests(found, copy.digest)
-      }
-      const expected = group.tables
-        .map(({ rows, bytes, hash }): RowDigest => ({ rows, bytes, hash: BigInt(`0x${hash}`) }))
-        .reduce(addDigests, emptyDigest)
-      compared.tables += group.tables.length
-      compared.rows += found.rows
-      compared.bytes += found.bytes
-      const problem = digestProblem(expected, found)
-      if (problem) differences.push({ object: `table ${group.name}`, problem })
-    },
-    options,
+  const progress = (bytes: number, detail: string) => {
+    done += bytes
+    options.onProgress?.({ phase: 'compare', unit: 'bytes', done, total, detail })
+  }
+  const groups = groupTables(manifest.tables.filter((table) => there.has(keyOf(table))))
+  const tables = groups.map((group) =>
+    task((connection, signal) => compareGroup(connection, group, comparison, { progress, signal })),
   )
+  const { schema } = options
+  const found: Difference[] = []
+  const definitions =
+    schema &&
+    task(async (connection, signal) => {
+      found.push(...(await compareSchemas(connection, manifest, schema, { ...options, signal })))
+      comparison.compared.schema = true
+    })
+  await setClientEncoding(encoding)
+  await runTasks(definitions ? [definitions, ...tables] : tables, connections.length, options)
   if (encoding !== 'SQL_ASCII') await setClientEncoding('UTF8')
-}
-
-function digestProblem(expected: RowDigest, found: RowDigest): string | undefined {
-  if (expected.rows !== found.rows) return `has ${found.rows} rows, was backed up with ${expected.rows}`
-  if (expected.hash === found.hash && expected.bytes === found.bytes) return undefined
-  return `has the same ${found.rows} rows in number, but other contents (${formatHash(found.hash)}, was ${formatHash(expected.hash)})`
+  return found
 }
 
 async function compareSequences(
@@ -289,10 +257,8 @@ async function compareSchemas(
   connection: Connection,
   manifest: Manifest,
   { pgDump, preData, postData }: NonNullable<CompareOptions['schema']>,
-  { compared, differences }: Comparison,
   options: CompareOptions,
-): Promise<void> {
-  options.onProgress?.({ phase: 'compare schema', unit: 'items' })
+): Promise<Difference[]> {
   const encoding = manifest.schema?.encoding ?? 'UTF8'
   await using dumping = await Connection.connect(connection.target, options)
   const dump = async (section: 'pre-data' | 'post-data') => {
@@ -309,8 +275,7 @@ async function compareSchemas(
   const printed = [...splitSchemaText(preData), ...splitSchemaText(postData)]
   const expected = (await hasLz4(connection, options)) ? printed : printed.map(withoutLz4)
   const found = [...(await dump('pre-data')), ...(await dump('post-data'))]
-  differences.push(...schemaDifferences(comparable(expected), comparable(found)))
-  compared.schema = true
+  return schemaDifferences(comparable(expected), comparable(found))
 }
 
 /** The order of the entries is not compared. */

@@ -42,6 +42,9 @@ export interface ScratchDatabase extends AsyncDisposable {
   readonly ownServer: boolean
 }
 
+/** What autovacuum does would be in vain: the server lives for one proof. */
+const proofSettings = { autovacuum: 'off' }
+
 /** On a throw-away server of the source's major version, or else the next above that is to be had. */
 export async function openScratchServerDatabase(
   manifest: Manifest,
@@ -52,7 +55,7 @@ export async function openScratchServerDatabase(
   const { signal, environment } = options
   const sourceMajor = Math.floor(manifest.server.versionNumber / 10000)
   const binaries = await chooseServerBinaries(sourceMajor, options)
-  const server = owned.use(await startScratchServer({ binaries, environment, signal }))
+  const server = owned.use(await startScratchServer({ binaries, settings: proofSettings, environment, signal }))
   const maintenance = owned.use(await Connection.connect(server.target, { signal }))
   await prepareForLoading(maintenance)
   await createGlobals(maintenance, globals, server.directory, options)
