@@ -25,17 +25,31 @@ export function encodeBlob(raw: Uint8Array, options: { id: Uint8Array; key: KeyO
   return sealed
 }
 
+interface StoredBlob {
+  readonly id: Uint8Array
+  readonly key: KeyObject
+  readonly rawBytes: number
+}
+
 /** The chunk again, once its content has been found to be what `id` names. Throws otherwise. */
-export function decodeBlob(
-  stored: Uint8Array,
-  options: { id: Uint8Array; key: KeyObject; chunkIdKey: KeyObject; rawBytes: number },
-): Buffer {
-  const plain = unseal(options.key, Buffer.concat([label, options.id]), stored)
-  const raw = decompress(plain, options.rawBytes)
+export function decodeBlob(stored: Uint8Array, blob: StoredBlob & { readonly chunkIdKey: KeyObject }): Buffer {
+  const raw = openBlob(stored, blob)
+  if (!chunkId(blob.chunkIdKey, raw).equals(blob.id)) throw new RangeError('its content is not what its id says')
+  return raw
+}
+
+/** Throws unless what will be stored becomes `raw` again: memory and processors do make mistakes. */
+export function verifyBlob(stored: Uint8Array, raw: Uint8Array, blob: Omit<StoredBlob, 'rawBytes'>): void {
+  const opened = openBlob(stored, { ...blob, rawBytes: raw.length })
+  if (!opened.equals(raw)) throw new RangeError('its content has changed')
+  releaseMemory(opened)
+}
+
+function openBlob(stored: Uint8Array, { id, key, rawBytes }: StoredBlob): Buffer {
+  const plain = unseal(key, Buffer.concat([label, id]), stored)
+  const raw = decompress(plain, rawBytes)
+  if (raw.length !== rawBytes) throw new RangeError('its content is not as long as it should be')
   if (raw.buffer !== plain.buffer) releaseMemory(plain)
-  if (raw.length !== options.rawBytes || !chunkId(options.chunkIdKey, raw).equals(options.id)) {
-    throw new RangeError('its content is not what its id says')
-  }
   return raw
 }
 

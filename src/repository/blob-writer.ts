@@ -1,8 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { ulid } from 'ulid'
-import { releaseMemory } from '../core/release-memory.ts'
 import type { AbortOptions } from '../store/object-store.ts'
-import { decodeBlob, encodeBlob } from './blob-codec.ts'
+import { encodeBlob, verifyBlob } from './blob-codec.ts'
 import { chunkId } from './chunk-id.ts'
 import { DataKey } from './data-key.ts'
 import { formatIndex, type IndexedPack } from './index-object.ts'
@@ -137,7 +136,7 @@ export class BlobWriter implements AsyncDisposable {
     const keyNumber = open.dataKey ? 0 : metadataKeyNumber
     const parts = encodeBlob(raw, { id, key, level: config.compression.level })
     const { offset, stored } = open.builder.append(id, { parts, key: keyNumber, rawBytes: raw.length })
-    if (this.#verify) this.#verifyStored(stored, { id, key, rawBytes: raw.length })
+    if (this.#verify) this.#verifyStored(stored, raw, { id, key })
     open.dataKey?.countUse(raw.length)
     this.#inventory.blobs.add(id, {
       pack: open.number,
@@ -150,12 +149,9 @@ export class BlobWriter implements AsyncDisposable {
   }
 
   /** The pack is lost when this throws, and with it the session. */
-  #verifyStored(
-    stored: Buffer,
-    blob: { readonly id: Buffer; readonly key: KeyObject; readonly rawBytes: number },
-  ): void {
+  #verifyStored(stored: Buffer, raw: Uint8Array, blob: { readonly id: Buffer; readonly key: KeyObject }): void {
     try {
-      releaseMemory(decodeBlob(stored, { ...blob, chunkIdKey: this.#context.keys.chunkIds }))
+      verifyBlob(stored, raw, blob)
     } catch (cause) {
       const error = new Error('a chunk was not the same after compression and encryption; check the memory', { cause })
       this.#failure ??= { error }

@@ -11,7 +11,7 @@ import { configMac, isAverageChunkBytes, repositoryFormat, writeConfig } from '.
 import type { Repository } from './repository.ts'
 import { writeKitFile } from './restore-kit.ts'
 
-const defaultAverageChunkBytes = 64 * 1024
+const defaultAverageChunkBytes = 128 * 1024
 const packBytes = 16 * 1024 * 1024
 
 /**
