@@ -1,16 +1,16 @@
 import { writeFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { commands } from '../src/cli/commands.ts'
+import { loadCommands } from '../src/cli/commands.ts'
 import { configFileSchema } from '../src/cli/config/config-schema.ts'
 import type { Command, CommandOption } from '../src/cli/define-command.ts'
 import { environmentVariables, globalOptionWords } from '../src/cli/global-options.ts'
 import { errorCodes } from '../src/core/app-error.ts'
 
 /** The files that are made from the sources, by their paths below the package. */
-export function generateFiles(): ReadonlyMap<string, string> {
+export async function generateFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/pgrevive.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
-    ['docs/reference.md', reference()],
+    ['docs/reference.md', reference(await loadCommands())],
   ])
 }
 
@@ -18,7 +18,7 @@ function configJsonSchema() {
   return { title: 'pgrevive.yaml', ...z.toJSONSchema(configFileSchema, { io: 'input', target: 'draft-7' }) }
 }
 
-function reference(): string {
+function reference(commands: readonly Command[]): string {
   return [
     '# Reference\n',
     'Made by `npm run reference` from the sources; do not edit.\n',
@@ -141,5 +141,5 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 if (import.meta.main) {
-  for (const [path, content] of generateFiles()) await writeFile(new URL(`../${path}`, import.meta.url), content)
+  for (const [path, content] of await generateFiles()) await writeFile(new URL(`../${path}`, import.meta.url), content)
 }

@@ -21,7 +21,7 @@ export interface Surroundings {
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { signal, version } = surroundings
   const terminal = createTerminal(args, surroundings)
-  const command = () => runInvocation(parseCommandLine(args, { terminal, version }), terminal, surroundings)
+  const command = async () => runInvocation(await parseCommandLine(args, { terminal, version }), terminal, surroundings)
   const exitCode = await runCommand(command, { terminal, signal })
   await terminal.flush()
   if (terminal.lostOutput === undefined) return exitCode

@@ -1,25 +1,21 @@
-import { backupCommand } from './commands/backup.ts'
-import { checkCommand } from './commands/check.ts'
-import { demoCommand } from './commands/demo.ts'
-import { diffCommand } from './commands/diff.ts'
-import { errorsCommand } from './commands/errors.ts'
-import { initCommand } from './commands/init.ts'
-import { listCommand } from './commands/list.ts'
-import { proveCommand } from './commands/prove.ts'
-import { restoreCommand } from './commands/restore.ts'
-import { showCommand } from './commands/show.ts'
 import type { Command } from './define-command.ts'
 
-/** Every command, in the order in which a newcomer needs them. */
-export const commands: readonly Command[] = [
-  demoCommand,
-  initCommand,
-  backupCommand,
-  listCommand,
-  showCommand,
-  restoreCommand,
-  proveCommand,
-  diffCommand,
-  checkCommand,
-  errorsCommand,
-]
+/** Every command, in the order in which a newcomer needs them. Loaded only when needed: one has no use for the others. */
+const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: async () => (await import('./commands/demo.ts')).demoCommand,
+  init: async () => (await import('./commands/init.ts')).initCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  list: async () => (await import('./commands/list.ts')).listCommand,
+  show: async () => (await import('./commands/show.ts')).showCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  prove: async () => (await import('./commands/prove.ts')).proveCommand,
+  diff: async () => (await import('./commands/diff.ts')).diffCommand,
+  check: async () => (await import('./commands/check.ts')).checkCommand,
+  errors: async () => (await import('./commands/errors.ts')).errorsCommand,
+}
+
+/** The command of this name alone, or else all. */
+export async function loadCommands(name?: string): Promise<Command[]> {
+  const only = name !== undefined && Object.hasOwn(commandLoaders, name) ? commandLoaders[name] : undefined
+  return Promise.all((only ? [only] : Object.values(commandLoaders)).map((load) => load()))
+}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
-import { commands } from './commands.ts'
+import type { CommandContext } from './command-context.ts'
+import { loadCommands } from './commands.ts'
 import { parseCommandLine } from './program.ts'
 import { Terminal } from './terminal.ts'
 
@@ -21,49 +22,63 @@ function splitWords(command: string): string[] {
 }
 
 describe('the command line', () => {
-  it('takes every example of every help', () => {
+  it('takes every example of every help', async () => {
+    const commands = await loadCommands()
     for (const { command } of commands.flatMap(({ examples }) => examples)) {
       const [name, ...args] = splitWords(command)
       assert.equal(name, 'pgrevive')
-      assert.doesNotThrow(() => parse(...args), command)
+      await assert.doesNotReject(parse(...args), command)
     }
   })
 
-  it('takes global options before and after the command', () => {
-    assert.deepEqual(parse('--repo', 'a', 'list', '--no-color', '--json').globals, {
-      repo: 'a',
+  it('takes global options before and after the command', async () => {
+    assert.deepEqual((await parse('--repo', 'check', 'list', '--no-color', '--json')).globals, {
+      repo: 'check',
       json: true,
       quiet: false,
       color: false,
     })
   })
 
-  it('suggests the command or option that was meant', () => {
-    assert.throws(() => parse('bakup'), { ...refused, hint: /did you mean backup\?/ })
-    assert.throws(() => parse('backup', '--jbos', '2'), { ...refused, hint: /did you mean --jobs\?/ })
+  it('knows all commands in the help, wherever it is asked for', async () => {
+    const help = async (...args: string[]) => {
+      const { run } = await parse(...args)
+      // it needs nothing of the context
+      return (await run({} as CommandContext)).text
+    }
+    const commands = await loadCommands()
+    for (const args of [['--help'], ['help'], ['--repo', 'list', '-h'], ['-h', 'list']]) {
+      const text = await help(...args)
+      for (const { name, summary } of commands)
+        assert.match(text, new RegExp(`^  ${name} .*${summary.slice(0, 20)}`, 'm'))
+    }
+    assert.match(await help('help', 'list'), /^Usage: pgrevive list/)
+    assert.match(await help('--quiet', 'list', '--help'), /^Usage: pgrevive list/)
   })
 
-  it('names the option whose value is wrong, and says all problems', () => {
-    assert.throws(() => parse('backup', '--jobs', '0', '--schema-only', '--data-only'), {
+  it('suggests the command or option that was meant', async () => {
+    await assert.rejects(parse('bakup'), { ...refused, hint: /did you mean backup\?/ })
+    await assert.rejects(parse('backup', '--jbos', '2'), { ...refused, hint: /did you mean --jobs\?/ })
+  })
+
+  it('names the option whose value is wrong, and says all problems', async () => {
+    await assert.rejects(parse('backup', '--jobs', '0', '--schema-only', '--data-only'), {
       ...refused,
       message: '--jobs must be a whole number from 1 to 64; --schema-only and --data-only exclude each other',
     })
-    assert.throws(() => parse('restore', 'latest'), { ...refused, message: '--to must be given' })
-    assert.throws(() => parse('prove', 'latest', '--database', 'x'), refused)
-    assert.throws(() => parse('check', '--level', '4'), refused)
-    assert.throws(() => parse('restore', 'not/an/id', '--to', 'x'), { ...refused, message: /^BACKUP must be/ })
+    await assert.rejects(parse('restore', 'latest'), { ...refused, message: '--to must be given' })
+    await assert.rejects(parse('prove', 'latest', '--database', 'x'), refused)
+    await assert.rejects(parse('check', '--level', '4'), refused)
+    await assert.rejects(parse('restore', 'not/an/id', '--to', 'x'), { ...refused, message: /^BACKUP must be/ })
   })
 
-  it('refuses a secret key in place of a recipient without repeating it', () => {
+  it('refuses a secret key in place of a recipient without repeating it', async () => {
     const secret = 'AGE-SECRET-KEY-1QQQQ'
-    assert.throws(
-      () => parse('init', '--recipient', secret),
-      (error: Error) => !error.message.includes(secret),
-    )
+    await assert.rejects(parse('init', '--recipient', secret), (error: Error) => !error.message.includes(secret))
   })
 
-  it('refuses no command and too many arguments', () => {
-    assert.throws(() => parse(), { ...refused, message: 'no command is given' })
-    assert.throws(() => parse('list', 'x'), refused)
+  it('refuses no command and too many arguments', async () => {
+    await assert.rejects(parse(), { ...refused, message: 'no command is given' })
+    await assert.rejects(parse('list', 'x'), refused)
   })
 })

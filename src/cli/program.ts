@@ -1,10 +1,10 @@
 import { Argument, CommanderError, Command as CommanderCommand, Option } from 'commander'
 import { AppError } from '../core/app-error.ts'
 import type { CommandContext } from './command-context.ts'
-import { commands } from './commands.ts'
+import { loadCommands } from './commands.ts'
 import type { Command, CommandOption, Outcome } from './define-command.ts'
 import { type GlobalOptions, environmentVariables, globalOptions, globalOptionWords } from './global-options.ts'
-import { parseOptions } from './parse-options.ts'
+import { longFlag, parseOptions } from './parse-options.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A command line that was understood. */
@@ -14,12 +14,13 @@ export interface Invocation {
 }
 
 /** Throws `usage-invalid`, with a suggestion where a word is nearly right. Help and version are outcomes too. */
-export function parseCommandLine(
+export async function parseCommandLine(
   args: readonly string[],
   { terminal, version }: { terminal: Terminal; version: string },
-): Invocation {
+): Promise<Invocation> {
   const parsed: { invocation?: { command: Command; raw: Record<string, unknown> }; shown: string } = { shown: '' }
   const program = createProgram({
+    commands: await loadCommands(commandWord(args)),
     terminal,
     version,
     show: (text) => (parsed.shown += text),
@@ -36,14 +37,30 @@ export function parseCommandLine(
   return { globals, run: async () => ({ document: { text: shown }, text: shown }) }
 }
 
+const wordsWithValue = new Set(
+  globalOptionWords.filter(({ flags }) => flags.includes('<')).map(({ flags }) => longFlag(flags)),
+)
+
+/** The first word that is neither a global option nor its value; undefined if help is asked for before it. */
+function commandWord(args: readonly string[]): string | undefined {
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index] ?? ''
+    if (word === '-h' || word === '--help') return undefined
+    if (!word.startsWith('-')) return word
+    if (wordsWithValue.has(word)) index++
+  }
+  return undefined
+}
+
 interface ProgramOptions {
+  readonly commands: readonly Command[]
   readonly terminal: Terminal
   readonly version: string
   readonly show: (text: string) => void
   readonly accept: (command: Command, raw: Record<string, unknown>) => void
 }
 
-function createProgram({ terminal, version, show, accept }: ProgramOptions): CommanderCommand {
+function createProgram({ commands, terminal, version, show, accept }: ProgramOptions): CommanderCommand {
   const program = new CommanderCommand('pgrevive')
     .description('Backs up PostgreSQL, restores it, and proves that what came back equals what was backed up.')
     .version(version, '-V, --version', 'print the version')

@@ -1,8 +1,11 @@
-import { armor, Decrypter, Encrypter } from 'age-encryption'
 import { AppError } from '../core/app-error.ts'
+
+/** Loaded when something is to be encrypted or decrypted with it: that takes longer than the rest of a short command. */
+const library = () => import('age-encryption')
 
 /** A small age file that any one of the recipients can open. Rejects with `key-invalid` when one is not a recipient. */
 export async function wrapForRecipients(secret: Uint8Array, recipients: readonly string[]): Promise<Uint8Array> {
+  const { Encrypter } = await library()
   const encrypter = new Encrypter()
   for (const [index, recipient] of recipients.entries()) {
     try {
@@ -23,12 +26,14 @@ export async function unwrapWithIdentities(
   identities: readonly string[],
 ): Promise<Uint8Array | undefined> {
   if (identities.length === 0) return undefined
+  const { Decrypter } = await library()
   const decrypter = new Decrypter()
   for (const identity of identities) decrypter.addIdentity(identity)
   return decrypter.decrypt(file).catch(() => undefined) // typage does not tell a wrong key from a damaged file
 }
 
 export async function wrapWithPassphrase(secret: string, passphrase: string): Promise<Uint8Array> {
+  const { Encrypter } = await library()
   const encrypter = new Encrypter()
   encrypter.setPassphrase(passphrase)
   return encrypter.encrypt(secret)
@@ -36,16 +41,26 @@ export async function wrapWithPassphrase(secret: string, passphrase: string): Pr
 
 /** What an age file holds, or undefined if the passphrase does not open it. */
 export async function unwrapWithPassphrase(file: Uint8Array, passphrase: string): Promise<string | undefined> {
+  const { Decrypter } = await library()
   const decrypter = new Decrypter()
   decrypter.addPassphrase(passphrase)
   return decrypter.decrypt(file, 'text').catch(() => undefined)
 }
 
-export function toArmor(file: Uint8Array): string {
-  return armor.encode(file)
+export async function toArmor(file: Uint8Array): Promise<string> {
+  return (await library()).armor.encode(file)
 }
 
-/** Throws when the text is not an armoured age file. */
-export function fromArmor(text: string): Uint8Array {
-  return armor.decode(text)
+/** Rejects when the text is not an armoured age file. */
+export async function fromArmor(text: string): Promise<Uint8Array> {
+  return (await library()).armor.decode(text)
+}
+
+/** A fresh X25519 identity. */
+export async function generateIdentity(): Promise<string> {
+  return (await library()).generateX25519Identity()
+}
+
+export async function recipientOf(identity: string): Promise<string> {
+  return (await library()).identityToRecipient(identity)
 }

@@ -40,7 +40,7 @@ export interface CheckOptions extends AbortOptions {
 export async function checkRepository(repository: Repository, options: CheckOptions): Promise<CheckReport> {
   const { context } = repository
   const { level, signal, repair = false } = options
-  if (level === 3 && !repository.canRead) throw cannotRead()
+  if (level === 3 && !(await repository.canRead())) throw cannotRead()
   const damages = new DamageList()
   // Before the packs: what a record seen now relies on is stored already.
   const records: SealedObjectInfo[] = []

@@ -1,8 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { AppError, hasCode } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
-import { toArmor, wrapForRecipients, wrapWithPassphrase } from './age.ts'
+import { generateIdentity, recipientOf, toArmor, wrapForRecipients, wrapWithPassphrase } from './age.ts'
 import { deriveKeys, repositorySecretBytes } from './derived-keys.ts'
 import type { RepositoryKey } from './key-file.ts'
 import { configKey, kitKeys, packPrefix, sealedPrefix } from './object-keys.ts'
@@ -40,9 +39,9 @@ export async function createRepository(
   const recipients = [...(options.recipients ?? [])]
   const identities: string[] = []
   if (recipients.length === 0 || options.passphrase !== undefined) {
-    const identity = await generateX25519Identity()
+    const identity = await generateIdentity()
     identities.push(identity)
-    recipients.push(await identityToRecipient(identity))
+    recipients.push(await recipientOf(identity))
   }
   const secret = randomBytes(repositorySecretBytes)
   const [identity] = identities
@@ -56,13 +55,13 @@ export async function createRepository(
     graceHours: 24,
     commitWindowHours: 1,
     recipients,
-    secret: toArmor(await wrapForRecipients(secret, recipients)),
+    secret: await toArmor(await wrapForRecipients(secret, recipients)),
     ...(options.passphrase !== undefined &&
-      identity !== undefined && { passphrase: toArmor(await wrapWithPassphrase(identity, options.passphrase)) }),
+      identity !== undefined && { passphrase: await toArmor(await wrapWithPassphrase(identity, options.passphrase)) }),
   } as const
   const keys = deriveKeys(secret)
   const config = { ...open, mac: configMac(open, keys.config) }
-  const repository = repositoryWith(store, { config, secret, identities })
+  const repository = repositoryWith(store, { config, secret, identities, fit: async () => true })
   await options.saveKey?.(repository)
   for (const kit of kitKeys) await writeKitFile(store, kit, keys.config, options)
   await writeConfig(store, config, options) // last: now it counts

@@ -45,6 +45,9 @@ describe('key file', async () => {
       'AGE-SECRET-KEY-1QQQ',
       'AGE-PLUGIN-YUBIKEY-1QQQ',
       `${identity}x`,
+      identity.toLowerCase(),
+      identity.replace(/.$/, (last) => (last === 'Q' ? 'P' : 'Q')),
+      identity.replace('AGE-SECRET-KEY-', 'AGE-SECRET-KEY-PQ-'),
       `# pgrevive-writer-key: ${repositoryId} short`,
     ]) {
       assert.throws(

@@ -1,5 +1,6 @@
-import { Decrypter, identityToRecipient } from 'age-encryption'
 import { AppError } from '../core/app-error.ts'
+import { isAgeIdentity } from './age-identity.ts'
+import { recipientOf } from './age.ts'
 import { repositorySecretBytes } from './derived-keys.ts'
 
 const writerLine =
@@ -52,7 +53,8 @@ export function parseKeyFile(text: string): RepositoryKey {
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue
     if (!line.startsWith('#')) {
-      identities.push(parseIdentity(line.trim(), index + 1))
+      if (!isAgeIdentity(line.trim())) throw invalidLine(index + 1)
+      identities.push(line.trim())
     } else if (line.includes('pgrevive-writer-key')) {
       const [, repositoryId, secret] = writerLine.exec(line) ?? []
       if (repositoryId === undefined || secret === undefined) throw invalidLine(index + 1)
@@ -76,7 +78,7 @@ export async function formatKeyFile(key: RepositoryKey): Promise<string> {
   if (key.canRead) {
     lines.push('# Whoever has this file can read the backups, and without it nobody can.')
     lines.push('# Keep a copy where the loss of this machine does not reach it.')
-    for (const identity of key.identities) lines.push(`# recipient: ${await identityToRecipient(identity)}`)
+    for (const identity of key.identities) lines.push(`# recipient: ${await recipientOf(identity)}`)
   } else {
     lines.push('# It writes and lists backups and can not read them.')
   }
@@ -84,15 +86,6 @@ export async function formatKeyFile(key: RepositoryKey): Promise<string> {
     lines.push(`# pgrevive-writer-key: ${key.repositoryId} ${key.secret.toString('base64')}`)
   }
   return `${[...lines, ...key.identities].join('\n')}\n`
-}
-
-function parseIdentity(line: string, number: number): string {
-  try {
-    new Decrypter().addIdentity(line)
-    return line
-  } catch {
-    throw invalidLine(number) // the cause may quote the secret
-  }
 }
 
 function invalidLine(number: number): AppError {

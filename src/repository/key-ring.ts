@@ -5,15 +5,19 @@ import { unwrapWithIdentities } from './age.ts'
 /** The data keys of a repository as its packs hold them: wrapped. Each is unwrapped once, when it is first asked for. */
 export class KeyRing {
   readonly #identities: readonly string[]
+  readonly #fit: () => Promise<boolean>
+  #fits: Promise<boolean> | undefined
   readonly #slots = new Map<string, number>()
   readonly #keys: { readonly wrapped: Uint8Array; unwrapped?: Promise<KeyObject> }[] = []
 
-  constructor(identities: readonly string[]) {
+  /** `fit` tells whether the identities are those of the repository; it is asked once, when a key is wanted. */
+  constructor(identities: readonly string[], fit: () => Promise<boolean>) {
     this.#identities = identities
+    this.#fit = fit
   }
 
-  get canUnwrap(): boolean {
-    return this.#identities.length > 0
+  async canUnwrap(): Promise<boolean> {
+    return this.#identities.length > 0 && (this.#fits ??= this.#fit())
   }
 
   /** The number under which `wrapped` is known from now on; the same for the same bytes. */
@@ -45,7 +49,7 @@ export class KeyRing {
   }
 
   async #open(wrapped: Uint8Array): Promise<KeyObject> {
-    if (!this.canUnwrap) throw cannotRead()
+    if (!(await this.canUnwrap())) throw cannotRead()
     const secret = await unwrapWithIdentities(wrapped, this.#identities)
     if (secret?.length !== 32) {
       throw new AppError('key-wrong', 'the key does not open a data key that is needed', {

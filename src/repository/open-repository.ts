@@ -47,16 +47,21 @@ export async function openRepository(
   })
 }
 
-/** An opened repository for a secret that is known to be right. */
+/** An opened repository for a secret that is known to be right; for `fit` see `KeyRing`. */
 export function repositoryWith(
   store: ObjectStore,
-  parts: { readonly config: RepositoryConfig; readonly secret: Buffer; readonly identities: readonly string[] },
+  parts: {
+    readonly config: RepositoryConfig
+    readonly secret: Buffer
+    readonly identities: readonly string[]
+    readonly fit: () => Promise<boolean>
+  },
 ): Repository {
-  const { config, secret, identities } = parts
+  const { config, secret, identities, fit } = parts
   const keys = deriveKeys(secret)
   const tombstones = new TombstoneBook(store, keys.metadata)
   const key = new RepositoryKey({ identities, writer: { repositoryId: config.id, secret } })
-  return new Repository({ store, config, keys, keyRing: new KeyRing(identities), tombstones }, key)
+  return new Repository({ store, config, keys, keyRing: new KeyRing(identities, fit), tombstones }, key)
 }
 
 async function openWithConfig(
@@ -74,20 +79,24 @@ async function openWithConfig(
   }
 
   const pinned = fitting.flatMap(({ secret }) => (secret ? [secret] : []))
-  const unwrapped = await secretInConfig(configObject, config, identities)
-  const secret = [...pinned, ...(unwrapped ? [unwrapped] : [])].find((candidate) =>
-    isAuthentic(config, deriveKeys(candidate).config),
-  )
-  if (!secret) throw notAuthentic(store, configObject, { pinned, unwrapped })
-  if (unwrapped && pinned.some((other) => !other.equals(unwrapped))) throw replaced(store)
-  return repositoryWith(store, { config, secret, identities: unwrapped ? identities : [] })
+  const isRight = (secret: Buffer) => isAuthentic(config, deriveKeys(secret).config)
+  const opensConfig = () => secretInConfig(configObject, config, identities)
+  const known = pinned.find(isRight)
+  if (known) {
+    const fit = async () => (await opensConfig())?.equals(known) === true
+    return repositoryWith(store, { config, secret: known, identities, fit })
+  }
+  const secret = await opensConfig()
+  if (!secret || !isRight(secret)) throw notAuthentic(store, configObject, { pinned, unwrapped: secret })
+  if (pinned.length > 0) throw replaced(store)
+  return repositoryWith(store, { config, secret, identities, fit: async () => true })
 }
 
 async function identityInConfig(key: string, config: RepositoryConfig, passphrase: string): Promise<string> {
   if (config.passphrase === undefined) {
     throw new AppError('key-wrong', 'the repository has no passphrase', { hint: 'use its key file' })
   }
-  const identity = await unwrapWithPassphrase(armored(key, config.passphrase), passphrase)
+  const identity = await unwrapWithPassphrase(await armored(key, config.passphrase), passphrase)
   if (identity === undefined)
     throw new AppError('key-wrong', 'the passphrase is wrong', {
       hint: 'check PGREVIVE_PASSPHRASE; the recovery kit opens the repository too, with --key-file',
@@ -101,13 +110,13 @@ async function secretInConfig(
   config: RepositoryConfig,
   identities: readonly string[],
 ): Promise<Buffer | undefined> {
-  const secret = await unwrapWithIdentities(armored(key, config.secret), identities)
+  const secret = await unwrapWithIdentities(await armored(key, config.secret), identities)
   return secret?.length === repositorySecretBytes ? Buffer.from(secret) : undefined
 }
 
-function armored(key: string, text: string): Uint8Array {
+async function armored(key: string, text: string): Promise<Uint8Array> {
   try {
-    return fromArmor(text)
+    return await fromArmor(text)
   } catch (error) {
     throw damagedObject(key, error)
   }

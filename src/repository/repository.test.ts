@@ -308,7 +308,7 @@ describe('keys of a repository', () => {
     const bytes = rows(5000)
     await backUp(test.repository, bytes)
     const writer = await opened(test, test.key.forWritingOnly())
-    assert.equal(writer.canRead, false)
+    assert.equal(await writer.canRead(), false)
     await using session = await writer.startSession()
     const stream = await writeStream(session, bytes)
     const manifest = await writeStream(session, Buffer.from('{"tables":[]}'), { kind: 'meta' })
@@ -394,7 +394,7 @@ describe('keys of a repository', () => {
       await writeFile(test.path('config'), text)
     }
     await test.remove('config')
-    assert.ok((await opened(test, test.key)).canRead)
+    assert.ok(await (await opened(test, test.key)).canRead())
     await test.remove('config.bak')
     await assert.rejects(opened(test, test.key), { code: 'repository-missing' })
   })

@@ -29,8 +29,8 @@ export class Repository {
   }
 
   /** Whether the key opens data; without that it writes, lists and shows. */
-  get canRead(): boolean {
-    return this.context.keyRing.canUnwrap
+  canRead(): Promise<boolean> {
+    return this.context.keyRing.canUnwrap()
   }
 
   /** age recipients that can read what is written from now on. */
