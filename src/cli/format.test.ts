@@ -1,12 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { formatAge, formatBytes, formatDuration, formatRate, formatTable } from './format.ts'
+import { formatAge, formatBytes, formatCount, formatDuration, formatRate, formatTable } from './format.ts'
 
 describe('formats', () => {
   it('writes bytes in decimal units with three digits', () => {
     const cases = [0, 999, 999.6, 1234, 84_300_000, 99_960_000, 999_499_000, 999_500_000, 2_910_000_000n]
     const expected = ['0 B', '999 B', '1.0 kB', '1.2 kB', '84.3 MB', '100 MB', '999 MB', '1.0 GB', '2.9 GB']
     assert.deepEqual(cases.map(formatBytes), expected)
+  })
+
+  it('writes counts with commas', () => {
+    const counts = [0, 999, 1000, 123_456, -1_234_567, 1234.5, 12_345_678_901_234_567_890n]
+    assert.deepEqual(counts.map(formatCount), [
+      '0',
+      '999',
+      '1,000',
+      '123,456',
+      '-1,234,567',
+      '1,234.5',
+      '12,345,678,901,234,567,890',
+    ])
   })
 
   it('writes durations in the unit that fits, and never 60 of one', () => {

@@ -15,9 +15,11 @@ export function formatBytes(bytes: number | bigint): string {
   return `${unit > 0 && value < 99.95 ? value.toFixed(1) : Math.round(value)} ${byteUnits[unit]}`
 }
 
-/** `1,234,567` */
+/** `1,234,567`, `9.5` */
 export function formatCount(count: number | bigint): string {
-  return count.toLocaleString('en-US')
+  // toLocaleString loads all of ICU's number formats first
+  const [whole = '', ...fraction] = String(count).split('.')
+  return [whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ','), ...fraction].join('.')
 }
 
 /** `1 table`, `2,310 tables` */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -86,6 +86,29 @@ describe('pgrevive as a process', () => {
     const { stdout, stderr, exitCode } = await run(process.execPath, ['-e', pretend])
     assert.match(stderr, /^error \[node-too-old\]: [^\n]*24[^\n]*20\.1\.0[^\n]*npx -p node@24[^\n]*\n$/)
     assert.deepEqual([stdout, exitCode], ['', 2])
+  })
+})
+
+describe('compiled code', () => {
+  const folderOf = (home: string) => join(home, '.cache', 'pgrevive', 'compiled')
+
+  it('is kept in a folder of the user', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'pgrevive-home-'))
+    await using _ = { [Symbol.asyncDispose]: () => rm(home, { recursive: true }) }
+    assert.equal((await pgrevive(['errors'], { HOME: home })).exitCode, 0)
+    assert.ok((await readdir(folderOf(home))).length > 0)
+    assert.equal((await stat(folderOf(home))).mode & 0o777, 0o700)
+  })
+
+  it('is neither taken from nor put into a folder that others can write to, and is not needed', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'pgrevive-home-'))
+    await using _ = { [Symbol.asyncDispose]: () => rm(home, { recursive: true }) }
+    await mkdir(folderOf(home), { recursive: true })
+    await chmod(folderOf(home), 0o777)
+    assert.equal((await pgrevive(['errors'], { HOME: home })).exitCode, 0)
+    assert.deepEqual(await readdir(folderOf(home)), [])
+    const { stderr, exitCode } = await pgrevive(['errors'], { HOME: '/dev/null' })
+    assert.deepEqual([stderr, exitCode], ['', 0])
   })
 })
 

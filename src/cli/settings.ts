@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { AppError } from '../core/app-error.ts'
 import type { Environment } from '../postgres/connection-target.ts'
-import { type Config, readConfig } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import type { GlobalOptions } from './global-options.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump.ts'
 
@@ -50,9 +50,10 @@ export function requireRepository(settings: Settings): string {
 }
 
 async function loadConfig(named: string | undefined, source: SettingsSource): Promise<Config | undefined> {
-  if (named !== undefined) return readConfig(resolve(source.currentDirectory, named), source)
   const usual = resolve(source.currentDirectory, 'pgrevive.yaml')
-  return (await isThere(usual)) ? readConfig(usual, source) : undefined
+  if (named === undefined && !(await isThere(usual))) return undefined
+  const { readConfig } = await import('./config/config.ts') // many have none, and YAML takes long to load
+  return readConfig(named === undefined ? usual : resolve(source.currentDirectory, named), source)
 }
 
 async function isThere(path: string): Promise<boolean> {

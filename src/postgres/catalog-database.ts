@@ -3,7 +3,6 @@ import { AppError } from '../core/app-error.ts'
 import { queryJson } from './catalog-query.ts'
 import type { Connection } from './connection.ts'
 import { quoteIdentifier, quoteLiteral } from './quote.ts'
-import { temporaryDatabasePattern } from './temporary-database.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -92,6 +91,9 @@ export function listExtensions(connection: Connection, options: QueryOptions = {
     options,
   )
 }
+
+/** A regular expression of PostgreSQL. Nobody but `reserveTemporaryDatabase` makes such names: they end in a ULID. */
+export const temporaryDatabasePattern = '^pgrevive_(restore|proof)_[0-9a-hjkmnp-tv-z]{26}$'
 
 /** Names of the databases that `--all` means: those that can be connected to and are neither templates nor temporary. */
 export async function listDatabases(connection: Connection, options: QueryOptions = {}): Promise<string[]> {

@@ -1,6 +1,5 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import { saslprep } from '@mongodb-js/saslprep'
 
 const iterationLimit = 10_000_000
 
@@ -41,7 +40,7 @@ export class ScramExchange {
     const withoutProof = `c=${header.toString('base64')},r=${nonce}`
     const text = [this.#firstBare, serverFirst, withoutProof].join(',')
     const salted = await promisify(pbkdf2)(
-      prepare(this.#password),
+      await prepare(this.#password),
       Buffer.from(salt, 'base64'),
       iterations,
       32,
@@ -65,8 +64,10 @@ function hmac(key: Uint8Array, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
 
-/** Like libpq and the server, takes a password that SASLprep refuses as it is. */
-function prepare(password: string): string {
+/** Like libpq and the server, takes a password that SASLprep refuses as it is. It changes nothing in plain ASCII. */
+async function prepare(password: string): Promise<string> {
+  if (/^[ -~]*$/.test(password)) return password
+  const { saslprep } = await import('@mongodb-js/saslprep')
   try {
     return saslprep(password)
   } catch {

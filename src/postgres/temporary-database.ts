@@ -1,5 +1,6 @@
 import { ulid } from 'ulid'
 import { hasCode, messageOf } from '../core/app-error.ts'
+import { temporaryDatabasePattern } from './catalog-database.ts'
 import { Connection } from './connection.ts'
 import { withDatabase } from './connection-target.ts'
 import { sqlStateOf } from './postgres-error.ts'
@@ -8,9 +9,6 @@ import { quoteIdentifier, quoteLiteral } from './quote.ts'
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
 }
-
-/** A regular expression of PostgreSQL. Nobody but `reserveTemporaryDatabase` makes such names: they end in a ULID. */
-export const temporaryDatabasePattern = '^pgrevive_(restore|proof)_[0-9a-hjkmnp-tv-z]{26}$'
 
 /**
  * The name for a database that is a run's own until the run is done with it. It is held by an advisory lock of the

@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import { decodeTime, TIME_MAX, ulid } from 'ulid'
 import { seal, unseal } from './aead.ts'
 import { damagedObject } from './damaged-object.ts'
 import { sealedIdOf, sealedKey, sealedPrefix, type SealedKind } from './object-keys.ts'
+import { readFrame, writeFrame } from './zstd-frame.ts'
 
 /** A sealed object holds less than this, or it is damaged. */
 const largestContentBytes = 256 * 1024 * 1024
@@ -23,7 +23,7 @@ export async function putSealed(
   object: { readonly kind: SealedKind; readonly id: string; readonly content: Uint8Array },
   options: AbortOptions = {},
 ): Promise<number> {
-  const parts = seal(key, associatedData(object.kind, object.id), [zstdCompressSync(object.content)])
+  const parts = seal(key, associatedData(object.kind, object.id), [writeFrame(object.content)])
   await store.put(sealedKey(object.kind, object.id), parts, options)
   return parts.reduce((bytes, part) => bytes + part.length, 0)
 }
@@ -38,8 +38,7 @@ export async function getSealed(
   const objectKey = sealedKey(object.kind, object.id)
   const sealed = await store.get(objectKey, options)
   try {
-    const compressed = unseal(key, associatedData(object.kind, object.id), sealed)
-    return zstdDecompressSync(compressed, { maxOutputLength: largestContentBytes })
+    return readFrame(unseal(key, associatedData(object.kind, object.id), sealed), largestContentBytes)
   } catch (error) {
     throw damagedObject(objectKey, error)
   }

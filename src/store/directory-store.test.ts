@@ -30,6 +30,27 @@ describe('a directory store', () => {
     assert.equal((await store.get('packs/ab/abc', { range: { offset: 6, length: 99 } })).toString(), 'world')
   })
 
+  it('gives back objects of any length', async () => {
+    const store = await DirectoryStore.create(join(root, 'lengths'))
+    for (const length of [0, 1, 64 * 1024, 64 * 1024 + 1, 1_000_000]) {
+      const content = Buffer.alloc(length, 'some content, ')
+      await store.put('object', [content])
+      assert.ok((await store.get('object')).equals(content), `${length} bytes`)
+    }
+  })
+
+  it('lets timers and signals through while small objects are read and listed', async () => {
+    const store = await DirectoryStore.create(join(root, 'busy'))
+    await store.put('records/1', [Buffer.from('small')])
+    for (const work of [() => store.get('records/1'), () => keysOf(store, 'records/')]) {
+      let ticks = 0
+      const timer = setInterval(() => ticks++, 1)
+      for (const end = performance.now() + 200; performance.now() < end;) await work()
+      clearInterval(timer)
+      assert.ok(ticks > 0)
+    }
+  })
+
   it('lists in key order below a folder, with sizes, and leaves nothing temporary behind', async () => {
     const store = await DirectoryStore.create(join(root, 'list'))
     for (const key of ['packs/b/2', 'packs/a/1', 'config', 'packs/b/1']) await store.put(key, [Buffer.alloc(3)])

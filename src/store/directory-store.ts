@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, statSync } from 'node:fs'
 import { lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { AppError, messageOf } from '../core/app-error.ts'
 import type { AbortOptions, ObjectInfo, ObjectStore } from './object-store.ts'
+import { SmallFiles } from './small-files.ts'
 
 /** Where objects lie until they are whole. Not part of the key space. */
 const temporaryFolder = 'tmp'
@@ -21,6 +22,7 @@ export class DirectoryStore implements ObjectStore {
   readonly location: string
   /** Directories that are known to exist durably. */
   readonly #directories = new Map<string, Promise<void>>()
+  readonly #smallFiles = new SmallFiles()
 
   private constructor(path: string) {
     this.location = path
@@ -76,9 +78,13 @@ export class DirectoryStore implements ObjectStore {
     options: AbortOptions & { readonly range?: { readonly offset: number; readonly length: number } } = {},
   ): Promise<Buffer> {
     options.signal?.throwIfAborted()
+    const path = this.#path(key)
     try {
+      if (this.#smallFiles.isTurnDue) await this.#smallFiles.takeTurn()
+      const small = options.range ? undefined : this.#smallFiles.read(path)
+      if (small) return small
       // a pipe would wait for a writer
-      await using file = await open(this.#path(key), constants.O_RDONLY | constants.O_NONBLOCK)
+      await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
       const info = await file.stat()
       const { offset, length } = options.range ?? { offset: 0, length: info.size }
       if (!info.isFile() || length > largestReadBytes) {
@@ -105,8 +111,8 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
-  async *list(prefix: string, options: AbortOptions = {}): AsyncIterable<ObjectInfo> {
-    yield* this.#walk(prefix.replace(/\/$/, ''), options)
+  list(prefix: string, options: AbortOptions = {}): AsyncIterable<ObjectInfo> {
+    return this.#walk(prefix.replace(/\/$/, ''), options)
   }
 
   /** The folder may be somebody else's: a link is not followed, and only files with names of ours are removed. */
@@ -154,11 +160,18 @@ export class DirectoryStore implements ObjectStore {
       if (entry.isDirectory()) {
         yield* this.#walk(key, options)
       } else if (entry.isFile()) {
-        const info = await stat(join(this.location, key)).catch((error: unknown) => {
-          throw translate(error, `${key} in ${this.location}`)
-        })
-        yield { key, sizeBytes: info.size, modifiedAt: info.mtime }
+        if (this.#smallFiles.isTurnDue) await this.#smallFiles.takeTurn()
+        yield this.#infoOf(key)
       }
+    }
+  }
+
+  #infoOf(key: string): ObjectInfo {
+    try {
+      const { size, mtime } = statSync(join(this.location, key))
+      return { key, sizeBytes: size, modifiedAt: mtime }
+    } catch (error) {
+      throw translate(error, `${key} in ${this.location}`)
     }
   }
 
@@ -167,7 +180,7 @@ export class DirectoryStore implements ObjectStore {
   }
 
   #path(key: string): string {
-    if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(key) || key.split('/').some((part) => /^\.+$/.test(part))) {
+    if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(key) || /(^|\/)\.+(\/|$)/.test(key)) {
       throw new AppError('store-failed', `not a key: ${JSON.stringify(key)}`)
     }
     return join(this.location, key)
