@@ -47,7 +47,8 @@ export async function checkRepository(repository: Repository, options: CheckOpti
   if (level >= 1) for await (const info of listSealed(context.store, 'record', { signal })) records.push(info)
   if (level >= 1) for (const [key, problem] of await checkClearObjects(context, { signal })) damages.add(key, problem)
   const inventory = await loadInventory(context, damages, { signal })
-  const findings = await checkPacks(context, inventory, { ...options, tryDamaged: repair && repository.canRead })
+  const tryDamaged = repair && (await repository.canRead())
+  const findings = await checkPacks(context, inventory, { ...options, tryDamaged })
   for (const [number, problem] of findings.problems) {
     if (!inventory.pack(number).condemned) damages.add(keyOf(inventory, number), problem)
   }
