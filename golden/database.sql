@@ -1,4 +1,4 @@
--- What golden repositories hold: small, and everything that has ever been hard. Run by scripts/make-golden.ts as a superuser in an empty UTF8 database.
+-- Small, and everything that has ever been hard to bring back. For a superuser, in an empty UTF8 database of a server of its own.
 
 CREATE ROLE golden_owner;
 CREATE ROLE "golden ""reader""" CONNECTION LIMIT 3;
@@ -59,12 +59,12 @@ INSERT INTO parent VALUES (1);
 INSERT INTO child VALUES (2, 3);
 CREATE TABLE computed (a int, twice int GENERATED ALWAYS AS (a * 2) STORED);
 INSERT INTO computed VALUES (21);
-CREATE TABLE wide AS SELECT i AS id, md5(i::text) || md5((i * 7)::text) AS v FROM generate_series(1, 2000) i;
+CREATE TABLE wide AS SELECT i AS id, md5(i::text) || md5((i * 7)::text) AS v FROM generate_series(1, 500) i;
 ALTER TABLE wide ADD PRIMARY KEY (id);
 CREATE INDEX wide_v ON wide (left(v, 8)) WHERE id % 2 = 0;
 CREATE TABLE refers (id serial PRIMARY KEY, wide int NOT NULL REFERENCES wide ON DELETE CASCADE DEFERRABLE, self int REFERENCES refers);
-INSERT INTO refers (wide, self) SELECT i * 10, CASE WHEN i > 1 THEN i - 1 END FROM generate_series(1, 100) i;
-CREATE TABLE one_long_row AS SELECT string_agg(md5(i::text), '') AS v FROM generate_series(1, 1000) i;
+INSERT INTO refers (wide, self) SELECT i * 10, CASE WHEN i > 1 THEN i - 1 END FROM generate_series(1, 50) i;
+CREATE TABLE one_long_row AS SELECT string_agg(md5(i::text), '') AS v FROM generate_series(1, 400) i;
 
 -- rows that not everybody may read
 CREATE TABLE secured (a int, who text);
