@@ -5,11 +5,13 @@ import { listExtensions, readDatabaseProperties, readServerFacts } from '../post
 import { readSequences } from '../postgres/catalog-sequences.ts'
 import type { Relation } from '../postgres/catalog-tables.ts'
 import { type ConnectionTarget, describeTarget } from '../postgres/connection-target.ts'
+import { listHiddenUserMappings } from '../postgres/hidden-user-mappings.ts'
 import { readServerGlobals } from '../postgres/server-globals.ts'
 import type { BackupRecord } from '../repository/backup-record.ts'
 import { type Manifest, type Selection, warningsOf } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { BackupOptions, ReadOptions } from './backup-options.ts'
+import { explainDenial } from './explain-denial.ts'
 import { LockedSnapshot } from './locked-snapshot.ts'
 import { readContents } from './read-contents.ts'
 import { type StreamSink, writeStream } from './write-stream.ts'
@@ -59,20 +61,27 @@ export async function backUpDatabase(
   return { id, record, warnings: warningsOf(manifest) }
 }
 
-const attempts = 5
-
-/**
- * Reads what is selected of a database at one moment; its streams go to `sink`.
- *
- * PostgreSQL may find that the backup and somebody's DDL wait for each other, and stop the backup; and a standby ends whatever
- * stands in the way of its primary. Then all is let go and read at another moment: what was stored by then is not stored
- * again.
- */
+/** Reads what is selected of a database at one moment; its streams go to `sink`. */
 export async function readDatabase(
   target: ConnectionTarget,
   sink: StreamSink,
   options: ReadOptions,
 ): Promise<Manifest> {
+  try {
+    return await readAtOneMoment(target, sink, options)
+  } catch (error) {
+    throw explainDenial(error)
+  }
+}
+
+const attempts = 5
+
+/**
+ * PostgreSQL may find that the backup and somebody's DDL wait for each other, and stop the backup; and a standby ends whatever
+ * stands in the way of its primary. Then all is let go and read at another moment: what was stored by then is not stored
+ * again.
+ */
+async function readAtOneMoment(target: ConnectionTarget, sink: StreamSink, options: ReadOptions): Promise<Manifest> {
   for (let attempt = 1; ; attempt++) {
     await using snapshot = await LockedSnapshot.take(target, options.selection, options)
     try {
@@ -131,7 +140,12 @@ async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options:
     materializedViews: chosen
       .filter(({ kind }) => kind === 'm')
       .map(({ schema, name, populated }) => ({ schema, name, populated })),
-    warnings: unloggedWarnings(unreadable, selection),
+    warnings: [
+      ...unloggedWarnings(unreadable, selection),
+      ...(await listHiddenUserMappings(connection, options)).map(
+        (mapping) => `the options of the user mapping of ${mapping} are missing: the role may not read them`,
+      ),
+    ],
     ...(await readContents(snapshot, server, sink, options)),
   }
 }

@@ -1,4 +1,4 @@
-import { AppError, hasCode } from '../core/app-error.ts'
+import { AppError } from '../core/app-error.ts'
 import { type Relation, type SelectionPatterns, listRelations } from '../postgres/catalog-tables.ts'
 import { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
@@ -109,12 +109,6 @@ async function lockTables(
       throw new AppError('query-failed', `the server has no room for ${tables.length} table locks`, {
         cause: error,
         hint: 'raise max_locks_per_transaction and restart the server, or back up schemas one by one',
-      })
-    }
-    if (hasCode(error, 'permission-denied')) {
-      throw new AppError('permission-denied', error.message, {
-        cause: error,
-        hint: 'nothing was backed up; GRANT pg_read_all_data to the role (PostgreSQL 14), or leave it out with --exclude-table',
       })
     }
     throw error
