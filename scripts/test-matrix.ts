@@ -163,6 +163,7 @@ async function restoreAndCompare(
     ...usual,
     schema: undefined,
     tablespaces: true,
+    owners: true,
     largeObjects,
   })
   throwIfDifferent(comparison.differences)

@@ -111,6 +111,13 @@ export function rolesOfPlan(plan: RestorePlan): Set<string> {
   return roles
 }
 
+/** Every role that objects of the plan are given to. */
+export function ownersOfPlan(plan: RestorePlan): Set<string> {
+  const { beforeData, afterData, privileges, eventTriggers, largeObjects } = plan
+  const entries = [...beforeData, ...afterData, ...privileges, ...eventTriggers]
+  return new Set([...entries.flatMap(({ owner }) => owner ?? []), ...largeObjects.map(({ owner }) => owner)])
+}
+
 function adaptEntry(entry: SchemaEntry, choices: RestoreChoices): SchemaEntry {
   let adapted = choices.noOwner ? withoutOwner(entry) : entry
   if (choices.roleMap.size > 0) adapted = mapRoles(adapted, choices.roleMap)

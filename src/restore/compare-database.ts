@@ -7,7 +7,7 @@ import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { copyLargeObjectsOut, type LargeObject, listLargeObjects } from '../postgres/large-objects.ts'
 import { type PgDump, dumpSchema } from '../postgres/pg-dump.ts'
 import { changedEntries } from '../postgres/schema-changes.ts'
-import { type SchemaEntry, splitSchemaText, withoutLz4 } from '../postgres/schema-text.ts'
+import { type SchemaEntry, splitSchemaText, withoutLz4, withoutOwner } from '../postgres/schema-text.ts'
 import { quoteLiteral } from '../postgres/quote.ts'
 import { prepareForReading } from '../postgres/session-settings.ts'
 import { pgDumpArguments } from '../repository/manifest-selection.ts'
@@ -51,6 +51,8 @@ export interface CompareOptions {
   readonly schema: { readonly pgDump: PgDump; readonly preData: string; readonly postData: string } | undefined
   /** false: everything is in the default tablespace. */
   readonly tablespaces: boolean
+  /** false: everything belongs to who restored it, and nobody else has been given a right. */
+  readonly owners: boolean
   /** As they were. */
   readonly largeObjects: readonly LargeObject[]
   readonly onProgress?: OnProgress | undefined
@@ -212,6 +214,7 @@ async function compareLargeObjects(
       ? digestProblem({ ...expected, hash: BigInt(`0x${expected.hash}`) }, copy.digest)
       : `are ${objects.length}, were ${expected.count}`
   if (problem) differences.push({ object: 'large objects', problem })
+  const comparable = (object: LargeObject) => propertiesOf(object, options)
   const found = new Map(objects.map((object) => [object.oid, comparable(object)]))
   for (const object of options.largeObjects) {
     const { oid } = object
@@ -224,12 +227,13 @@ async function compareLargeObjects(
   }
 }
 
-function comparable({ oid, owner, comment, grants }: LargeObject): string {
+function propertiesOf({ owner, comment, grants }: LargeObject, { owners }: CompareOptions): string {
+  if (!owners) return JSON.stringify(comment)
   // who granted depends on who restores
   const rights = grants
     ?.map(({ grantee, privilege, grantable }) => JSON.stringify([grantee, privilege, grantable]))
     .toSorted()
-  return JSON.stringify([oid, owner, comment, rights])
+  return JSON.stringify([owner, comment, rights])
 }
 
 async function compareExtensions(
@@ -265,7 +269,7 @@ async function compareSchemas(
     const text = await dumpSchema(pgDump, dumping, {
       section,
       encoding,
-      arguments: pgDumpArguments(manifest.selection),
+      arguments: [...pgDumpArguments(manifest.selection), ...(options.owners ? [] : ['--no-owner', '--no-privileges'])],
       signal: options.signal,
     })
     return splitSchemaText(text.toString(encoding === 'SQL_ASCII' ? 'latin1' : 'utf8'))
@@ -273,9 +277,18 @@ async function compareSchemas(
   const comparable = (entries: readonly SchemaEntry[]) =>
     options.tablespaces ? entries : entries.map((entry) => ({ ...entry, defaults: {} }))
   const printed = [...splitSchemaText(preData), ...splitSchemaText(postData)]
-  const expected = (await hasLz4(connection, options)) ? printed : printed.map(withoutLz4)
+  const known = (await hasLz4(connection, options)) ? printed : printed.map(withoutLz4)
+  const expected = options.owners ? known : withoutOwners(known)
   const found = [...(await dump('pre-data')), ...(await dump('post-data'))]
   return schemaDifferences(comparable(expected), comparable(found))
+}
+
+/** As `pg_dump --no-owner --no-privileges` would have printed them. */
+function withoutOwners(entries: readonly SchemaEntry[]): SchemaEntry[] {
+  return entries
+    .filter(({ type }) => type !== 'ACL' && type !== 'DEFAULT ACL')
+    .map(withoutOwner)
+    .filter(({ sql }) => sql !== '')
 }
 
 /** The order of the entries is not compared. */

@@ -39,4 +39,26 @@ describe('a database comes back on a server that is not like its own', { timeout
     const proof = await bench.expectProven(id, { on: later.target })
     assert.ok(proof.notes.some((note) => note.includes('lz4')))
   })
+
+  it('with roles that somebody creates there who is no superuser, without the powers of one', async () => {
+    await bench.query(
+      bench.server.target,
+      "CREATE ROLE shop LOGIN PASSWORD 'x' BYPASSRLS; CREATE ROLE clerk IN ROLE shop; CREATE ROLE backup LOGIN PASSWORD 'b'",
+    )
+    await bench.query(later.target, "CREATE ROLE creator LOGIN PASSWORD 'c' CREATEDB CREATEROLE")
+    const target = await bench.database(
+      `CREATE TABLE t AS SELECT 1 AS i; ALTER TABLE t OWNER TO shop; GRANT SELECT ON t TO backup, clerk`,
+    )
+    await bench.query(bench.server.target, `ALTER DATABASE "${target.database}" OWNER TO shop`)
+    const id = await bench.backUp({ ...target, user: 'backup', password: () => 'b' })
+    const creator = { ...later.target, user: 'creator', password: () => 'c' }
+    const restored = await bench.restore(id, 'by_creator', {}, { target: creator, createRoles: true })
+    assert.deepEqual(restored.outcome.notes, [
+      'shop was created without BYPASSRLS: only a superuser can give that',
+      'creator was made a member of "backup", "clerk", "shop", to give them their objects',
+      'backup, shop can not log in yet: whoever backed up might not read passwords, so they have none',
+    ])
+    const rights = "SELECT tableowner, pg_has_role('clerk', 'shop', 'MEMBER') FROM pg_tables WHERE tablename = 't'"
+    assert.deepEqual(await bench.query({ ...later.target, database: 'by_creator' }, rights), [['shop', 't']])
+  })
 })

@@ -13,10 +13,10 @@ import type { Repository } from '../repository/repository.ts'
 import { type Comparison, compareDatabase, emptyComparison } from './compare-database.ts'
 import { loadDatabase } from './load-database.ts'
 import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
-import { planRestore, restoreEverything, rolesOfPlan } from '../repository/restore-plan.ts'
+import { ownersOfPlan, planRestore, restoreEverything, rolesOfPlan } from '../repository/restore-plan.ts'
 import { type Assertion, runAssertions } from './run-assertions.ts'
 import { type ScratchDatabase, openScratchDatabaseOn, openScratchServerDatabase } from './scratch-database.ts'
-import { checkServerHas, existingRoles } from './target-checks.ts'
+import { checkServerHas, existingRoles, rolesOutOfReach } from './target-checks.ts'
 
 export interface ProveOptions {
   /** A server on which a scratch database may be created; without it, a scratch server is started. */
@@ -81,7 +81,15 @@ async function restoreAndCompare(
 ): Promise<Comparison> {
   try {
     const texts = await readBackupTexts(reader, manifest, options)
-    const plan = planRestore(manifest, texts, { ...restoreEverything, noTablespaces: !scratch.ownServer })
+    const choices = { ...restoreEverything, noTablespaces: !scratch.ownServer }
+    const whole = planRestore(manifest, texts, choices)
+    const foreign = await rolesOutOfReach(scratch.maintenance, ownersOfPlan(whole), options)
+    const owners = foreign.length === 0
+    const plan = owners ? whole : planRestore(manifest, texts, { ...choices, noOwner: true, noPrivileges: true })
+    if (!owners) {
+      const { user } = scratch.target
+      notes.push(`owners and privileges were not compared: ${user} can not give objects to ${foreign.join(', ')}`)
+    }
     await checkServerHas(scratch.maintenance, plan, { roles: rolesOfPlan(plan), tablespace: undefined }, options)
     await loadDatabase(reader, manifest, plan, scratch.target, {
       ...options,
@@ -96,13 +104,14 @@ async function restoreAndCompare(
       ...options,
       schema: pgDump && texts.schema ? { pgDump, ...texts.schema } : undefined,
       tablespaces: scratch.ownServer,
+      owners,
       largeObjects: texts.largeObjects,
     })
     if (scratch.ownServer) await applyProperties(scratch, manifest, notes, options)
     comparison.differences.push(...(await runAssertions(scratch.loader ?? scratch.target, options.assertions, options)))
     return comparison
   } catch (error) {
-    if (!isFaultOfBackup(error)) throw error
+    if (!isFaultOfBackup(error)) throw scratch.ownServer ? error : withProofHint(error)
     const comparison = emptyComparison()
     comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
     return comparison
@@ -116,6 +125,15 @@ async function restoreAndCompare(
 function isFaultOfBackup(error: unknown): boolean {
   if (hasCode(error, 'object-damaged', 'object-missing')) return true
   return hasCode(error, 'restore-failed') && !/^(42501|0A000|5[378]...)$/.test(sqlStateOf(error) ?? '')
+}
+
+/** On somebody's server the role may lack a right, and what helps a restore is no choice of a proof. */
+function withProofHint(error: unknown): unknown {
+  if (!(error instanceof AppError) || sqlStateOf(error) !== '42501') return error
+  return new AppError(error.code, error.message, {
+    cause: error.cause,
+    hint: 'prove as a superuser, or without --on: on a scratch server everything is allowed',
+  })
 }
 
 /** The assertions run under the settings that the application has, and may read everything. */

@@ -6,7 +6,7 @@ import { type ConnectionTarget, describeTarget, withDatabase } from '../postgres
 import { databasePropertyStatements, mapDatabaseRoles } from '../postgres/database-statements.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
 import { quoteIdentifier, quoteQualified } from '../postgres/quote.ts'
-import { type ServerGlobals, createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
+import type { ServerGlobals } from '../postgres/server-globals.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
 import {
   dropAbandonedDatabases,
@@ -17,6 +17,7 @@ import type { Manifest } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { Repository } from '../repository/repository.ts'
 import { createDatabase } from './create-database.ts'
+import { createMissingRoles } from './create-missing-roles.ts'
 import { loadDatabase } from './load-database.ts'
 import { connectForMaintenance } from './maintenance-connection.ts'
 import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
@@ -118,7 +119,7 @@ async function fillNew(job: RestoreJob): Promise<void> {
   const roles = rolesOfPlan(plan)
   if (owner !== undefined) roles.add(owner)
   const tablespace = choices.noTablespaces ? undefined : properties.tablespace
-  if (job.globals) await createMissingRoles(maintenance, job.globals, roles, job)
+  await createRoles(maintenance, roles, job)
   await checkServerHas(maintenance, plan, { roles, tablespace }, options)
   const working = await reserveTemporaryDatabase(maintenance, 'restore', options)
   try {
@@ -149,7 +150,7 @@ async function createWorkingDatabase(
     const name = JSON.stringify(target.database)
     throw new AppError('permission-denied', `can not create the database: ${error.message}`, {
       cause: error.cause,
-      hint: `create ${name} yourself, empty, and run the same command again, perhaps with --no-owner`,
+      hint: `restore with --no-owner --no-privileges, or as a member of the role that owns it; or create ${name} yourself, empty, and run the same command again`,
     })
   }
 }
@@ -206,7 +207,7 @@ async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void>
   const { target, plan, notes, options } = job
   await claimEmptyDatabase(connection, options)
   const roles = rolesOfPlan(plan)
-  if (job.globals) await createMissingRoles(connection, job.globals, roles, job)
+  await createRoles(connection, roles, job)
   await checkServerHas(connection, plan, { roles, tablespace: undefined }, options)
   notes.push('the database was there: it keeps its owner, encoding, locale, settings and privileges')
   const nextStep = await howToEmpty(connection, options)
@@ -244,27 +245,18 @@ async function fillTables(job: RestoreJob, connection: Connection): Promise<void
   notes.push('foreign keys and triggers were not asked while rows were loaded')
 }
 
-/** Creates those of the roles that the server lacks, with their memberships among each other; all of them or none. */
-async function createMissingRoles(
+/** If that was asked for; also those that the database's own settings and privileges name. */
+async function createRoles(
   connection: Connection,
-  globals: ServerGlobals,
-  wanted: ReadonlySet<string>,
-  { properties, options }: RestoreJob,
+  needed: ReadonlySet<string>,
+  { globals, properties, notes, options }: RestoreJob,
 ): Promise<void> {
-  const named = new Set(wanted)
-  for (const { role } of properties.settings) if (role !== null) named.add(role)
-  for (const { grantee } of properties.grants ?? []) if (grantee !== null) named.add(grantee)
-  const existing = await existingRoles(connection, options)
-  const missing = globals.roles.filter(({ name }) => named.has(name) && !existing.has(name))
-  await connection.execute('BEGIN', options)
-  for (const role of missing) {
-    for (const statement of createRoleStatements(role)) await connection.execute(statement, options)
-  }
-  const known = await existingRoles(connection, options)
-  const usable = { ...globals, memberships: globals.memberships.filter(({ role }) => known.has(role)) }
-  const members = new Set(missing.map(({ name }) => name))
-  for (const statement of membershipStatements(usable, members, connection.serverVersionNumber)) {
-    await connection.execute(statement, options)
-  }
-  await connection.execute('COMMIT', options)
+  if (!globals) return
+  const named = [
+    ...properties.settings.map(({ role }) => role),
+    ...(properties.grants ?? []).map(({ grantee }) => grantee),
+  ]
+  const wanted = new Set([...needed, ...named.filter((role) => role !== null)])
+  const onNote = (note: string) => void notes.push(note)
+  await createMissingRoles(connection, globals, wanted, { onNote, signal: options.signal })
 }

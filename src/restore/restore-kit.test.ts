@@ -49,7 +49,8 @@ describe('restore.py restores a repository alone', { timeout: 300_000, skip }, (
     const pgDump = await choosePgDump(15, 'auto', { environment: process.env })
     const schema = { pgDump, ...texts.schema }
     const { largeObjects } = texts
-    return (await compareDatabase(target, manifest, { jobs: 1, schema, tablespaces: true, largeObjects })).differences
+    return (await compareDatabase(target, manifest, { jobs: 1, schema, tablespaces: true, owners: true, largeObjects }))
+      .differences
   }
   const restore = (id: string, database: string) =>
     shell.run(

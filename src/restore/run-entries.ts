@@ -34,7 +34,10 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
     if (!(error.cause instanceof PostgresError)) throw error
     throw new AppError('restore-failed', `${object}: ${error.message}${statementAt(entry, error.cause)}`, {
       cause: error.cause,
-      hint: error.hint ?? 'the statement above is what the server refused; nothing was left under the final name',
+      hint:
+        hintFor(entry, error.cause) ??
+        error.hint ??
+        'the statement above is what the server refused; nothing was left under the final name',
     })
   }
 }
@@ -46,6 +49,14 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
 function isTolerated(entry: SchemaEntry, error: unknown, { helpers }: RunOptions): boolean {
   if (helpers.has(entry)) return true
   return entry.type === 'COMMENT' && entry.name.startsWith('EXTENSION ') && sqlStateOf(error) === '42501'
+}
+
+/** What helps a role that may not do it. */
+function hintFor({ type }: SchemaEntry, error: PostgresError): string | undefined {
+  if (error.sqlState !== '42501') return undefined
+  if (type === 'EXTENSION') return 'have it created by an administrator, in an empty database, and restore into that'
+  const choice = type === 'ACL' || type === 'DEFAULT ACL' ? '--no-privileges' : '--no-owner and --no-privileges'
+  return error.hint ?? `restore with ${choice}, or as a superuser or a member of the roles that own the objects`
 }
 
 const shownCharacters = 500

@@ -15,6 +15,22 @@ export function existingRoles(connection: Connection, options: QueryOptions = {}
   return column(connection, 'SELECT rolname FROM pg_catalog.pg_roles', options)
 }
 
+/** Those of the roles that the current user can not give an object to: it is neither a superuser nor a member of them. */
+export async function rolesOutOfReach(
+  connection: Connection,
+  roles: ReadonlySet<string>,
+  options: QueryOptions = {},
+): Promise<string[]> {
+  // being a member does not include SET ROLE from PostgreSQL 16 on
+  const right = connection.serverVersionNumber >= 160000 ? 'SET' : 'MEMBER'
+  const reachable = await column(
+    connection,
+    `SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, '${right}')`,
+    options,
+  )
+  return [...roles].filter((role) => !reachable.has(role))
+}
+
 /** Finds out before anything is created whether the server has what the plan names. Throws `role-missing` and the like. */
 export async function checkServerHas(
   connection: Connection,
