@@ -95,26 +95,36 @@ export function listExtensions(connection: Connection, options: QueryOptions = {
 /** A regular expression of PostgreSQL. Nobody but `reserveTemporaryDatabase` makes such names: they end in a ULID. */
 export const temporaryDatabasePattern = '^pgrevive_(restore|proof)_[0-9a-hjkmnp-tv-z]{26}$'
 
-/** Names of the databases that `--all` means: those that can be connected to and are neither templates nor temporary. */
-export async function listDatabases(connection: Connection, options: QueryOptions = {}): Promise<string[]> {
+/** Those of who hosts the server (Amazon RDS, Google Cloud SQL, Azure): customers can not read them. */
+const hostsDatabases = ['rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys']
+
+/**
+ * The databases that `--all` means: those that can be connected to and are neither templates nor temporary. `host`: not
+ * its customer's to back up.
+ */
+export async function listDatabases(
+  connection: Connection,
+  options: QueryOptions = {},
+): Promise<{ name: string; host: boolean }[]> {
   const rows = await connection.query(
-    `SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate
+    `SELECT datname, datname IN (${hostsDatabases.map((name) => quoteLiteral(name)).join(', ')})
+         AND NOT pg_catalog.pg_has_role(datdba, 'MEMBER')
+     FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate
        AND datname OPERATOR(pg_catalog.!~) ${quoteLiteral(temporaryDatabasePattern)} ORDER BY datname`,
     options,
   )
-  return rows.map(([name]) => name ?? '')
+  return rows.map(([name, host]) => ({ name: name ?? '', host: host === 't' }))
 }
 
 const serverFactsSchema = z.object({
   version: z.string(),
-  systemIdentifier: z.string().nullable(),
   standby: z.boolean(),
   lsn: z.string(),
   at: z.string(),
   settings: z.record(z.string(), z.string()),
 })
 
-export type ServerFacts = z.output<typeof serverFactsSchema>
+export type ServerFacts = z.output<typeof serverFactsSchema> & { readonly systemIdentifier: string | null }
 
 const settingsThatMatter = [
   'server_encoding',
@@ -132,12 +142,11 @@ const settingsThatMatter = [
 ]
 
 /** Facts about the server; the LSN and the time are those of this transaction's snapshot when it begins with this. */
-export async function readServerFacts(connection: Connection, options: QueryOptions = {}) {
+export async function readServerFacts(connection: Connection, options: QueryOptions = {}): Promise<ServerFacts> {
   const [facts] = await queryJson(
     connection,
     serverFactsSchema,
     `SELECT pg_catalog.current_setting('server_version') AS version,
-       (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()) AS "systemIdentifier",
        pg_catalog.pg_is_in_recovery() AS standby,
        CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
          ELSE pg_catalog.pg_current_wal_lsn() END::pg_catalog.text AS lsn,
@@ -147,7 +156,18 @@ export async function readServerFacts(connection: Connection, options: QueryOpti
     options,
   )
   if (!facts) throw new AppError('query-failed', 'the server told nothing about itself')
-  return facts
+  return { ...facts, systemIdentifier: await readSystemIdentifier(connection, options) }
+}
+
+/** null: hosted servers may keep it to themselves. */
+async function readSystemIdentifier(connection: Connection, options: QueryOptions): Promise<string | null> {
+  const [[mayAsk] = ['f']] = await connection.query(
+    "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')",
+    options,
+  )
+  if (mayAsk !== 't') return null
+  const [row] = await connection.query('SELECT system_identifier FROM pg_catalog.pg_control_system()', options)
+  return row?.[0] ?? null
 }
 
 /** Settings whose value is a list of names; each is quoted by itself (GUC_LIST_QUOTE in PostgreSQL's guc_tables.c). */

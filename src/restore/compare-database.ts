@@ -291,9 +291,16 @@ function withoutOwners(entries: readonly SchemaEntry[]): SchemaEntry[] {
     .filter(({ sql }) => sql !== '')
 }
 
+function textOf({ type, sql, owner, defaults }: SchemaEntry): string {
+  // whose the object is stands in its own entry; that of an extension belongs to whoever created the extension
+  if (type === 'ACL') return sql
+  // PostgreSQL sorts these by the OIDs of roles
+  if (type === 'DEFAULT ACL') return sql.split('\n').toSorted().join('\n')
+  return JSON.stringify([sql, owner, defaults])
+}
+
 /** The order of the entries is not compared. */
 export function schemaDifferences(expected: readonly SchemaEntry[], found: readonly SchemaEntry[]): Difference[] {
-  const textOf = ({ sql, owner, defaults }: SchemaEntry) => JSON.stringify([sql, owner, defaults])
   return changedEntries(expected, found, textOf).map(({ title, before, after }) => {
     if (after.length === 0) return { object: title, problem: 'is missing' }
     return { object: title, problem: before.length === 0 ? 'was not there' : 'is defined differently' }

@@ -15,7 +15,12 @@ import { loadDatabase } from './load-database.ts'
 import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
 import { ownersOfPlan, planRestore, restoreEverything, rolesOfPlan } from '../repository/restore-plan.ts'
 import { type Assertion, runAssertions } from './run-assertions.ts'
-import { type ScratchDatabase, openScratchDatabaseOn, openScratchServerDatabase } from './scratch-database.ts'
+import {
+  type ScratchDatabase,
+  createUnlistedRoles,
+  openScratchDatabaseOn,
+  openScratchServerDatabase,
+} from './scratch-database.ts'
 import { checkServerHas, existingRoles, rolesOutOfReach } from './target-checks.ts'
 
 export interface ProveOptions {
@@ -90,13 +95,15 @@ async function restoreAndCompare(
       const { user } = scratch.target
       notes.push(`owners and privileges were not compared: ${user} can not give objects to ${foreign.join(', ')}`)
     }
+    const onNote = (note: string) => void notes.push(note)
+    if (scratch.ownServer) await createUnlistedRoles(scratch.maintenance, rolesOfPlan(plan), { ...options, onNote })
     await checkServerHas(scratch.maintenance, plan, { roles: rolesOfPlan(plan), tablespace: undefined }, options)
     await loadDatabase(reader, manifest, plan, scratch.target, {
       ...options,
       analyze: false,
       loader: scratch.loader,
       intoExistingTables: false,
-      onNote: (note) => notes.push(note),
+      onNote,
     })
     await options.onRestored?.(scratch.target)
     const pgDump = await choosePgDumpLike(manifest, scratch.major, notes, options)
@@ -111,7 +118,7 @@ async function restoreAndCompare(
     comparison.differences.push(...(await runAssertions(scratch.loader ?? scratch.target, options.assertions, options)))
     return comparison
   } catch (error) {
-    if (!isFaultOfBackup(error)) throw scratch.ownServer ? error : withProofHint(error)
+    if (!isFaultOfBackup(error)) throw withProofHint(error, scratch)
     const comparison = emptyComparison()
     comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
     return comparison
@@ -127,13 +134,18 @@ function isFaultOfBackup(error: unknown): boolean {
   return hasCode(error, 'restore-failed') && !/^(42501|0A000|5[378]...)$/.test(sqlStateOf(error) ?? '')
 }
 
-/** On somebody's server the role may lack a right, and what helps a restore is no choice of a proof. */
-function withProofHint(error: unknown): unknown {
-  if (!(error instanceof AppError) || sqlStateOf(error) !== '42501') return error
-  return new AppError(error.code, error.message, {
-    cause: error.cause,
-    hint: 'prove as a superuser, or without --on: on a scratch server everything is allowed',
-  })
+/** What helps a restore is no choice of a proof. */
+function withProofHint(error: unknown, { ownServer, major }: ScratchDatabase): unknown {
+  if (!(error instanceof AppError)) return error
+  const { code, message, cause } = error
+  if (ownServer && code === 'extension-missing') {
+    const hint = `install its package for PostgreSQL ${major} on this machine, or prove with --on on a server that has it`
+    return new AppError(code, message, { cause, hint })
+  }
+  if (ownServer || (code !== 'role-missing' && sqlStateOf(error) !== '42501')) return error
+  const hint =
+    'prove as a superuser of a server that has the roles, or without --on: a scratch server has and allows all'
+  return new AppError(code, message, { cause, hint })
 }
 
 /** The assertions run under the settings that the application has, and may read everything. */

@@ -54,9 +54,12 @@ function isTolerated(entry: SchemaEntry, error: unknown, { helpers }: RunOptions
 /** What helps a role that may not do it. */
 function hintFor({ type }: SchemaEntry, error: PostgresError): string | undefined {
   if (error.sqlState !== '42501') return undefined
-  if (type === 'EXTENSION') return 'have it created by an administrator, in an empty database, and restore into that'
+  const without = "or leave out what can not be made, beside tables, with --schema '*'"
+  if (type === 'EXTENSION')
+    return `have it created by an administrator in an empty database to restore into, ${without}`
   const choice = type === 'ACL' || type === 'DEFAULT ACL' ? '--no-privileges' : '--no-owner and --no-privileges'
-  return error.hint ?? `restore with ${choice}, or as a superuser or a member of the roles that own the objects`
+  if (error.hint !== undefined) return `${error.hint} Restore as such a role, ${without}`
+  return `restore with ${choice}, or as a superuser or a member of the roles that own the objects`
 }
 
 const shownCharacters = 500

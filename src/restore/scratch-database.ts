@@ -59,6 +59,7 @@ export async function openScratchServerDatabase(
   const maintenance = owned.use(await Connection.connect(server.target, { signal }))
   await prepareForLoading(maintenance)
   await createGlobals(maintenance, globals, server.directory, options)
+  await createUnlistedRoles(maintenance, [manifest.database.owner], options)
   // the server has these two already
   const name = ['postgres', 'template1'].includes(manifest.database.name) ? 'restored' : manifest.database.name
   await createDatabase(maintenance, name, manifest.database, {
@@ -153,7 +154,9 @@ async function createGlobals(
     }
   }
   const members = new Set(missing.map(({ name }) => name))
-  for (const statement of membershipStatements(globals, members, connection.serverVersionNumber)) {
+  const known = await existingRoles(connection, options)
+  const usable = { ...globals, memberships: globals.memberships.filter(({ role }) => known.has(role)) }
+  for (const statement of membershipStatements(usable, members, connection.serverVersionNumber)) {
     await connection.execute(statement, options)
   }
   const account = await findServerAccount()
@@ -163,5 +166,19 @@ async function createGlobals(
     if (account) await chown(location, account.uid, account.gid)
     const name = quoteIdentifier(tablespace.name)
     await connection.execute(`CREATE TABLESPACE ${name} LOCATION ${quoteLiteral(location)}`, options)
+  }
+}
+
+/** Of a scratch server. Objects and privileges may name roles that the server they come from no longer lists. */
+export async function createUnlistedRoles(
+  connection: Connection,
+  names: Iterable<string>,
+  options: ScratchOptions,
+): Promise<void> {
+  const existing = await existingRoles(connection, options)
+  for (const name of names) {
+    if (existing.has(name) || name.startsWith('pg_')) continue
+    await connection.execute(`CREATE ROLE ${quoteIdentifier(name)}`, options)
+    options.onNote(`the role ${name} is named by the backup, but was not on its server`)
   }
 }

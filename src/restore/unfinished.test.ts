@@ -89,7 +89,7 @@ describe('what an unfinished restore or proof leaves on a server', { timeout: 18
     it('is not backed up with its server', async () => {
       const name = await abandon('restore')
       await using connection = await bench.server.connect()
-      const databases = await listDatabases(connection)
+      const databases = (await listDatabases(connection)).map((database) => database.name)
       assert.ok(databases.includes('postgres') && !databases.includes(name))
     })
   })

@@ -98,8 +98,12 @@ async function findSources(options: BackupOptions, context: CommandContext): Pro
   const all = await Promise.all(
     sources.map(async ({ target, database }) => {
       await using connection = await connectForMaintenance(target, context)
-      const names = await listDatabases(connection, context)
-      return names.map((name) => ({ name, target: withDatabase(target, name), database }))
+      const found = await listDatabases(connection, context)
+      for (const { name } of found.filter(({ host }) => host)) {
+        context.terminal.warn(printable(`${name} was left out: it belongs to who hosts the server`))
+      }
+      const ours = found.filter(({ host }) => !host)
+      return ours.map(({ name }) => ({ name, target: withDatabase(target, name), database }))
     }),
   )
   return all.flat()
