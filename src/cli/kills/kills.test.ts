@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { KillBench } from './test-kill-bench.ts'
+import { scenarios } from './test-scenarios.ts'
+
+// Every step of every command is the work of `npm run test:kill -- --every-step`; these are the ones that matter most.
+
+const moments: readonly (readonly [scenario: string, before: string, step: RegExp])[] = [
+  ['init', 'the repository counts', /^file: rename .*\/config$/],
+  ['backup', 'its packs are known', /^file: rename .*\/index\//],
+  ['backup', 'it counts', /^file: rename .*\/records\//],
+  ['restore', 'the server has answered that the database is made', /^sql sent: CREATE DATABASE/],
+  ['restore', 'the roles are', /^sql: COMMIT/],
+  ['restore', 'the database has its name', /^sql: ALTER DATABASE .* RENAME/],
+  ['restore into a database that is there', 'it is whole', /^sql: DROP SCHEMA/],
+  ['prove', 'anybody watches the scratch server', /^program: \/bin\/sh/],
+  ['prove on a server', 'the scratch database is dropped', /^sql: DROP DATABASE/],
+  ['check', 'it ends', /^end$/],
+]
+
+describe('kill -9: the repository is sound, the same command works again, and nothing stays behind', () => {
+  let bench: KillBench
+  before(async () => {
+    bench = await KillBench.start()
+  })
+  after(() => bench[Symbol.asyncDispose]())
+
+  for (const [name, what, step] of moments) {
+    it(`in ${name}, before ${what}`, { timeout: 120_000 }, async () => {
+      const scenario = scenarios.find((candidate) => candidate.name === name)
+      assert.ok(scenario)
+      assert.match((await bench.killAt(scenario, step)) ?? 'no such step', step)
+    })
+  }
+})

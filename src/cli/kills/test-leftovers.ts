@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { readdir, readlink, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TestServer } from '../../postgres/test-server.ts'
+import { checkRepository } from '../../repository/check-repository.ts'
+import { backupStreams, listBackups } from '../../repository/open-backup.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { until } from '../commands/test-host.ts'
+
+/** The repository is without damage at a level of check, and holds so many backups, if that is known. */
+export async function assertSound(repository: Repository, level: 1 | 3, backups?: number): Promise<void> {
+  const reader = await repository.openReader()
+  const streamsOf = (record: Parameters<typeof backupStreams>[1]) => backupStreams(reader, record)
+  const { damages } = await checkRepository(repository, { level, streamsOf })
+  const listed = await listBackups(repository)
+  assert.deepEqual([damages, listed.damaged], [[], []])
+  if (backups !== undefined) assert.equal(listed.backups.length, backups)
+}
+
+/** Of temporary directories of these processes, and of what lies elsewhere and belongs to them. */
+export async function directoriesOf(...processIds: readonly number[]): Promise<string[]> {
+  const names = (await readdir('/tmp')).filter((name) =>
+    processIds.some((id) => new RegExp(`^pgrevive-[a-z]+-[0-9a-f]{6}-${id}-`).test(name)),
+  )
+  const found = await Promise.all(
+    names.map(async (name) => [join('/tmp', name), await readlink(join('/tmp', name, 'data')).catch(() => '')]),
+  )
+  return found.flat().filter((path) => path !== '')
+}
+
+/** Programs whose working directory is, or was, one of these. */
+export async function programsIn(directories: readonly string[]): Promise<string[]> {
+  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      const directory = (await readlink(`/proc/${id}/cwd`).catch(() => '')).replace(/ \(deleted\)$/, '')
+      return directories.includes(directory) ? [`${id} in ${directory}`] : []
+    }),
+  )
+  return found.flat()
+}
+
+const temporaryDatabases = "SELECT datname FROM pg_database WHERE datname ~ '^pgrevive_'"
+const sessions = "SELECT query FROM pg_stat_activity WHERE application_name = 'pgrevive' AND pid <> pg_backend_pid()"
+
+export async function assertNothingLeftOn(server: TestServer): Promise<void> {
+  await using connection = await server.connect()
+  assert.deepEqual(await connection.query(temporaryDatabases), [])
+  await until(async () => (await connection.query(sessions)).length === 0)
+}
+
+/** Unfinished files of the store go when they are old, all of them. */
+export async function assertUnfinishedGoes(repository: Repository): Promise<void> {
+  const folder = join(repository.store.location, 'tmp')
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names) await utimes(join(folder, name), new Date(0), new Date(0))
+  assert.equal(await repository.store.removeAbandoned(), names.length)
+  assert.deepEqual(await readdir(folder).catch(() => []), [])
+}

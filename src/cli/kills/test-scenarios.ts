@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
+import { type TestHost } from '../commands/test-host.ts'
+import type { KillBench } from './test-kill-bench.ts'
+
+/** A command that is killed, and what it may leave. */
+export interface Scenario {
+  readonly name: string
+  /** What the repository holds before: it is not there, is empty, or has a backup of the shop. */
+  readonly repository: 'none' | 'empty' | 'one backup'
+  readonly args: readonly string[]
+  /** The command runs on the host whose variables lead to the server that is restored onto. */
+  readonly on: 'source' | 'destination'
+  readonly prepare?: (bench: KillBench) => Promise<void>
+  /** Examines what the killed run has left, and does what somebody has to do before the same command can run again. */
+  readonly settle?: (bench: KillBench, host: TestHost) => Promise<void>
+  /** Examines what the second run has made. */
+  readonly examine?: (bench: KillBench) => Promise<void>
+}
+
+const restored = 'restored'
+
+async function dropRestored(bench: KillBench): Promise<void> {
+  await bench.execute(`DROP DATABASE IF EXISTS ${restored}`)
+}
+
+async function assertRestored(bench: KillBench): Promise<void> {
+  assert.deepEqual(await bench.contentsOf('destination', restored), await bench.contentsOf('source', 'shop'))
+}
+
+/** A role comes with all that belongs to it, or not at all. */
+async function assertRolesWhole(bench: KillBench): Promise<void> {
+  const roles = await bench.query(
+    `SELECT rolconfig, pg_catalog.shobj_description(oid, 'pg_authid'), pg_has_role(oid, 'staff', 'MEMBER')
+     FROM pg_roles WHERE rolname = 'keeper'`,
+  )
+  for (const role of roles) assert.deepEqual(role, ['{work_mem=5MB}', 'keeps', 't'])
+}
+
+const intoExisting = ['restore', 'latest', '--to', restored, '--no-owner', '--no-privileges'] as const
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'init',
+    repository: 'none',
+    args: ['init'],
+    on: 'source',
+    settle: async (_, host) => {
+      const again = await host.run('init')
+      if (/\[repository-exists\]/.test(again.stderr)) {
+        await host.succeed('list')
+        await rm(host.path('backups'), { recursive: true })
+      } else if (again.exitCode !== 0)
+        assert.match(again.stderr, /recovery-kit.txt exists already\n[^]*\nhint: .*remove it/)
+      else await rm(host.path('backups'), { recursive: true })
+      await rm(host.path('pgrevive-recovery-kit.txt'), { force: true })
+    },
+  },
+  { name: 'backup', repository: 'empty', args: ['backup', 'postgres:///shop'], on: 'source' },
+  {
+    name: 'restore',
+    repository: 'one backup',
+    args: ['restore', 'latest', '--to', restored, '--create-roles'],
+    on: 'destination',
+    prepare: async (bench) => {
+      await dropRestored(bench)
+      await bench.execute('DROP ROLE IF EXISTS keeper')
+      await bench.execute('DROP ROLE IF EXISTS staff')
+    },
+    settle: async (bench) => {
+      await assertRolesWhole(bench)
+      if (!(await bench.hasDatabase(restored))) return
+      await assertRestored(bench)
+      await dropRestored(bench)
+    },
+    examine: assertRestored,
+  },
+  {
+    name: 'restore into a database that is there',
+    repository: 'one backup',
+    args: intoExisting,
+    on: 'destination',
+    prepare: async (bench) => {
+      await dropRestored(bench)
+      await bench.execute(`CREATE DATABASE ${restored} TEMPLATE template0`)
+    },
+    settle: async (bench, host) => {
+      const { exitCode, stderr } = await host.run(...intoExisting)
+      const advice = /a restore into it did not end\nhint: .*?: (DROP DATABASE .*?); (CREATE DATABASE .*);/.exec(stderr)
+      if (!advice) {
+        if (exitCode !== 0) assert.match(stderr, /holds \d+ objects/)
+        await assertRestored(bench)
+      }
+      const [drop, create] = advice?.slice(1) ?? [`DROP DATABASE ${restored}`, `CREATE DATABASE ${restored}`]
+      await bench.execute(drop ?? '')
+      await bench.execute(create ?? '')
+    },
+    examine: assertRestored,
+  },
+  { name: 'prove', repository: 'one backup', args: ['prove'], on: 'source' },
+  {
+    name: 'prove on a server',
+    repository: 'one backup',
+    args: ['prove', '--on', 'postgres:///postgres'],
+    on: 'destination',
+    prepare: async (bench) => {
+      for (const role of ['keeper', 'staff']) {
+        await bench.execute(`DO $$BEGIN CREATE ROLE ${role}; EXCEPTION WHEN duplicate_object THEN NULL; END$$`)
+      }
+    },
+  },
+  { name: 'check', repository: 'one backup', args: ['check'], on: 'source' },
+]
