@@ -22,6 +22,7 @@ export const errorCodes = {
   'server-unsupported': { exit: 3, meaning: 'the server is older than PostgreSQL 13' },
   'permission-denied': { exit: 3, meaning: 'the role may not read or create something that is needed' },
   'query-failed': { exit: 3, meaning: 'PostgreSQL refused a statement' },
+  'server-full': { exit: 3, meaning: 'the disk of the server, or of the scratch server, has no space left' },
   'table-locked': { exit: 3, meaning: 'another session kept a table locked, or waited for a lock, for too long' },
   'standby-conflict': { exit: 3, meaning: 'a standby ended the backup to follow its primary' },
   'object-changed': { exit: 3, meaning: 'a table was replaced again and again while the backup tried to lock it' },

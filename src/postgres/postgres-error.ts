@@ -59,7 +59,7 @@ export function sqlStateOf(error: unknown): string | undefined {
 /** An ErrorResponse as a failure of pgrevive, while a connection is `starting` or when it is in `use`. */
 export function translatePostgresError(error: PostgresError, phase: 'starting' | 'use'): AppError {
   const code = codeOf(error, phase)
-  const hint = (code === 'standby-conflict' ? standbyHint : error.hint) ?? hints[error.sqlState]
+  const hint = hintsByCode[code] ?? error.hint ?? hints[error.sqlState]
   return new AppError(code, error.message, { ...(hint === undefined ? {} : { hint }), cause: error })
 }
 
@@ -72,12 +72,19 @@ function codeOf(error: PostgresError, phase: 'starting' | 'use'): ErrorCode {
   if (state.startsWith('28')) return 'authentication-failed'
   if (state === '3D000') return 'database-missing'
   if (state === '42501') return 'permission-denied'
+  if (state === '53100') return 'server-full'
   if (state === '53300' || state === '57P03' || phase === 'starting') return 'connection-failed'
   return error.isFatal || state.startsWith('08') || state === '57P01' ? 'connection-lost' : 'query-failed'
 }
 
 export const standbyHint =
   'set hot_standby_feedback to on, or max_standby_streaming_delay to longer than a backup takes, on the standby; or back up its primary'
+
+/** These say more than what the server may say. */
+const hintsByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'standby-conflict': standbyHint,
+  'server-full': 'free space on the disk of the server, and run the same command again',
+}
 
 const hints: Readonly<Record<string, string>> = {
   '28P01': 'check PGPASSWORD, ~/.pgpass or the password in the connection string',

@@ -8,7 +8,9 @@ import type { ServerAccount } from './server-account.ts'
 export interface ScratchDirectory extends AsyncDisposable {
   /** Belongs to pgrevive's user and can not be written by the server's. */
   readonly path: string
-  /** For the cluster; empty, and only the server's user may look into it. */
+  /** For all that is large. As `path`, but where the caller wants it. */
+  readonly storageDirectory: string
+  /** For the cluster; empty, and only the server's user may look into it. In `storageDirectory`. */
   readonly dataDirectory: string
   /** As `dataDirectory`. */
   readonly socketDirectory: string
@@ -23,15 +25,24 @@ export async function createScratchDirectory(options: {
   const directory = owned.use(await createTemporaryDirectory('scratch'))
   const socketDirectory = join(directory.path, 'socket')
   await mkdir(socketDirectory, { mode: 0o700 })
-  const dataDirectory = await directory.createElsewhere(options.parentDirectory)
+  const storageDirectory = await directory.createElsewhere(options.parentDirectory)
+  const dataDirectory = join(storageDirectory, 'cluster')
+  await mkdir(dataDirectory, { mode: 0o700 })
   if (options.account) {
     const { uid, gid } = options.account
     await chmod(directory.path, 0o711)
+    await chmod(storageDirectory, 0o711)
     await chown(socketDirectory, uid, gid)
     await chown(dataDirectory, uid, gid)
   }
   const finished = owned.move()
-  return { path: directory.path, dataDirectory, socketDirectory, [Symbol.asyncDispose]: () => finished.disposeAsync() }
+  return {
+    path: directory.path,
+    storageDirectory,
+    dataDirectory,
+    socketDirectory,
+    [Symbol.asyncDispose]: () => finished.disposeAsync(),
+  }
 }
 
 /** Removes what killed runs of this user left on this machine: scratch servers and every other temporary directory. */
@@ -46,10 +57,10 @@ const stopLimitMs = 10_000
  * up to whoever could run code in it. Where there is no /proc, it ends by itself within a minute: it misses its
  * postmaster.pid.
  */
-async function stopServerIn(dataDirectory: string): Promise<void> {
+async function stopServerIn(storageDirectory: string): Promise<void> {
   const startedAt = performance.now()
   for (;;) {
-    const processes = await serverProcessesIn(dataDirectory)
+    const processes = await serverProcessesIn(join(storageDirectory, 'cluster'))
     if (processes.length === 0) return
     const waitedMs = performance.now() - startedAt
     if (waitedMs > 2 * stopLimitMs) throw new Error(`process ${processes.join()} does not end`)

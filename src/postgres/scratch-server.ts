@@ -16,8 +16,10 @@ export interface ScratchServer extends AsyncDisposable {
   readonly target: ConnectionTarget
   readonly major: number
   readonly version: string
-  /** Holds the log, the socket and a link to the cluster. */
+  /** Holds the log and the socket. */
   readonly directory: string
+  /** Where TMPDIR says, for all that is large; the cluster lies in it. */
+  readonly storageDirectory: string
   readonly processId: number
   /** The end of the server's log, at most 16 kB. */
   log(): Promise<string>
@@ -49,11 +51,42 @@ export async function startScratchServer(options: ScratchServerOptions): Promise
     return { ...server, [Symbol.asyncDispose]: () => held.disposeAsync() }
   } catch (error) {
     options.signal?.throwIfAborted()
+    if (noSpace.test(messageOf(error))) throw scratchServerFull('no scratch server could be started', error, options)
     if (hasCode(error, 'postgres-start-failed')) throw error
     throw new AppError('postgres-start-failed', `no scratch server could be started: ${messageOf(error)}`, {
       cause: error,
     })
   }
+}
+
+const noSpace = /No space left on device|ENOSPC/
+
+/** A failure that the server's log lays to its disk, in the words of that; any other as it is. */
+export async function explainFailureOn(
+  server: ScratchServer,
+  error: unknown,
+  options: Pick<ScratchServerOptions, 'parentDirectory' | 'environment'>,
+): Promise<unknown> {
+  const isFull = hasCode(error, 'server-full') || (error instanceof AppError && noSpace.test(await server.log()))
+  return isFull ? scratchServerFull(error.message, error, options) : error
+}
+
+function scratchServerFull(
+  message: string,
+  cause: unknown,
+  options: Pick<ScratchServerOptions, 'parentDirectory' | 'environment'>,
+): AppError {
+  return new AppError('server-full', message, {
+    cause,
+    hint: `this says nothing about the backup: free space in ${parentDirectoryOf(options)}, where the scratch server lies, or set TMPDIR to a directory with room for the whole database`,
+  })
+}
+
+function parentDirectoryOf({
+  parentDirectory,
+  environment,
+}: Pick<ScratchServerOptions, 'parentDirectory' | 'environment'>): string {
+  return parentDirectory ?? environment['TMPDIR'] ?? tmpdir()
 }
 
 async function startIn(
@@ -62,8 +95,7 @@ async function startIn(
 ): Promise<Omit<ScratchServer, keyof AsyncDisposable>> {
   const { binaries, signal } = options
   const account = await findServerAccount()
-  const parentDirectory = options.parentDirectory ?? options.environment['TMPDIR'] ?? tmpdir()
-  const directory = owned.use(await createScratchDirectory({ account, parentDirectory }))
+  const directory = owned.use(await createScratchDirectory({ account, parentDirectory: parentDirectoryOf(options) }))
   const copyDirectory = join(directory.path, 'postgres')
   const binDirectory = await prepareServerBinaries(binaries, { ...options, account, copyDirectory })
   const password = randomBytes(18).toString('base64url')
@@ -78,6 +110,7 @@ async function startIn(
     major: binaries.major,
     version: binaries.version,
     directory: path,
+    storageDirectory: directory.storageDirectory,
     processId: running.processId,
     log: () => running.log(),
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { appendFile, chown, realpath, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chown, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -72,8 +72,7 @@ async function copyCluster(primary: TestServer, dataDirectory: string): Promise<
       ? ["pg_backup_start('standby', true)", 'pg_backup_stop()']
       : ["pg_start_backup('standby', true, false)", 'pg_stop_backup(false)']
   await connection.execute(`SELECT ${start}`)
-  const source = await realpath(join(primary.directory, 'data'))
-  await promisify(execFile)('cp', ['-a', `${source}/.`, dataDirectory])
+  await promisify(execFile)('cp', ['-a', `${join(primary.storageDirectory, 'cluster')}/.`, dataDirectory])
   await rm(join(dataDirectory, 'postmaster.pid'))
   const [[label] = [null]] = await connection.query(`SELECT labelfile FROM ${stop}`)
   return label ?? ''

@@ -118,7 +118,7 @@ async function restoreAndCompare(
     comparison.differences.push(...(await runAssertions(scratch.loader ?? scratch.target, options.assertions, options)))
     return comparison
   } catch (error) {
-    if (!isFaultOfBackup(error)) throw withProofHint(error, scratch)
+    if (!isFaultOfBackup(error)) throw await scratch.explain(withProofHint(error, scratch))
     const comparison = emptyComparison()
     comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
     return comparison

@@ -198,7 +198,7 @@ async function dropWorkingDatabase(target: ConnectionTarget, working: string, wh
   } catch (error) {
     throw new AppError('restore-failed', `${messageOf(why)}; the unfinished database ${working} could not be dropped`, {
       cause: why,
-      hint: `drop it when the server is reachable: DROP DATABASE ${quoteIdentifier(working)}; (${messageOf(error)})`,
+      hint: `the next restore onto the server drops it, or do it yourself: DROP DATABASE ${quoteIdentifier(working)}; (${messageOf(error)})`,
     })
   }
 }

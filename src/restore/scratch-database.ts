@@ -5,7 +5,7 @@ import { ulid } from 'ulid'
 import { Connection } from '../postgres/connection.ts'
 import { type ConnectionTarget, type Environment, withDatabase } from '../postgres/connection-target.ts'
 import { quoteIdentifier, quoteLiteral } from '../postgres/quote.ts'
-import { startScratchServer } from '../postgres/scratch-server.ts'
+import { explainFailureOn, startScratchServer } from '../postgres/scratch-server.ts'
 import { findServerAccount } from '../postgres/server-account.ts'
 import { chooseServerBinaries } from '../postgres/server-binaries.ts'
 import { type ServerGlobals, createRoleStatements, membershipStatements } from '../postgres/server-globals.ts'
@@ -40,6 +40,8 @@ export interface ScratchDatabase extends AsyncDisposable {
   readonly description: string
   /** A server of its own: it has all roles and tablespaces, and may be given the database's settings. */
   readonly ownServer: boolean
+  /** The same failure, or a better word for it. */
+  readonly explain: (error: unknown) => Promise<unknown>
 }
 
 /** What autovacuum does would be in vain: the server lives for one proof. */
@@ -58,7 +60,7 @@ export async function openScratchServerDatabase(
   const server = owned.use(await startScratchServer({ binaries, settings: proofSettings, environment, signal }))
   const maintenance = owned.use(await Connection.connect(server.target, { signal }))
   await prepareForLoading(maintenance)
-  await createGlobals(maintenance, globals, server.directory, options)
+  await createGlobals(maintenance, globals, server.storageDirectory, options)
   await createUnlistedRoles(maintenance, [manifest.database.owner], options)
   // the server has these two already
   const name = ['postgres', 'template1'].includes(manifest.database.name) ? 'restored' : manifest.database.name
@@ -81,6 +83,7 @@ export async function openScratchServerDatabase(
     major: binaries.major,
     description: `PostgreSQL ${binaries.version}, a scratch server (${binaries.source})`,
     ownServer: true,
+    explain: (error) => explainFailureOn(server, error, options),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
@@ -114,6 +117,7 @@ export async function openScratchDatabaseOn(
     major: Math.floor(maintenance.serverVersionNumber / 10000),
     description: `PostgreSQL ${version}, a database of ${maintenance.host.host}`,
     ownServer: false,
+    explain: (error) => Promise.resolve(error),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }

@@ -28,13 +28,13 @@ export async function directoriesOf(...processIds: readonly number[]): Promise<s
   return found.flat().filter((path) => path !== '')
 }
 
-/** Programs whose working directory is, or was, one of these. */
+/** Programs whose working directory lies, or lay, in one of these. */
 export async function programsIn(directories: readonly string[]): Promise<string[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     ids.map(async (id) => {
-      const directory = (await readlink(`/proc/${id}/cwd`).catch(() => '')).replace(/ \(deleted\)$/, '')
-      return directories.includes(directory) ? [`${id} in ${directory}`] : []
+      const cwd = await readlink(`/proc/${id}/cwd`).catch(() => '')
+      return directories.some((directory) => cwd.startsWith(directory)) ? [`${id} in ${cwd}`] : []
     }),
   )
   return found.flat()

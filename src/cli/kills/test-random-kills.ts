@@ -12,7 +12,7 @@ import { openRepository } from '../../repository/open-repository.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { proveBackup } from '../../restore/prove-backup.ts'
 import { DirectoryStore } from '../../store/directory-store.ts'
-import { commands } from '../commands.ts'
+import { loadCommands } from '../commands.ts'
 import { TestHost } from '../commands/test-host.ts'
 import { assertNothingLeftOn, assertSound, assertUnfinishedGoes, directoriesOf, programsIn } from './test-leftovers.ts'
 
@@ -94,10 +94,8 @@ class RandomKills implements AsyncDisposable {
   readonly #server: TestServer
   readonly #host: TestHost
   readonly #held: AsyncDisposableStack
-  readonly #actions = actions.filter(({ args }) => {
-    const [name] = args({ id: '', database: '' })
-    return commands.some((command) => command.name === name)
-  })
+  /** Of the commands that there are. */
+  readonly #actions: readonly Action[]
   readonly #counts = new Map<string, { killed: number; ended: number; lastMs: number }>()
   readonly #violations: string[] = []
   /** Of runs that were killed since the last rest. */
@@ -106,8 +104,15 @@ class RandomKills implements AsyncDisposable {
   #runs = 0
   #repository: Repository | undefined
 
-  private constructor(options: RandomKillOptions, server: TestServer, host: TestHost, held: AsyncDisposableStack) {
+  private constructor(
+    options: RandomKillOptions,
+    known: readonly Action[],
+    server: TestServer,
+    host: TestHost,
+    held: AsyncDisposableStack,
+  ) {
     this.#options = options
+    this.#actions = known
     this.#random = randomNumbers(options.seed)
     this.#server = server
     this.#host = host
@@ -122,7 +127,9 @@ class RandomKills implements AsyncDisposable {
     await loadSql(withDatabase(server.target, 'shop'), shop)
     await host.succeed('init')
     await host.succeed('backup', 'postgres:///shop')
-    return new RandomKills(options, server, host, owned.move())
+    const commands = new Set((await loadCommands()).map(({ name }) => name))
+    const known = actions.filter(({ args }) => commands.has(args({ id: '', database: '' })[0] ?? ''))
+    return new RandomKills(options, known, server, host, owned.move())
   }
 
   async run(): Promise<RandomKillSummary> {
