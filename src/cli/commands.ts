@@ -8,6 +8,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import('./commands/list.ts')).listCommand,
   show: async () => (await import('./commands/show.ts')).showCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
   check: async () => (await import('./commands/check.ts')).checkCommand,

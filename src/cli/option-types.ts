@@ -1,3 +1,5 @@
+import type { Compression } from '../export/compression.ts'
+import { type ExportFormat, exportFormats } from '../export/export-backup.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump.ts'
 import { z } from 'zod'
 
@@ -54,6 +56,37 @@ export const roleMapping = z.string().transform((value, context): RoleMapping =>
   const [from = '', to = '', ...rest] = value.split('=')
   if (from !== '' && to !== '' && rest.length === 0) return { from, to }
   context.addIssue('must be OLD=NEW, the name of a role and the name it becomes')
+  return z.NEVER
+})
+
+export const roleMappings = z
+  .array(roleMapping)
+  .default([])
+  .refine((mappings) => new Set(mappings.map(({ from }) => from)).size === mappings.length, 'maps a role twice')
+
+/** In full or by the first letter, as pg_dump takes them. */
+export const exportFormat = z
+  .string()
+  .default('plain')
+  .transform((value, context): ExportFormat => {
+    const format = exportFormats.find((name) => value === name || value === name[0])
+    if (format !== undefined) return format
+    context.addIssue(`must be ${exportFormats.join(', ')}, or the first letter`)
+    return z.NEVER
+  })
+
+const highestLevels = { gzip: 9, zstd: 22 } as const
+
+/** `none`, `gzip`, `zstd`, `gzip:1`; a number alone is a level of gzip, and 0 none, as pg_dump takes them. */
+export const compression = z.string().transform((value, context): Compression => {
+  const [, name, digits] = /^(?:(none|gzip|zstd)(?=:|$))?:?([0-9]{1,2})?$/.exec(value) ?? []
+  const method = name ?? (digits === undefined ? undefined : 'gzip')
+  const level = digits === undefined ? undefined : Number(digits)
+  if (value === 'none' || value === '0') return { method: 'none' }
+  if ((method === 'gzip' || method === 'zstd') && (level ?? 1) >= 1 && (level ?? 1) <= highestLevels[method]) {
+    return { method, level }
+  }
+  context.addIssue('must be none, gzip or zstd, or with a level, such as gzip:1 (to 9) or zstd:3 (to 22)')
   return z.NEVER
 })
 

@@ -55,6 +55,11 @@ export class Terminal {
     return this.#streams.stdin
   }
 
+  /** For a command whose result is bytes: it prints nothing else there. */
+  get stdout(): TerminalStreams['stdout'] {
+    return this.#streams.stdout
+  }
+
   /** Colours for stderr. */
   get errorColors(): Palette {
     return this.#errorColors

@@ -2,7 +2,7 @@
  * Every way in which pgrevive can fail, with the exit code a script sees. Codes are never renamed or renumbered.
  *
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
- * 6 restore, 7 proof refuted, 8 check found damage, 130 interrupted. 9 is no failure: diff found a difference.
+ * 6 restore and export, 7 proof refuted, 8 check found damage, 130 interrupted. 9 is no failure: diff found a difference.
  */
 export const errorCodes = {
   // wrong use
@@ -53,6 +53,9 @@ export const errorCodes = {
   'tablespace-missing': { exit: 6, meaning: 'a tablespace does not exist on the target server' },
   'extension-missing': { exit: 6, meaning: 'an extension is not available on the target server' },
   'restore-failed': { exit: 6, meaning: 'the target refused an object or its rows' },
+  // export
+  'output-exists': { exit: 6, meaning: 'the file or directory to export to exists already' },
+  'output-failed': { exit: 6, meaning: 'what is exported could not be written' },
   // outcomes
   'proof-refuted': { exit: 7, meaning: 'the restored database differs from what was backed up' },
   'check-damaged': { exit: 8, meaning: 'check found damaged or missing objects' },

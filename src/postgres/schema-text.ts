@@ -1,5 +1,5 @@
 import { quoteIdentifier } from './quote.ts'
-import { readTokens, splitStatements, type Token } from './sql-tokens.ts'
+import { readStatements, readTokens, splitStatements, type Token } from './sql-tokens.ts'
 
 /** One object of pg_dump's plain text. */
 export interface SchemaEntry {
@@ -108,14 +108,19 @@ function readHeader(line: string, typeAt: number): Header[] {
 }
 
 /** The entry's SQL with the `SET default_…` lines that it needs, to be run on any connection in any order. */
-export function statementsOf({ type, sql, defaults }: SchemaEntry): string {
+export function statementsOf(entry: SchemaEntry): string {
+  return [...settingsOf(entry), entry.sql].join('\n')
+}
+
+/** The `SET default_…` lines that an entry needs. */
+export function settingsOf({ type, defaults }: SchemaEntry): string[] {
   const stored = type === 'TABLE' || type === 'MATERIALIZED VIEW'
   const indexed = type === 'INDEX' || type === 'CONSTRAINT'
   const settings = [
-    (stored || indexed) && defaults.tablespace && `SET default_tablespace = ${defaults.tablespace};\n`,
-    stored && defaults.accessMethod && `SET default_table_access_method = ${defaults.accessMethod};\n`,
+    (stored || indexed) && defaults.tablespace && `SET default_tablespace = ${defaults.tablespace};`,
+    stored && defaults.accessMethod && `SET default_table_access_method = ${defaults.accessMethod};`,
   ]
-  return settings.filter((setting) => typeof setting === 'string').join('') + sql
+  return settings.filter((setting) => typeof setting === 'string')
 }
 
 /** Drops the `ALTER … OWNER TO …` statements: whoever runs the rest owns the object. */
@@ -135,7 +140,7 @@ export function withoutLz4(entry: SchemaEntry): SchemaEntry {
 
 /** Each goes with the blanks before it, so that the rest reads as if it had never been there. */
 function withoutStatements(entry: SchemaEntry, isUnwanted: (statement: readonly Token[]) => boolean): SchemaEntry {
-  const statements = splitStatements(readTokens(entry.sql))
+  const statements = readStatements(entry.sql)
   const sql = statements.map((statement, index) => {
     if (isUnwanted(statement)) return ''
     return entry.sql.slice(statements[index - 1]?.at(-1)?.end ?? 0, statement.at(-1)?.end)
@@ -174,7 +179,7 @@ const rolePatterns = [
 
 /** In the order of the text. */
 function roleTokens(entry: SchemaEntry): Token[] {
-  return splitStatements(readTokens(entry.sql)).flatMap((statement) => {
+  return readStatements(entry.sql).flatMap((statement) => {
     const shape = outline(statement)
     const named = rolePatterns.map((pattern) => pattern.exec(shape)?.[1] ?? '').join(' ')
     const tokens = statement.filter((_, index) => ` ${named} `.includes(` #${index} `))
@@ -215,7 +220,7 @@ export function referencedTableOf(entry: SchemaEntry): { schema: string; name: s
 }
 
 function findTable(entry: SchemaEntry, patterns: readonly RegExp[]): { schema: string; name: string } | undefined {
-  const statements = splitStatements(readTokens(entry.sql))
+  const statements = readStatements(entry.sql)
   const statement = statements.find((it) => it[0]?.text !== 'SET' && it[0]?.text !== 'RESET') ?? []
   const shape = outline(statement)
   for (const pattern of patterns) {
@@ -230,7 +235,7 @@ function findTable(entry: SchemaEntry, patterns: readonly RegExp[]): { schema: s
  * What a statement looks like from afar: `ALTER TABLE #2 . #4 OWNER TO #7 ;`. A name is the index of its token; what
  * stands in parentheses is left out. pg_dump writes keywords in capitals and quotes names that have capitals.
  */
-function outline(statement: readonly Token[]): string {
+export function outline(statement: readonly Token[]): string {
   let parentheses = 0
   const words = statement.map((token, index) => {
     if (token.text === ')') parentheses--
@@ -243,6 +248,6 @@ function outline(statement: readonly Token[]): string {
   return words.filter((word) => word !== '').join(' ')
 }
 
-function nameOf({ kind, text }: Token): string {
+export function nameOf({ kind, text }: Token): string {
   return kind === 'quoted' ? text.slice(1, -1).replaceAll('""', '"') : text
 }

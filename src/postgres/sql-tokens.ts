@@ -94,3 +94,11 @@ export function splitStatements(tokens: Iterable<Token>): Token[][] {
   if (statement.length > 0) statements.push(statement)
   return statements
 }
+
+let last: { readonly sql: string; readonly statements: readonly Token[][] } | undefined
+
+/** The statements of a text. The last answer is remembered, since many questions are asked about one entry in a row. */
+export function readStatements(sql: string): readonly Token[][] {
+  if (last?.sql !== sql) last = { sql, statements: splitStatements(readTokens(sql)) }
+  return last.statements
+}

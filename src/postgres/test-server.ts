@@ -65,17 +65,20 @@ export async function loadSql(
   }
 }
 
-async function runClient(
-  target: ConnectionTarget,
-  program: string,
+/** Runs psql or pg_restore of the newest installed PostgreSQL, on a database if one is named. Returns its stdout. */
+export async function runClient(
+  target: ConnectionTarget | undefined,
+  program: 'psql' | 'pg_restore',
   programArguments: readonly string[],
-): Promise<void> {
-  const [host] = target.hosts
-  if (!host) throw new TypeError('the target names no host')
+): Promise<string> {
   const found = await findServerBinaries({ environment: process.env })
   const installed = found.findLast((binaries) => binaries.source === 'installed')
-  if (!installed) throw new Error(`${program} is needed to load this file; install PostgreSQL`)
-  const database = ['-h', host.host, '-p', String(host.port), '-U', target.user, '-d', target.database]
-  const env = { PATH: process.env['PATH'], PGPASSWORD: target.password(host) }
-  await promisify(execFile)(join(installed.directory, program), [...database, ...programArguments], { env })
+  if (!installed) throw new Error(`${program} is needed; install PostgreSQL`)
+  const [host] = target?.hosts ?? []
+  const database =
+    target && host ? ['-h', host.host, '-p', String(host.port), '-U', target.user, '-d', target.database] : []
+  const env = { PATH: process.env['PATH'], PGPASSWORD: target && host && target.password(host) }
+  const path = join(installed.directory, program)
+  const ran = await promisify(execFile)(path, [...database, ...programArguments], { env, maxBuffer: 2 ** 28 })
+  return ran.stdout
 }

@@ -1,6 +1,6 @@
 import { AppError } from '../core/app-error.ts'
 import { patternParts } from '../postgres/name-pattern.ts'
-import { type SchemaEntry, tableOf } from '../postgres/schema-text.ts'
+import { type SchemaEntry, referencedTableOf, tableOf } from '../postgres/schema-text.ts'
 import type { Manifest, QualifiedName } from './manifest.ts'
 
 /** Which part of a backup is restored. */
@@ -125,7 +125,7 @@ class PartialScope implements RestoreScope {
   #hasOtherSide(entry: SchemaEntry): boolean {
     const other =
       entry.type === 'FK CONSTRAINT'
-        ? nameFrom(entry.sql, new RegExp(`REFERENCES ${qualified}\\(`))
+        ? referencedTableOf(entry)
         : entry.type === 'TABLE ATTACH'
           ? attachedTo(entry)
           : undefined
@@ -190,7 +190,8 @@ function unquote(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name
 }
 
-function attachedTo(entry: SchemaEntry): QualifiedName | undefined {
+/** Of a TABLE ATTACH: the partitioned table; `tableOf` tells the partition. */
+export function attachedTo(entry: SchemaEntry): QualifiedName | undefined {
   return nameFrom(entry.sql, new RegExp(`^ALTER TABLE ONLY ${qualified} ATTACH PARTITION`))
 }
 

@@ -12,7 +12,7 @@ import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, roleMapping, text, texts } from '../option-types.ts'
+import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, roleMappings, text, texts } from '../option-types.ts'
 
 const restoreOptions = z
   .strictObject({
@@ -26,10 +26,7 @@ const restoreOptions = z
     owner: flagOn,
     privileges: flagOn,
     tablespaces: flagOn,
-    roleMap: z
-      .array(roleMapping)
-      .default([])
-      .refine((mappings) => new Set(mappings.map(({ from }) => from)).size === mappings.length, 'maps a role twice'),
+    roleMap: roleMappings,
     createRoles: flag,
     jobs: jobs.optional(),
     analyze: flagOn,
