@@ -38,6 +38,7 @@ describe('a clock that is set back', () => {
       put: (...args) => test.store.put(...args),
       get: (...args) => test.store.get(...args),
       list: (...args) => test.store.list(...args),
+      readFolder: (...args) => test.store.readFolder(...args),
       removeAbandoned: () => test.store.removeAbandoned(),
       now: async () => new Date((await test.store.now()).getTime() + aheadMs),
     }

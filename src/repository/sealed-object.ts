@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { type AppError, hasCode } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import { decodeTime, TIME_MAX, ulid } from 'ulid'
 import { seal, unseal } from './aead.ts'
@@ -35,12 +36,40 @@ export async function getSealed(
   object: { readonly kind: SealedKind; readonly id: string },
   options: AbortOptions = {},
 ): Promise<Buffer> {
-  const objectKey = sealedKey(object.kind, object.id)
-  const sealed = await store.get(objectKey, options)
+  return openSealed(key, object, await store.get(sealedKey(object.kind, object.id), options))
+}
+
+function openSealed(key: KeyObject, { kind, id }: { kind: SealedKind; id: string }, sealed: Buffer): Buffer {
   try {
-    return readFrame(unseal(key, associatedData(object.kind, object.id), sealed), largestContentBytes)
+    return readFrame(unseal(key, associatedData(kind, id), sealed), largestContentBytes)
   } catch (error) {
-    throw damagedObject(objectKey, error)
+    throw damagedObject(sealedKey(kind, id), error)
+  }
+}
+
+/**
+ * All objects of a kind with what `open` makes of their contents, in the order of their ids, some at a time. An
+ * `object-damaged` stands in the place of what can not be opened, or what `open` throws it for.
+ */
+export async function* readSealed<Value>(
+  store: ObjectStore,
+  key: KeyObject,
+  kind: SealedKind,
+  open: (content: Buffer, info: SealedObjectInfo) => Value,
+  options: AbortOptions = {},
+): AsyncIterable<(SealedObjectInfo & { readonly value: Value | AppError })[]> {
+  const wanted = (objectKey: string) => sealedIdOf(kind, objectKey) !== undefined
+  for await (const objects of store.readFolder(sealedPrefix(kind), { ...options, wanted })) {
+    yield objects.map(({ key: objectKey, modifiedAt, bytes }) => {
+      const info = { id: sealedIdOf(kind, objectKey) ?? '', key: objectKey, modifiedAt }
+      if (!Buffer.isBuffer(bytes)) return { ...info, value: bytes }
+      try {
+        return { ...info, value: open(openSealed(key, { kind, id: info.id }, bytes), info) }
+      } catch (error) {
+        if (!hasCode(error, 'object-damaged')) throw error
+        return { ...info, value: error }
+      }
+    })
   }
 }
 

@@ -1,13 +1,11 @@
 import { z } from 'zod'
-import { hasCode, type AppError } from '../core/app-error.ts'
+import { AppError, hasCode } from '../core/app-error.ts'
 import type { AbortOptions } from '../store/object-store.ts'
 import { commitWindowMs } from './commit-check.ts'
 import { damagedObject } from './damaged-object.ts'
 import type { JsonValue } from './json-value.ts'
-import { sealedKey, type SealedKind } from './object-keys.ts'
-import { readAhead } from './read-ahead.ts'
 import type { RepositoryContext } from './repository-context.ts'
-import { getSealed, listSealed, putSealed, type SealedObjectInfo } from './sealed-object.ts'
+import { getSealed, putSealed, readSealed, type SealedObjectInfo } from './sealed-object.ts'
 
 /** A commit: what its session wrote is kept as long as it exists. */
 export interface CommittedRecord {
@@ -58,38 +56,48 @@ export async function putProof(
 /** Undefined if it has been removed. */
 export async function getRecord(
   context: RepositoryContext,
-  { id, modifiedAt }: SealedObjectInfo,
+  info: SealedObjectInfo,
   options: AbortOptions = {},
 ): Promise<StoredRecord | undefined> {
-  const read = await getJson(context, { kind: 'record', id, schema: recordSchema }, options)
-  if (!read || 'error' in read) return read && { id, state: 'damaged', error: read.error }
-  const checkedAt = new Date(read.value.checkedAt)
-  return {
-    id,
-    state: isLate(context, { checkedAt, committedAt: modifiedAt }) ? 'unverified' : 'committed',
-    checkedAt,
-    committedAt: modifiedAt,
-    body: read.value.body,
+  const { store, keys } = context
+  const { id } = info
+  try {
+    return recordOf(context, info, await getSealed(store, keys.metadata, { kind: 'record', id }, options))
+  } catch (error) {
+    if (hasCode(error, 'object-missing')) return undefined
+    if (hasCode(error, 'object-damaged')) return { id, state: 'damaged', error }
+    throw error
   }
 }
 
 /** In the order of their ids. */
 export async function* records(context: RepositoryContext, options: AbortOptions = {}): AsyncIterable<StoredRecord> {
-  const list = listSealed(context.store, 'record', options)
-  const read = (info: SealedObjectInfo, { signal }: { signal: AbortSignal }) => getRecord(context, info, { signal })
-  for await (const record of readAhead(list, 8, read, options)) if (record) yield record
+  const { store, keys } = context
+  const open = (content: Buffer, info: SealedObjectInfo) => recordOf(context, info, content)
+  for await (const batch of readSealed(store, keys.metadata, 'record', open, options)) {
+    for (const { id, value } of batch) yield value instanceof AppError ? { id, state: 'damaged', error: value } : value
+  }
 }
 
 /** In the order of their ids. */
 export async function* proofs(context: RepositoryContext, options: AbortOptions = {}): AsyncIterable<StoredProof> {
-  const read = async ({ id, modifiedAt }: SealedObjectInfo, { signal }: { signal: AbortSignal }) => {
-    const proof = await getJson(context, { kind: 'proof', id, schema: proofSchema }, { signal })
-    if (!proof || 'error' in proof) return proof && ({ id, state: 'damaged', error: proof.error } as const)
-    return { id, state: 'saved', savedAt: modifiedAt, body: proof.value.body } as const
+  const { store, keys } = context
+  const open = (content: Buffer, { id, key, modifiedAt }: SealedObjectInfo): StoredProof => {
+    const { body } = parseJson(key, content, proofSchema)
+    return { id, state: 'saved', savedAt: modifiedAt, body }
   }
-  for await (const proof of readAhead(listSealed(context.store, 'proof', options), 8, read, options)) {
-    if (proof) yield proof
+  for await (const batch of readSealed(store, keys.metadata, 'proof', open, options)) {
+    for (const { id, value } of batch) yield value instanceof AppError ? { id, state: 'damaged', error: value } : value
   }
+}
+
+/** Throws `object-damaged`. */
+function recordOf(context: RepositoryContext, info: SealedObjectInfo, content: Buffer): CommittedRecord {
+  const { id, key, modifiedAt: committedAt } = info
+  const { checkedAt: time, body } = parseJson(key, content, recordSchema)
+  const checkedAt = new Date(time)
+  const state = isLate(context, { checkedAt, committedAt }) ? 'unverified' : 'committed'
+  return { id, state, checkedAt, committedAt, body }
 }
 
 /** Whether the commit window was missed. */
@@ -100,28 +108,10 @@ export function isLate(
   return committedAt.getTime() > checkedAt.getTime() + commitWindowMs(context)
 }
 
-async function getJson<Value>(
-  { store, keys }: RepositoryContext,
-  object: { readonly kind: SealedKind; readonly id: string; readonly schema: z.ZodType<Value> },
-  options: AbortOptions,
-): Promise<{ readonly value: Value } | { readonly error: AppError } | undefined> {
+function parseJson<Value>(key: string, content: Buffer, schema: z.ZodType<Value>): Value {
   try {
-    const content = await getSealed(store, keys.metadata, object, options)
-    return { value: parseJson(object, content) }
+    return schema.parse(JSON.parse(content.toString('utf8')))
   } catch (error) {
-    if (hasCode(error, 'object-missing')) return undefined
-    if (hasCode(error, 'object-damaged')) return { error }
-    throw error
-  }
-}
-
-function parseJson<Value>(
-  object: { readonly kind: SealedKind; readonly id: string; readonly schema: z.ZodType<Value> },
-  content: Buffer,
-): Value {
-  try {
-    return object.schema.parse(JSON.parse(content.toString('utf8')))
-  } catch (error) {
-    throw damagedObject(sealedKey(object.kind, object.id), error)
+    throw damagedObject(key, error)
   }
 }

@@ -42,7 +42,10 @@ describe('a directory store', () => {
   it('lets timers and signals through while small objects are read and listed', async () => {
     const store = await DirectoryStore.create(join(root, 'busy'))
     await store.put('records/1', [Buffer.from('small')])
-    for (const work of [() => store.get('records/1'), () => keysOf(store, 'records/')]) {
+    const read = async () => {
+      for await (const _ of store.readFolder('records/', { wanted: () => true }));
+    }
+    for (const work of [read, () => store.get('records/1'), () => keysOf(store, 'records/')]) {
       let ticks = 0
       const timer = setInterval(() => ticks++, 1)
       for (const end = performance.now() + 200; performance.now() < end;) await work()
@@ -57,6 +60,39 @@ describe('a directory store', () => {
     assert.deepEqual(await keysOf(store, 'packs/'), ['packs/a/1', 'packs/b/1', 'packs/b/2'])
     assert.deepEqual(await keysOf(store, 'nothing/'), [])
     assert.deepEqual(await readdir(join(root, 'list/tmp')), [])
+  })
+
+  it('reads a folder in key order: small and large objects that are wanted, and says which is none', async () => {
+    const store = await DirectoryStore.create(join(root, 'folder'))
+    const contents = new Map(Array.from({ length: 300 }, (_, n) => [`r/${1000 + n}`, Buffer.alloc(n * n, `${n}`)]))
+    for (const [key, content] of [...contents].toReversed()) await store.put(key, [content])
+    for (const key of ['r/other', 'r/1000.folder/1', 'x/1']) await store.put(key, [Buffer.from('not wanted')])
+    await writeFile(join(root, 'folder/r/1 2'), 'not a key')
+    await symlink(join(root, 'folder/r/other'), join(root, 'folder/r/2000'))
+    await writeFile(join(root, 'folder/r/3000'), '')
+    await truncate(join(root, 'folder/r/3000'), 300 * 1024 * 1024)
+    const objects = []
+    const wanted = (key: string) => /^r\/[0-9 ]+$/.test(key)
+    for await (const batch of store.readFolder('r/', { wanted })) objects.push(...batch)
+    const last = objects.pop()
+    assert.ok(last?.key === 'r/3000' && hasCode(last.bytes, 'object-damaged'))
+    assert.deepEqual(
+      objects.map(({ key, bytes }) => [key, bytes]),
+      [...contents],
+    )
+    for (const { key, sizeBytes } of objects) assert.equal(sizeBytes, contents.get(key)?.length)
+    for await (const _ of store.readFolder('nothing/', { wanted: () => true })) assert.fail('there is no such folder')
+  })
+
+  it('leaves out what is removed while a folder is read', async () => {
+    const store = await DirectoryStore.create(join(root, 'removed'))
+    for (let n = 0; n < 300; n++) await store.put(`r/${1000 + n}`, [Buffer.alloc(10)])
+    const keys: string[] = []
+    for await (const batch of store.readFolder('r/', { wanted: () => true })) {
+      keys.push(...batch.map(({ key }) => key))
+      await rm(join(root, 'removed/r/1299'), { force: true })
+    }
+    assert.deepEqual([keys.length, keys.includes('r/1299')], [299, false])
   })
 
   it('says object-missing and store-missing', async () => {

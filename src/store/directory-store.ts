@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { constants, statSync } from 'node:fs'
+import { constants, type Dirent, statSync } from 'node:fs'
 import { lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { AppError, messageOf } from '../core/app-error.ts'
-import type { AbortOptions, ObjectInfo, ObjectStore } from './object-store.ts'
+import { AppError, hasCode } from '../core/app-error.ts'
+import { forEachParallel } from '../core/parallel.ts'
+import { isMissing, isSystemError, translate } from './file-errors.ts'
+import type { AbortOptions, ObjectInfo, ObjectStore, ReadObject } from './object-store.ts'
 import { SmallFiles } from './small-files.ts'
 
 /** Where objects lie until they are whole. Not part of the key space. */
@@ -14,6 +16,9 @@ const temporaryFolder = 'tmp'
  */
 const abandonedAfterMs = 24 * 3600 * 1000
 const temporaryName = /^pgrevive-[0-9a-f]{24}$/
+/** A batch of `readFolder`, and how many of it are waited for together. */
+const objectsAtOnce = 128
+const readsAtOnce = 8
 /** Nothing in a repository is nearly as large. */
 const largestReadBytes = 256 * 1024 * 1024
 
@@ -80,9 +85,9 @@ export class DirectoryStore implements ObjectStore {
     options.signal?.throwIfAborted()
     const path = this.#path(key)
     try {
-      if (this.#smallFiles.isTurnDue) await this.#smallFiles.takeTurn()
+      await this.#smallFiles.takeTurn()
       const small = options.range ? undefined : this.#smallFiles.read(path)
-      if (small) return small
+      if (small) return small.bytes
       // a pipe would wait for a writer
       await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
       const info = await file.stat()
@@ -101,7 +106,7 @@ export class DirectoryStore implements ObjectStore {
       }
       return buffer.subarray(0, filled)
     } catch (error) {
-      if (isSystemError(error) && error.code === 'ENOENT') {
+      if (isMissing(error)) {
         throw new AppError('object-missing', `${key} is missing in ${this.location}`, {
           cause: error,
           hint: 'run "pgrevive check" to see which backups are touched',
@@ -113,6 +118,48 @@ export class DirectoryStore implements ObjectStore {
 
   list(prefix: string, options: AbortOptions = {}): AsyncIterable<ObjectInfo> {
     return this.#walk(prefix.replace(/\/$/, ''), options)
+  }
+
+  async *readFolder(
+    prefix: string,
+    options: AbortOptions & { readonly wanted: (key: string) => boolean },
+  ): AsyncIterable<ReadObject[]> {
+    const folder = prefix.replace(/\/$/, '')
+    const files = (await this.#entriesOf(folder)).filter((entry) => entry.isFile())
+    const keys = files.map(({ name }) => `${folder}/${name}`).filter((key) => isKey(key) && options.wanted(key))
+    for (let first = 0; first < keys.length; first += objectsAtOnce) {
+      yield await this.#readObjects(keys.slice(first, first + objectsAtOnce), options)
+    }
+  }
+
+  async #readObjects(keys: readonly string[], options: AbortOptions): Promise<ReadObject[]> {
+    const objects = new Map<string, ReadObject>()
+    const others: string[] = []
+    options.signal?.throwIfAborted()
+    await this.#smallFiles.takeTurn()
+    for (const key of keys) {
+      try {
+        const small = this.#smallFiles.read(join(this.location, key))
+        if (small)
+          objects.set(key, { key, sizeBytes: small.info.size, modifiedAt: small.info.mtime, bytes: small.bytes })
+        else others.push(key)
+      } catch (error) {
+        if (!isMissing(error)) throw translate(error, `${key} in ${this.location}`)
+      }
+    }
+    await forEachParallel(
+      others,
+      readsAtOnce,
+      async (key, { signal }) => {
+        const bytes = await this.get(key, { signal }).catch((error: unknown) => {
+          if (hasCode(error, 'object-missing', 'object-damaged')) return error
+          throw error
+        })
+        if (!hasCode(bytes, 'object-missing')) objects.set(key, { ...this.#infoOf(key), bytes })
+      },
+      options,
+    )
+    return keys.flatMap((key) => objects.get(key) ?? [])
   }
 
   /** The folder may be somebody else's: a link is not followed, and only files with names of ours are removed. */
@@ -150,19 +197,26 @@ export class DirectoryStore implements ObjectStore {
 
   async *#walk(folder: string, options: AbortOptions): AsyncIterable<ObjectInfo> {
     options.signal?.throwIfAborted()
-    const entries = await readdir(join(this.location, folder), { withFileTypes: true }).catch((error: unknown) => {
-      if (isSystemError(error) && error.code === 'ENOENT') return []
-      throw translate(error, `${folder} in ${this.location}`)
-    })
-    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of await this.#entriesOf(folder)) {
       const key = folder === '' ? entry.name : `${folder}/${entry.name}`
       if (key === temporaryFolder) continue
       if (entry.isDirectory()) {
         yield* this.#walk(key, options)
       } else if (entry.isFile()) {
-        if (this.#smallFiles.isTurnDue) await this.#smallFiles.takeTurn()
+        await this.#smallFiles.takeTurn()
         yield this.#infoOf(key)
       }
+    }
+  }
+
+  /** By name; none if the folder is not there. */
+  async #entriesOf(folder: string): Promise<Dirent[]> {
+    try {
+      const entries = await readdir(join(this.location, folder), { withFileTypes: true })
+      return entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    } catch (error) {
+      if (isMissing(error)) return []
+      throw translate(error, `${folder} in ${this.location}`)
     }
   }
 
@@ -180,10 +234,8 @@ export class DirectoryStore implements ObjectStore {
   }
 
   #path(key: string): string {
-    if (!/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(key) || /(^|\/)\.+(\/|$)/.test(key)) {
-      throw new AppError('store-failed', `not a key: ${JSON.stringify(key)}`)
-    }
-    return join(this.location, key)
+    if (isKey(key)) return join(this.location, key)
+    throw new AppError('store-failed', `not a key: ${JSON.stringify(key)}`)
   }
 
   #ensureDirectory(path: string): Promise<void> {
@@ -219,7 +271,7 @@ async function createDirectory(path: string): Promise<void> {
 async function listUnfinished(folder: string): Promise<{ readonly path: string; readonly modifiedAt: Date }[]> {
   const stats = (path: string) =>
     lstat(path).catch((error: unknown) => {
-      if (isSystemError(error) && error.code === 'ENOENT') return undefined // another process may have finished it just now
+      if (isMissing(error)) return undefined // another process may have finished it just now
       throw error
     })
   if (!(await stats(folder))?.isDirectory()) return []
@@ -233,34 +285,6 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync()
 }
 
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && 'syscall' in error
-}
-
-function translate(error: unknown, what: string): unknown {
-  if (!isSystemError(error)) return error
-  switch (error.code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return new AppError('store-missing', `${what} does not exist`, {
-        cause: error,
-        hint: 'check the path, and that the disk is mounted; "pgrevive init" creates a repository',
-      })
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new AppError('store-full', `no space left for ${what}`, {
-        cause: error,
-        hint: 'nothing that was stored before is touched; free space and run the same command again',
-      })
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return new AppError('store-failed', `no permission for ${what} (${error.code})`, {
-        cause: error,
-        hint: 'run as the user who owns the directory, or change its owner',
-      })
-    case undefined:
-    default:
-      return new AppError('store-failed', `${what}: ${messageOf(error)}`, { cause: error })
-  }
+function isKey(text: string): boolean {
+  return /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(text) && !/(^|\/)\.+(\/|$)/.test(text)
 }

@@ -1,3 +1,5 @@
+import type { AppError } from '../core/app-error.ts'
+
 export interface AbortOptions {
   readonly signal?: AbortSignal | undefined
 }
@@ -7,6 +9,11 @@ export interface ObjectInfo {
   readonly sizeBytes: number
   /** By the store's own clock, never the client's. */
   readonly modifiedAt: Date
+}
+
+/** An object with all that it holds, or with the `object-damaged` that says why this is none. */
+export interface ReadObject extends ObjectInfo {
+  readonly bytes: Buffer | AppError
 }
 
 /**
@@ -26,6 +33,14 @@ export interface ObjectStore {
   ): Promise<Buffer>
   /** All objects whose key begins with `prefix`, a folder name that ends in `/` or the empty string; in key order. */
   list(prefix: string, options?: AbortOptions): AsyncIterable<ObjectInfo>
+  /**
+   * Reads the `wanted` objects right in a folder, which are many and small, in key order and some at a time. What is
+   * removed meanwhile is left out.
+   */
+  readFolder(
+    prefix: string,
+    options: AbortOptions & { readonly wanted: (key: string) => boolean },
+  ): AsyncIterable<readonly ReadObject[]>
   /**
    * Removes what writers that died long ago left unfinished, and says how many that were. Only for whoever knows that
    * the place is a repository.

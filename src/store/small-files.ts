@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 const smallBytes = 64 * 1024
@@ -16,18 +16,15 @@ export class SmallFiles {
   #usualMs = 0
   #turnedAt = performance.now()
 
-  /** Nothing else can happen while files are looked at: time to let it. */
-  get isTurnDue(): boolean {
-    return performance.now() - this.#turnedAt > turnMs
-  }
-
+  /** Call it between reads, during which nothing else can happen. */
   async takeTurn(): Promise<void> {
+    if (performance.now() - this.#turnedAt < turnMs) return
     await nextTurn()
     this.#turnedAt = performance.now()
   }
 
   /** undefined: it is not small, no file, or better read in another way. */
-  read(path: string): Buffer | undefined {
+  read(path: string): { readonly bytes: Buffer; readonly info: Stats } | undefined {
     if (this.#usualMs > slowMs) {
       this.#usualMs *= 0.98 // to try again some time
       return undefined
@@ -36,7 +33,8 @@ export class SmallFiles {
     const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
       const info = fstatSync(descriptor)
-      return info.isFile() && info.size <= smallBytes ? readWhole(descriptor, info.size) : undefined
+      if (!info.isFile() || info.size > smallBytes) return undefined
+      return { bytes: readWhole(descriptor, info.size), info }
     } finally {
       closeSync(descriptor)
       this.#usualMs = 0.9 * this.#usualMs + 0.1 * (performance.now() - startedMs)

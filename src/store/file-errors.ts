@@ -1,0 +1,38 @@
+import { AppError, messageOf } from '../core/app-error.ts'
+
+export function isMissing(error: unknown): boolean {
+  return isSystemError(error) && error.code === 'ENOENT'
+}
+
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && 'syscall' in error
+}
+
+/** The file system's errors in the words of a store; `what` they happened to. Other errors as they are. */
+export function translate(error: unknown, what: string): unknown {
+  if (!isSystemError(error)) return error
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new AppError('store-missing', `${what} does not exist`, {
+        cause: error,
+        hint: 'check the path, and that the disk is mounted; "pgrevive init" creates a repository',
+      })
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new AppError('store-full', `no space left for ${what}`, {
+        cause: error,
+        hint: 'nothing that was stored before is touched; free space and run the same command again',
+      })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new AppError('store-failed', `no permission for ${what} (${error.code})`, {
+        cause: error,
+        hint: 'run as the user who owns the directory, or change its owner',
+      })
+    case undefined:
+    default:
+      return new AppError('store-failed', `${what}: ${messageOf(error)}`, { cause: error })
+  }
+}
