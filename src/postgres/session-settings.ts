@@ -28,6 +28,7 @@ const everySession: Settings = {
   quote_all_identifiers: 'off',
   default_transaction_read_only: 'off',
   client_min_messages: 'warning',
+  client_connection_check_interval: '10s', // a killed run's CREATE INDEX would go on to its end
 }
 
 const readingSession: Settings = {
@@ -45,12 +46,13 @@ const loadingSession: Settings = {
   maintenance_work_mem: '256MB',
 }
 
-/** Applies those settings that this server knows; the others belong to other versions. */
+/** Applies those settings that this server knows; the others belong to other versions, and one to Linux only. */
 async function applySettings(connection: Connection, settings: Settings): Promise<void> {
   const values = Object.entries(settings).map(([name, value]) => `(${quoteLiteral(name)}, ${quoteLiteral(value)})`)
   await connection.execute(
     `SELECT pg_catalog.set_config(s.name, v.value, false) FROM (VALUES ${values.join(', ')}) AS v(name, value) ` +
-      'JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) v.name',
+      'JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) v.name ' +
+      "WHERE s.name OPERATOR(pg_catalog.<>) 'client_connection_check_interval' OR pg_catalog.version() OPERATOR(pg_catalog.~) 'linux'",
   )
 }
 

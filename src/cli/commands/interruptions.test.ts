@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { withDatabase } from '../../postgres/connection-target.ts'
+import { dropAbandonedDatabases } from '../../postgres/temporary-database.ts'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
 import { type Running, TestHost, assertFailed, connectionVariables, until } from './test-host.ts'
 
@@ -151,6 +152,18 @@ describe('a run that is stopped on its way', { timeout: 180_000 }, () => {
         assert.deepEqual(await workingDatabases(), [])
       })
     }
+
+    it('by kill -9 while the server builds an index: that ends soon, and the next run drops the database', async () => {
+      const running = await full.start('restore', 'latest', '--to', 'half')
+      await untilRunning('%CREATE INDEX%')
+      process.kill(running.child.pid, 'SIGKILL')
+      await using connection = await server.connect()
+      await until(async () => (await connection.query(sessionsWhere("datname LIKE 'pgrevive%'"))).length === 0)
+      const notes: string[] = []
+      await dropAbandonedDatabases(connection, { onNote: (note) => notes.push(note) })
+      assert.match(notes.join(), /^dropped the database pgrevive_restore_/)
+      assert.deepEqual(await workingDatabases(), [])
+    })
 
     it('by an administrator who ends its session: one error, and no database is left', async () => {
       const running = await full.start('restore', 'latest', '--to', 'half')
