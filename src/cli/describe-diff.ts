@@ -5,6 +5,7 @@ import type { Palette } from './color.ts'
 import { formatBytes, formatCount, formatQuantity, formatTable } from './format.ts'
 import { printable } from './printable.ts'
 import { redactPasswords } from './redact-passwords.ts'
+import type { Terminal } from './terminal.ts'
 
 const marks = { added: '+', dropped: '-', changed: '~', equal: '=', unknown: '?' } as const satisfies Record<
   Change,
@@ -12,7 +13,7 @@ const marks = { added: '+', dropped: '-', changed: '~', equal: '=', unknown: '?'
 >
 
 /** The verdict, what differs in a table, the definitions that differ line by line, and the notes. */
-export function describeDiff(diff: Diff, colors: Palette): string {
+export function describeDiff(diff: Diff, { colors, outputWidth }: Pick<Terminal, 'colors' | 'outputWidth'>): string {
   const rows = contentRows(diff)
   const columns = [
     { title: '', style: (text: string) => markStyle(text.trim(), colors)(text) },
@@ -22,7 +23,7 @@ export function describeDiff(diff: Diff, colors: Palette): string {
   ]
   const blocks = [
     `${verdict(diff, colors)}\n`,
-    rows.length === 0 ? '' : formatTable(columns, rows, { heading: colors.faint }),
+    rows.length === 0 ? '' : formatTable(columns, rows, { heading: colors.faint, width: outputWidth }),
     ...(diff.schema?.changes ?? []).map(
       ({ title, change, lines }) =>
         `${markStyle(marks[change], colors)(marks[change])}  ${colors.strong(printable(title))}\n` +

@@ -59,4 +59,34 @@ describe('formats', () => {
     ]
     assert.equal(formatTable(columns, rows), 'table       rows  note\n表             5\na\\x1b[31m  1,200  left out\n')
   })
+
+  it('puts the columns that do not fit below the others, and cuts nothing off', () => {
+    const columns = [
+      { title: 'backup' },
+      { title: 'rows', align: 'right' },
+      { title: 'proof' },
+      { title: 'left out' },
+    ] as const
+    const rows = [
+      ['01M816ZDZZ', '1,338,025', 'proven', ''],
+      ['01M7YJ4Q0X', '5', 'unproven', 'rows of public.sessions'],
+    ]
+    const style = { heading: (text: string) => `<${text}>` }
+    const table = (width: number) => formatTable(columns, rows, { width, ...style })
+    assert.equal(table(60), table(Infinity))
+    assert.equal(
+      table(40),
+      '<backup    >  <     rows>  <proof>\n' +
+        '  <left out>\n' +
+        '01M816ZDZZ  1,338,025  proven\n' +
+        '01M7YJ4Q0X          5  unproven\n' +
+        '  rows of public.sessions\n',
+    )
+    assert.equal(
+      table(1),
+      '<backup>\n  <     rows>\n  <proof>\n  <left out>\n' +
+        '01M816ZDZZ\n  1,338,025\n  proven\n' +
+        '01M7YJ4Q0X\n          5\n  unproven\n  rows of public.sessions\n',
+    )
+  })
 })

@@ -70,30 +70,60 @@ export interface TableColumn {
   readonly style?: (text: string) => string
 }
 
+export interface TableOptions {
+  readonly heading?: (text: string) => string
+  /** Columns that do not fit into it stand on lines of their own below the others, indented. */
+  readonly width?: number
+}
+
+const gap = '  '
+
 /** Aligned columns, two spaces apart, a line each, ending in a line break. Cells are made printable. */
 export function formatTable(
   columns: readonly TableColumn[],
   rows: readonly (readonly string[])[],
-  options: { heading?: (text: string) => string } = {},
+  options: TableOptions = {},
 ): string {
   const cells = rows.map((row) => columns.map((_, index) => printable(row[index] ?? '')))
   const widths = columns.map(({ title }, index) =>
     cells.reduce((width, row) => Math.max(width, textWidth(row[index] ?? '')), textWidth(title)),
   )
-  const line = (texts: readonly string[], style: (index: number) => ((text: string) => string) | undefined) =>
-    texts
-      .map((text, index) => {
+  const decks = splitColumns(widths, options.width ?? Infinity)
+  const lines = (texts: readonly string[], styles: readonly TableColumn['style'][]) =>
+    decks.map((deck, number) => {
+      const padded = deck.map((index, place) => {
+        const text = texts[index] ?? ''
         const padding = ' '.repeat(Math.max(0, (widths[index] ?? 0) - textWidth(text)))
-        const last = index === columns.length - 1
-        const padded = columns[index]?.align === 'right' ? padding + text : last ? text : text + padding
-        return style(index)?.(padded) ?? padded
+        const cell =
+          columns[index]?.align === 'right' ? padding + text : place === deck.length - 1 ? text : text + padding
+        return text === '' ? cell : (styles[index]?.(cell) ?? cell)
       })
-      .join('  ')
-      .trimEnd()
+      return (number === 0 ? '' : gap) + padded.join(gap)
+    })
   const titles = columns.map((column) => column.title)
-  const lines = [
-    line(titles, () => options.heading),
-    ...cells.map((row) => line(row, (index) => columns[index]?.style)),
-  ]
-  return lines.map((text) => `${text}\n`).join('')
+  const heading = columns.map(() => options.heading)
+  const style = columns.map((column) => column.style)
+  return [lines(titles, heading), ...cells.map((row) => lines(row, style))]
+    .flat()
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+/** The numbers of the columns that stand on one line, line after line. */
+function splitColumns(widths: readonly number[], most: number): number[][] {
+  const decks: number[][] = []
+  let taken = 0
+  for (const [index, width] of widths.entries()) {
+    const deck = decks.at(-1)
+    if (deck && taken + gap.length + width <= most) {
+      deck.push(index)
+      taken += gap.length + width
+    } else {
+      decks.push([index])
+      taken = deck ? gap.length + width : width
+    }
+  }
+  return decks
 }

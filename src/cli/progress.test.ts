@@ -32,6 +32,25 @@ describe('progress on a terminal', () => {
     )
   })
 
+  it('gives up the rate and the amount before the remaining time, and draws a bar where there is room', () => {
+    const lines = [78, 70, 60, 50, 40].map((columns) => {
+      const { progress, clock, written } = setUp({ isTTY: true, columns })
+      using _ = progress
+      progress.report({ phase: 'data', done: 0, total: 2e9, unit: 'bytes' })
+      clock.ms = 2000
+      written()
+      progress.report({ phase: 'data', done: 5e8, total: 2e9, unit: 'bytes' })
+      return written().slice(1, -'\u001b[K'.length)
+    })
+    assert.deepEqual(lines, [
+      'data         ━━━━━───────────────  25 %  500 MB of 2.0 GB  250 MB/s  6 s left',
+      'data         ━━━─────────  25 %  500 MB of 2.0 GB  250 MB/s  6 s left',
+      'data          25 %  500 MB of 2.0 GB  250 MB/s  6 s left',
+      'data          25 %  500 MB of 2.0 GB  6 s left',
+      'data         ━━━───────  25 %  6 s left',
+    ])
+  })
+
   it('never fills the width, whatever the names are', () => {
     for (const columns of [20, 40, 59, 60, 80]) {
       const { progress, written } = setUp({ isTTY: true, columns })

@@ -11,6 +11,7 @@ const rateWindowMs = 10_000
 const sampleMs = 250
 const phaseColumns = 12
 const barColumns = 20
+const leastBarColumns = 8
 
 interface Phase {
   readonly startedMs: number
@@ -105,20 +106,22 @@ export class ProgressDisplay implements Disposable {
       line += style(shown)
     }
     add(padPhase(event.phase))
-    if (share !== undefined && this.#terminal.width >= 60) {
-      const filled = Math.round(share * barColumns)
+    const words = ` ${fittingWords(progressWords(phase, timeMs), columns - 1)}`
+    const bar = Math.min(barColumns, columns - words.length - 1)
+    if (share !== undefined && bar >= leastBarColumns) {
+      const filled = Math.round(share * bar)
       add(' ')
       add('━'.repeat(filled), good)
-      add('─'.repeat(barColumns - filled), faint)
+      add('─'.repeat(bar - filled), faint)
     }
-    add(` ${progressWords(phase, timeMs).join('  ')}`)
+    add(words)
     if (event.detail !== undefined && columns > 4) add(`  ${printable(event.detail)}`, faint)
     return line
   }
 
   #plainLine(phase: Phase, timeMs: number): string {
     const detail = phase.event.detail === undefined ? '' : `  ${printable(phase.event.detail)}`
-    return `${padPhase(phase.event.phase)} ${progressWords(phase, timeMs).join('  ')}${detail}`
+    return `${padPhase(phase.event.phase)} ${Object.values(progressWords(phase, timeMs)).join('  ')}${detail}`
   }
 }
 
@@ -140,26 +143,44 @@ function shareOf({ done, total }: ProgressEvent): number | undefined {
   return done === undefined || total === undefined || total <= 0 ? undefined : Math.min(1, done / total)
 }
 
-/** ["42 %", "1.2 GB of 2.9 GB", "84.1 MB/s", "20 s left"], as far as they are known. */
-function progressWords(phase: Phase, timeMs: number): string[] {
+/** As far as they are known, in the order of the line. */
+interface ProgressWords {
+  /** `42 %` */
+  share?: string
+  /** `1.2 GB of 2.9 GB` */
+  amount?: string
+  /** `84.1 MB/s` */
+  rate?: string
+  /** `20 s left` */
+  remaining?: string
+}
+
+function progressWords(phase: Phase, timeMs: number): ProgressWords {
   const { done, total, unit } = phase.event
-  if (done === undefined) return [formatDuration(timeMs - phase.startedMs)]
+  if (done === undefined) return { remaining: formatDuration(timeMs - phase.startedMs) }
+  const words: ProgressWords = {}
   const share = shareOf(phase.event)
   const rate = rateOf(phase, timeMs)
-  const words: string[] = []
   // Rounded down: it is 100 % only when it is done.
-  if (share !== undefined) words.push(`${Math.floor(share * 100)} %`.padStart(5))
+  if (share !== undefined) words.share = `${Math.floor(share * 100)} %`.padStart(5)
   const amount = formatAmount(done, unit)
-  words.push(total === undefined ? amount : `${amount} of ${formatAmount(total, unit)}`)
-  if (rate !== undefined) words.push(formatRate(rate, unit))
+  words.amount = total === undefined ? amount : `${amount} of ${formatAmount(total, unit)}`
+  if (rate !== undefined) words.rate = formatRate(rate, unit)
   if (rate !== undefined && total !== undefined && total > done) {
-    words.push(
+    words.remaining =
       rate > 0
         ? `${formatRemaining((total - done) / rate)} left`
-        : `waiting for ${formatDuration(timeMs - phase.movedMs)}`,
-    )
+        : `waiting for ${formatDuration(timeMs - phase.movedMs)}`
   }
   return words
+}
+
+/** All of them if there is room, else without the rate, else without the amount too: how long it takes counts most. */
+function fittingWords(words: ProgressWords, columns: number): string {
+  const { rate: _, ...withoutRate } = words
+  const { amount: __, ...shortest } = withoutRate
+  const lines = [words, withoutRate, shortest].map((chosen) => Object.values(chosen).join('  '))
+  return lines.find((line) => line !== '' && line.length <= columns) ?? lines.at(-1) ?? ''
 }
 
 /** In whole seconds: it is an estimate. */

@@ -82,7 +82,12 @@ export class Terminal {
 
   /** Columns of the terminal behind stderr. */
   get width(): number {
-    return this.#streams.stderr.columns ?? 80
+    return this.#streams.stderr.columns || 80
+  }
+
+  /** Columns of the terminal behind stdout; Infinity when it is none, or does not know. */
+  get outputWidth(): number {
+    return (this.#streams.stdout.isTTY === true && this.#streams.stdout.columns) || Infinity
   }
 
   /** A failure to write to stdout that lost a result: a full disk, but not a reader that had enough. */

@@ -52,7 +52,7 @@ async function diff(options: DiffOptions, context: CommandContext): Promise<Outc
   )
   return {
     document: { a: sideDocument(a), b: sideDocument(b), ...found },
-    text: `${colors.strong('A')}  ${printable(a.title)}\n${colors.strong('B')}  ${printable(b.title)}\n\n${describeDiff(found, colors)}`,
+    text: `${colors.strong('A')}  ${printable(a.title)}\n${colors.strong('B')}  ${printable(b.title)}\n\n${describeDiff(found, context.terminal)}`,
     exitCode: found.equal ? 0 : differentExitCode,
   }
 }

@@ -17,7 +17,10 @@ async function listErrors({ code }: ErrorsOptions, { terminal }: CommandContext)
   if (code !== undefined && errors.length === 0) throw unknownCode(code)
   const columns = [{ title: 'code' }, { title: 'exit', align: 'right' }, { title: 'meaning' }] as const
   const rows = errors.map((error) => [error.code, String(error.exit), error.meaning])
-  return { document: { errors }, text: formatTable(columns, rows, { heading: terminal.colors.faint }) }
+  return {
+    document: { errors },
+    text: formatTable(columns, rows, { heading: terminal.colors.faint, width: terminal.outputWidth }),
+  }
 }
 
 function unknownCode(code: string): AppError {

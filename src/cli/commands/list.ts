@@ -67,7 +67,7 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     text:
       shown.length === 0
         ? 'no backups yet\nnext: pgrevive backup postgres://user@host/database\n'
-        : formatTable(visible, rows, { heading: colors.faint }),
+        : formatTable(visible, rows, { heading: colors.faint, width: context.terminal.outputWidth }),
   }
 }
 

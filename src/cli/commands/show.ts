@@ -73,7 +73,7 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
       ]),
       ...manifest.tablesWithoutData.map(({ schema, name }) => [`${schema}.${name}`, 'left out', '', '']),
     ],
-    { heading: colors.faint },
+    { heading: colors.faint, width: context.terminal.outputWidth },
   )
   return {
     document: {
