@@ -69,6 +69,11 @@ function codeOf(error: PostgresError, phase: 'starting' | 'use'): ErrorCode {
   if (/^Process(Recovery|Interrupts)/.test(error.routine ?? '') && /^(40001|40P01|55P04)$/.test(state)) {
     return 'standby-conflict'
   }
+  if (state === '08P01') {
+    // in PgBouncer's words, which are not translated
+    if (error.message.startsWith('unsupported startup parameter')) return 'connection-pooled'
+    if (/^(no such database|database ".*" does not exist)/.test(error.message)) return 'database-missing'
+  }
   if (state.startsWith('28')) return 'authentication-failed'
   if (state === '3D000') return 'database-missing'
   if (state === '42501') return 'permission-denied'
@@ -83,6 +88,7 @@ export const standbyHint =
 /** These say more than what the server may say. */
 const hintsByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   'standby-conflict': standbyHint,
+  'connection-pooled': 'connect to the PostgreSQL server itself, or without the parameter',
   'server-full': 'free space on the disk of the server, and run the same command again',
 }
 

@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts'
+import { refuseSharedProcesses } from './pooler.ts'
 import { quoteLiteral } from './quote.ts'
 
 type Settings = Readonly<Record<string, string>>
@@ -48,6 +49,7 @@ const loadingSession: Settings = {
 
 /** Applies those settings that this server knows; the others belong to other versions, and one to Linux only. */
 async function applySettings(connection: Connection, settings: Settings): Promise<void> {
+  await refuseSharedProcesses(connection)
   const values = Object.entries(settings).map(([name, value]) => `(${quoteLiteral(name)}, ${quoteLiteral(value)})`)
   await connection.execute(
     `SELECT pg_catalog.set_config(s.name, v.value, false) FROM (VALUES ${values.join(', ')}) AS v(name, value) ` +

@@ -64,11 +64,23 @@ export async function dropAbandonedDatabases(
 }
 
 /** A statement such as CREATE INDEX runs on after its client is gone. Only sessions of pgrevive's name are ended. */
-async function endSessionsOfKilledRun(maintenance: Connection, name: string, options: QueryOptions): Promise<void> {
+function endSessionsOfKilledRun(maintenance: Connection, name: string, options: QueryOptions): Promise<void> {
+  const ours = "application_name OPERATOR(pg_catalog.=) pg_catalog.current_setting('application_name')"
+  return endSessions(maintenance, name, ours, options)
+}
+
+/**
+ * Ends what is connected to a temporary database, as far as the current role may, so that it can be renamed: pools keep
+ * sessions open, and monitoring connects everywhere.
+ */
+export function endSessionsIn(maintenance: Connection, name: string, options: QueryOptions = {}): Promise<void> {
+  return endSessions(maintenance, name, "pg_catalog.pg_has_role(usesysid, 'MEMBER')", options)
+}
+
+async function endSessions(maintenance: Connection, name: string, condition: string, options: QueryOptions) {
   await maintenance.execute(
-    `SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
-     WHERE a.datname OPERATOR(pg_catalog.=) ${quoteLiteral(name)}
-       AND a.application_name OPERATOR(pg_catalog.=) pg_catalog.current_setting('application_name')`,
+    `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+     WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name)} AND ${condition}`,
     options,
   )
 }

@@ -1,4 +1,4 @@
-import { AppError } from '../core/app-error.ts'
+import { AppError, hasCode } from '../core/app-error.ts'
 import { translatePostgresError, type PostgresError, type PostgresReport } from './postgres-error.ts'
 import type { WireChannel } from './wire-channel.ts'
 import {
@@ -56,7 +56,7 @@ export class WireSession {
     let rows: Row[] = []
     let misused = false
     while (!this.ready) {
-      const message = this.channel.tryReceive() ?? (await this.channel.receive())
+      const message = this.channel.tryReceive() ?? (await this.#next())
       if (this.absorb(message)) continue
       if (message.type === serverMessage.rowDescription) rows = []
       else if (message.type === serverMessage.dataRow) rows.push(decodeRow(message.body, this.encoding))
@@ -85,7 +85,7 @@ export class WireSession {
 
   /** Receives up to the end of the command, and throws if it failed. */
   async finish(): Promise<void> {
-    while (!this.ready) this.absorb(await this.channel.receive())
+    while (!this.ready) this.absorb(await this.#next())
     this.#phase = 'use'
     this.throwIfRefused()
   }
@@ -93,7 +93,7 @@ export class WireSession {
   /** Receives until a message of type `wanted`. Throws if the command ends before it comes. */
   async receive(wanted: number): Promise<Message> {
     while (!this.ready) {
-      const message = await this.channel.receive()
+      const message = await this.#next()
       if (message.type === wanted) return message
       this.absorb(message)
     }
@@ -141,6 +141,16 @@ export class WireSession {
 
   throwIfRefused(): void {
     if (this.#error) throw translatePostgresError(this.#error, this.#phase)
+  }
+
+  /** Poolers say why they refuse and close the connection, without calling it fatal. */
+  async #next(): Promise<Message> {
+    try {
+      return await this.channel.receive()
+    } catch (error) {
+      if (hasCode(error, 'connection-lost')) this.throwIfRefused()
+      throw error
+    }
   }
 
   /** After a fatal error the server closes the connection instead of waiting for a command. */

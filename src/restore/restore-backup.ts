@@ -11,6 +11,7 @@ import { prepareForLoading } from '../postgres/session-settings.ts'
 import {
   dropAbandonedDatabases,
   dropTemporaryDatabase,
+  endSessionsIn,
   reserveTemporaryDatabase,
 } from '../postgres/temporary-database.ts'
 import type { Manifest } from '../repository/manifest.ts'
@@ -126,6 +127,7 @@ async function fillNew(job: RestoreJob): Promise<void> {
     await createWorkingDatabase(maintenance, working, owner, job)
     await load(job, withDatabase(target, working))
     if (plan.whole) await applyProperties(maintenance, working, owner, job)
+    await endSessionsIn(maintenance, working, options)
     await maintenance.execute(
       `ALTER DATABASE ${quoteIdentifier(working)} RENAME TO ${quoteIdentifier(target.database)}`,
       options,
