@@ -59,11 +59,6 @@ export const roleMapping = z.string().transform((value, context): RoleMapping =>
   return z.NEVER
 })
 
-export const roleMappings = z
-  .array(roleMapping)
-  .default([])
-  .refine((mappings) => new Set(mappings.map(({ from }) => from)).size === mappings.length, 'maps a role twice')
-
 /** In full or by the first letter, as pg_dump takes them. */
 export const exportFormat = z
   .string()

@@ -25,7 +25,7 @@ describe('the command line', () => {
   it('takes every example of every help', async () => {
     const commands = await loadCommands()
     for (const { command } of commands.flatMap(({ examples }) => examples)) {
-      const [name, ...args] = splitWords(command)
+      const [name, ...args] = splitWords(command.replace(/ \|.*/, '')) // what a pipe leads to is not ours
       assert.equal(name, 'pgrevive')
       await assert.doesNotReject(parse(...args), command)
     }

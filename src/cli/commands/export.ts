@@ -12,20 +12,10 @@ import { type Outcome, defineCommand } from '../define-command.ts'
 import { describeSelection } from '../describe-backup.ts'
 import { findBackup } from '../find-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
-import {
-  compression,
-  exportFormat,
-  flag,
-  flagOn,
-  jobs,
-  notBothOnly,
-  notBothOnlyMessage,
-  roleMappings,
-  text,
-  texts,
-} from '../option-types.ts'
+import { compression, exportFormat, flag, jobs, notBothOnly, notBothOnlyMessage, text } from '../option-types.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
+import { choiceFields, choiceOptions, choicesOf } from '../restore-choices.ts'
 
 const exportOptions = z
   .strictObject({
@@ -34,14 +24,7 @@ const exportOptions = z
     /** `-` is stdout. */
     output: text.default('-'),
     compress: compression.optional(),
-    table: texts,
-    schema: texts,
-    schemaOnly: flag,
-    dataOnly: flag,
-    owner: flagOn,
-    privileges: flagOn,
-    tablespaces: flagOn,
-    roleMap: roleMappings,
+    ...choiceFields,
     create: flag,
     singleTransaction: flag,
     globalsOnly: flag,
@@ -62,9 +45,9 @@ const exportOptions = z
     'an archive is compressed inside, so that pg_restore can read it: its name must not end in .gz or .zst',
   )
   .refine(({ format, output }) => format !== 'directory' || output !== '-', '--output must name the directory to make')
-export type ExportOptions = z.output<typeof exportOptions>
+type ExportOptions = z.output<typeof exportOptions>
 
-async function exportCommandRun(options: ExportOptions, context: CommandContext): Promise<Outcome> {
+async function writeExport(options: ExportOptions, context: CommandContext): Promise<Outcome> {
   const startedMs = performance.now()
   const output = outputOf(options, context)
   const repository = await openRepositoryOf(context)
@@ -102,15 +85,7 @@ async function writeDatabase(
 ): Promise<Written> {
   const settings = await context.settings()
   const outcome = await exportBackup(repository, backup, {
-    choices: {
-      tables: options.table,
-      schemas: options.schema,
-      content: options.schemaOnly ? 'schema-only' : options.dataOnly ? 'data-only' : 'all',
-      noOwner: !options.owner,
-      noPrivileges: !options.privileges,
-      noTablespaces: !options.tablespaces,
-      roleMap: new Map(options.roleMap.map(({ from, to }) => [from, to])),
-    },
+    choices: choicesOf(options),
     format: options.format,
     compression: compressionOf(options),
     create: options.create,
@@ -130,6 +105,9 @@ async function writeDatabase(
     remarks: [
       ...(leftOut === undefined ? [] : [`this backup does not hold everything; left out were ${leftOut}`]),
       ...outcome.notes,
+      ...(outcome.roles.length === 0
+        ? []
+        : [`roles that must be there when it is restored: ${outcome.roles.join(', ')}`]),
     ],
   }
 }
@@ -190,14 +168,7 @@ export const exportCommand = defineCommand({
       flags: '-Z, --compress <METHOD>',
       help: 'none, gzip, zstd, or gzip:LEVEL; for a plain file what its name ends in says it, archives use gzip',
     },
-    { flags: '--table <PATTERN>', help: 'only tables that match; may be repeated', repeatable: true },
-    { flags: '--schema <PATTERN>', help: 'only schemas that match; may be repeated', repeatable: true },
-    { flags: '--schema-only', help: 'definitions without rows' },
-    { flags: '--data-only', help: 'rows without definitions' },
-    { flags: '--no-owner', help: 'everything belongs to the role that restores' },
-    { flags: '--no-privileges', help: 'no GRANT and REVOKE' },
-    { flags: '--no-tablespaces', help: 'everything in the default tablespace' },
-    { flags: '--role-map <OLD=NEW>', help: 'another role for one of the backup; may be repeated', repeatable: true },
+    ...choiceOptions,
     { flags: '--create', help: 'the script also creates the database and connects to it' },
     { flags: '--single-transaction', help: 'the script is one transaction: nothing stays of one that is cut off' },
     { flags: '--globals-only', help: 'roles and tablespaces of the server instead of the database' },
@@ -212,5 +183,5 @@ export const exportCommand = defineCommand({
     { command: 'pgrevive export 01JD8Y --table public.orders -o orders.sql.zst', meaning: 'one table, compressed' },
   ],
   schema: exportOptions,
-  run: exportCommandRun,
+  run: writeExport,
 })

@@ -12,21 +12,15 @@ import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, roleMappings, text, texts } from '../option-types.ts'
+import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, text } from '../option-types.ts'
+import { choiceFields, choiceOptions, choicesOf } from '../restore-choices.ts'
 
 const restoreOptions = z
   .strictObject({
     backup: backupReference,
     /** A conninfo, the name of a configured database, or a bare name. */
     to: text,
-    table: texts,
-    schema: texts,
-    schemaOnly: flag,
-    dataOnly: flag,
-    owner: flagOn,
-    privileges: flagOn,
-    tablespaces: flagOn,
-    roleMap: roleMappings,
+    ...choiceFields,
     createRoles: flag,
     jobs: jobs.optional(),
     analyze: flagOn,
@@ -42,15 +36,7 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
   const target = await findTarget(options.to, backup.record.database, context)
   const settings = await context.settings()
   const outcome = await restoreBackup(repository, backup, target, {
-    choices: {
-      tables: options.table,
-      schemas: options.schema,
-      content: options.schemaOnly ? 'schema-only' : options.dataOnly ? 'data-only' : 'all',
-      noOwner: !options.owner,
-      noPrivileges: !options.privileges,
-      noTablespaces: !options.tablespaces,
-      roleMap: new Map(options.roleMap.map(({ from, to }) => [from, to])),
-    },
+    choices: choicesOf(options),
     createRoles: options.createRoles,
     jobs: options.jobs ?? settings.jobs,
     analyze: options.analyze,
@@ -102,14 +88,7 @@ export const restoreCommand = defineCommand({
   arguments: [{ key: 'backup', name: 'BACKUP', presence: 'required', help: backupReferenceHelp }],
   options: [
     { flags: '--to <URL|NAME>', help: 'the database to create: a URL, a connection string, or a name' },
-    { flags: '--table <PATTERN>', help: 'only tables that match; may be repeated', repeatable: true },
-    { flags: '--schema <PATTERN>', help: 'only schemas that match; may be repeated', repeatable: true },
-    { flags: '--schema-only', help: 'definitions without rows' },
-    { flags: '--data-only', help: 'rows without definitions' },
-    { flags: '--no-owner', help: 'everything belongs to the role that restores' },
-    { flags: '--no-privileges', help: 'no GRANT and REVOKE' },
-    { flags: '--no-tablespaces', help: 'everything in the default tablespace' },
-    { flags: '--role-map <OLD=NEW>', help: 'another role for one of the backup; may be repeated', repeatable: true },
+    ...choiceOptions,
     { flags: '--create-roles', help: 'create roles that do not exist on the target server' },
     { flags: '--jobs <N>', help: 'connections that write at the same time (default: cores, at most 4)' },
     { flags: '--no-analyze', help: 'do not collect statistics at the end' },
