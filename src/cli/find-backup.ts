@@ -3,8 +3,14 @@ import type { Backup } from '../repository/open-backup.ts'
 import { type BackupReference, describeBackupReference } from './backup-reference.ts'
 import { printable } from './printable.ts'
 
-/** The backup that a reference means. Throws `backup-unknown` when none or several fit. */
-export function findBackup(backups: readonly Backup[], reference: BackupReference): Backup {
+/**
+ * The backup that a reference means, among those that are listed and those whose record is damaged. Throws
+ * `backup-unknown` when none or several fit, and `object-damaged` where a damaged one fits, or may be the latest.
+ */
+export function findBackup(
+  { backups, damaged }: { readonly backups: readonly Backup[]; readonly damaged: readonly string[] },
+  reference: BackupReference,
+): Backup {
   const fitting =
     reference.kind === 'id'
       ? backups.filter(({ id }) => id.startsWith(reference.prefix))
@@ -12,6 +18,10 @@ export function findBackup(backups: readonly Backup[], reference: BackupReferenc
           .filter(({ record }) => reference.database === undefined || record.database === reference.database)
           .slice(-1)
   const [only] = fitting
+  const unreadable = damaged.findLast((id) =>
+    reference.kind === 'id' ? id.startsWith(reference.prefix) : id > (only?.id ?? ''),
+  )
+  if (unreadable !== undefined) throw damagedRecord(unreadable, reference)
   if (only && fitting.length === 1) return only
   const shown = printable(describeBackupReference(reference))
   throw new AppError(
@@ -21,4 +31,11 @@ export function findBackup(backups: readonly Backup[], reference: BackupReferenc
       : `${fitting.length} backups begin with "${shown}": ${fitting.map(({ id }) => id).join(', ')}`,
     { hint: '"pgrevive list" shows all ids; "latest" and "latest:DATABASE" work too' },
   )
+}
+
+function damagedRecord(id: string, reference: BackupReference): AppError {
+  const perhaps = reference.kind === 'id' ? '' : ', which may be the latest,'
+  return new AppError('object-damaged', `the record of backup ${id}${perhaps} is damaged: it can not be restored`, {
+    hint: 'name another one ("pgrevive list" shows them), or copy the object from another copy of the repository: "pgrevive check" names it',
+  })
 }

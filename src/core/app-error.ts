@@ -2,7 +2,8 @@
  * Every way in which pgrevive can fail, with the exit code a script sees. Codes are never renamed or renumbered.
  *
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
- * 6 restore and export, 7 proof refuted, 8 check found damage, 130 interrupted. 9 is no failure: diff found a difference.
+ * 6 restore and export, 7 proof refuted, 8 check found damage, 10 restored without what is damaged, 130 interrupted.
+ * 9 is no failure: diff found a difference.
  */
 export const errorCodes = {
   // wrong use
@@ -58,6 +59,10 @@ export const errorCodes = {
   'output-failed': { exit: 6, meaning: 'what is exported could not be written' },
   // outcomes
   'proof-refuted': { exit: 7, meaning: 'the restored database differs from what was backed up' },
+  'restore-incomplete': {
+    exit: 10,
+    meaning: 'the restore is done, without what is damaged in the repository, as --skip-damaged asked',
+  },
   'check-damaged': { exit: 8, meaning: 'check found damaged or missing objects' },
   interrupted: { exit: 130, meaning: 'the run was stopped by a signal' },
 } as const satisfies Record<string, { exit: number; meaning: string }>

@@ -78,6 +78,16 @@ export async function loadLargeObjects(
   )
 }
 
+export async function dropLargeObjects(
+  connection: Connection,
+  objects: readonly LargeObject[],
+  options: QueryOptions = {},
+): Promise<void> {
+  await inTransactions(connection, objects, options, (batch) => [
+    `SELECT pg_catalog.count(pg_catalog.lo_unlink(oid)) FROM pg_catalog.unnest('{${batch.map(({ oid }) => oid).join()}}'::pg_catalog.oid[]) AS o(oid)`,
+  ])
+}
+
 /** Gives large objects their comments and, where wanted, their owners and privileges. */
 export async function describeLargeObjects(
   connection: Connection,

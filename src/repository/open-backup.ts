@@ -1,4 +1,4 @@
-import { AppError } from '../core/app-error.ts'
+import { AppError, hasCode, inContext } from '../core/app-error.ts'
 import { type LargeObject, largeObjectsSchema } from '../postgres/large-objects.ts'
 import { type ServerGlobals, serverGlobalsSchema } from '../postgres/server-globals.ts'
 import { type BackupRecord, type Proof, backupRecordSchema, proofSchema } from './backup-record.ts'
@@ -11,6 +11,15 @@ import type { BackupTexts } from './restore-plan.ts'
 interface ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
+
+/** What a person calls the streams that are no tables. */
+export const streamNames = {
+  manifest: 'manifest',
+  globals: 'roles and tablespaces',
+  preData: 'schema before data',
+  postData: 'schema after data',
+  largeObjects: 'large objects',
+} as const
 
 export interface Backup {
   readonly id: string
@@ -54,19 +63,19 @@ export async function* backupStreams(
   if (!parsed.success) {
     throw new AppError('object-damaged', `the record of backup ${stored.id} is not one`, { cause: parsed.error })
   }
-  yield { name: 'manifest', stream: parsed.data.manifest }
+  yield { name: streamNames.manifest, stream: parsed.data.manifest }
   const manifest = await readManifest(reader, { record: parsed.data }, options)
-  yield { name: 'roles and tablespaces', stream: manifest.globals }
+  yield { name: streamNames.globals, stream: manifest.globals }
   if (manifest.schema) {
-    yield { name: 'schema before data', stream: manifest.schema.preData }
-    yield { name: 'schema after data', stream: manifest.schema.postData }
+    yield { name: streamNames.preData, stream: manifest.schema.preData }
+    yield { name: streamNames.postData, stream: manifest.schema.postData }
   }
   for (const { schema, name, parts } of manifest.tables) {
     for (const stream of parts) yield { name: `table ${schema}.${name}`, stream }
   }
   if (manifest.largeObjects) {
-    yield { name: 'large objects', stream: manifest.largeObjects.properties }
-    yield { name: 'large objects', stream: manifest.largeObjects.contents }
+    yield { name: streamNames.largeObjects, stream: manifest.largeObjects.properties }
+    yield { name: streamNames.largeObjects, stream: manifest.largeObjects.contents }
   }
 }
 
@@ -75,7 +84,7 @@ export async function readManifest(
   { record }: Pick<Backup, 'record'>,
   options: ReadOptions = {},
 ): Promise<Manifest> {
-  const text = (await readWhole(reader, record.manifest, options)).toString('utf8')
+  const text = (await readWhole(reader, 'manifest', record.manifest, options)).toString('utf8')
   const parsed = manifestSchema.safeParse(JSON.parse(text))
   if (parsed.success) return parsed.data
   // its bytes are what was written: whoever wrote it knew other members
@@ -85,25 +94,38 @@ export async function readManifest(
   })
 }
 
-/** A stream that is known to be small: a schema, a manifest. */
-async function readWhole(reader: RepositoryReader, stream: StreamRef, options: ReadOptions = {}): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const piece of reader.read(stream, options)) pieces.push(Buffer.from(piece))
-  return Buffer.concat(pieces)
+type OnLost = (name: keyof typeof streamNames, error: AppError) => void
+
+/** A stream that is known to be small: a schema, a manifest. With `onLost`, one that is lost is empty. */
+async function readWhole(
+  reader: RepositoryReader,
+  name: keyof typeof streamNames,
+  stream: StreamRef,
+  options: ReadOptions & { readonly onLost?: OnLost | undefined },
+): Promise<Buffer> {
+  try {
+    const pieces: Buffer[] = []
+    for await (const piece of reader.read(stream, options)) pieces.push(Buffer.from(piece))
+    return Buffer.concat(pieces)
+  } catch (error) {
+    if (!options.onLost || !hasCode(error, 'object-damaged', 'object-missing'))
+      throw inContext(streamNames[name], error)
+    options.onLost(name, error)
+    return Buffer.alloc(0)
+  }
 }
 
 /** What pg_dump printed; undefined in a backup of data only. */
 export async function readSchemaText(
   reader: RepositoryReader,
-  manifest: Manifest,
-  options: ReadOptions = {},
+  { schema }: Manifest,
+  options: ReadOptions & { readonly onLost?: OnLost | undefined } = {},
 ): Promise<{ preData: string; postData: string } | undefined> {
-  if (!manifest.schema) return undefined
-  const encoding = manifest.schema.encoding === 'SQL_ASCII' ? 'latin1' : 'utf8'
-  return {
-    preData: (await readWhole(reader, manifest.schema.preData, options)).toString(encoding),
-    postData: (await readWhole(reader, manifest.schema.postData, options)).toString(encoding),
-  }
+  if (!schema) return undefined
+  const encoding = schema.encoding === 'SQL_ASCII' ? 'latin1' : 'utf8'
+  const read = async (name: 'preData' | 'postData') =>
+    (await readWhole(reader, name, schema[name], options)).toString(encoding)
+  return { preData: await read('preData'), postData: await read('postData') }
 }
 
 /** The roles and tablespaces of the server at the time. */
@@ -112,28 +134,29 @@ export async function readGlobals(
   manifest: Manifest,
   options: ReadOptions = {},
 ): Promise<ServerGlobals> {
-  return serverGlobalsSchema.parse(JSON.parse((await readWhole(reader, manifest.globals, options)).toString('utf8')))
+  const text = (await readWhole(reader, 'globals', manifest.globals, options)).toString('utf8')
+  return serverGlobalsSchema.parse(JSON.parse(text))
 }
 
 /** What the large objects are besides their bytes. */
 async function readLargeObjects(
   reader: RepositoryReader,
-  largeObjects: Manifest['largeObjects'],
-  options: ReadOptions = {},
+  { largeObjects }: Manifest,
+  options: ReadOptions & { readonly onLost?: OnLost | undefined },
 ): Promise<LargeObject[]> {
   if (!largeObjects) return []
-  const properties = await readWhole(reader, largeObjects.properties, options)
-  return largeObjectsSchema.parse(JSON.parse(properties.toString('utf8')))
+  const properties = await readWhole(reader, 'largeObjects', largeObjects.properties, options)
+  return properties.length === 0 ? [] : largeObjectsSchema.parse(JSON.parse(properties.toString('utf8')))
 }
 
-/** What a restore plan is made from. */
+/** What a restore plan is made from. With `onLost`, what can not be read is told and left empty. */
 export async function readBackupTexts(
   reader: RepositoryReader,
   manifest: Manifest,
-  options: ReadOptions = {},
+  options: ReadOptions & { readonly onLost?: OnLost | undefined } = {},
 ): Promise<BackupTexts> {
   return {
     schema: await readSchemaText(reader, manifest, options),
-    largeObjects: await readLargeObjects(reader, manifest.largeObjects, options),
+    largeObjects: await readLargeObjects(reader, manifest, options),
   }
 }

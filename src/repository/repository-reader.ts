@@ -53,23 +53,41 @@ export class RepositoryReader {
    * `object-missing`, which name the pack, and `key-cannot-read`.
    */
   async *read(stream: StreamRef, options: AbortOptions & { readonly lent?: boolean } = {}): AsyncIterable<Uint8Array> {
+    for await (const piece of this.readAround(stream, options)) {
+      if (piece instanceof AppError) throw piece
+      yield piece
+    }
+  }
+
+  /** Like `read`, but goes on after what is lost: in its place stands the error that `read` throws. */
+  async *readAround(
+    stream: StreamRef,
+    options: AbortOptions & { readonly lent?: boolean } = {},
+  ): AsyncIterable<Uint8Array | AppError> {
     let bytes = 0
+    let isWhole = true
     let last: { id: Buffer; raw: Buffer } | undefined
-    const fetch = async (run: Run | Buffer, { signal }: { signal: AbortSignal }) =>
-      Buffer.isBuffer(run) ? { missing: run } : { run, fetched: await this.#fetch(run, { signal }) }
+    const fetch = async (run: Run | AppError, { signal }: { signal: AbortSignal }) =>
+      run instanceof AppError ? run : { run, fetched: await this.#fetch(run, { signal }) }
     for await (const piece of readAhead(this.#runs(stream, options), readsAhead, fetch, options)) {
-      if ('missing' in piece) throw this.#unknownChunk(piece.missing)
+      if (piece instanceof AppError) {
+        isWhole = false
+        yield piece
+        continue
+      }
       for (const { id, blob } of piece.run.blobs) {
         const repeated = last?.id.equals(id) ? last.raw : undefined
         if (options.lent && last && !repeated) releaseMemory(last.raw)
         const raw = repeated ?? (await this.#decodeOrElsewhere(id, blob, piece, options))
-        last = { id, raw }
-        bytes += raw.length
+        if (hasCode(raw, 'key-wrong')) throw raw
+        last = Buffer.isBuffer(raw) ? { id, raw } : undefined
+        isWhole &&= Buffer.isBuffer(raw)
+        bytes += Buffer.isBuffer(raw) ? raw.length : 0
         yield raw
       }
     }
-    if (bytes !== stream.bytes) {
-      throw new AppError('object-damaged', `a stream has ${bytes} bytes where its backup says ${stream.bytes}`)
+    if (isWhole && bytes !== stream.bytes) {
+      yield new AppError('object-damaged', `a stream has ${bytes} bytes where its backup says ${stream.bytes}`)
     }
   }
 
@@ -78,7 +96,9 @@ export class RepositoryReader {
     const blob = this.#bestCopy(id)
     if (blob === undefined) throw this.#unknownChunk(id)
     const run = this.#runOf(id, blob)
-    return this.#decodeOrElsewhere(id, blob, { run, fetched: await this.#fetch(run, options) }, options)
+    const raw = await this.#decodeOrElsewhere(id, blob, { run, fetched: await this.#fetch(run, options) }, options)
+    if (Buffer.isBuffer(raw)) return raw
+    throw raw
   }
 
   /** The chunk ids in the list `hexId`. */
@@ -91,19 +111,35 @@ export class RepositoryReader {
     }
   }
 
-  /** Yields the id alone for a chunk that lies nowhere. */
-  async *#runs(stream: StreamRef, options: AbortOptions): AsyncIterable<Run | Buffer> {
+  /** Yields an error for a list that can not be read and for a chunk that lies nowhere. */
+  async *#runs(stream: StreamRef, options: AbortOptions): AsyncIterable<Run | AppError> {
     let run: Run | undefined
     for (const list of stream.lists) {
-      for (const id of await this.readList(list, options)) {
+      const ids = await this.#idsOrDamage(list, options)
+      if (ids instanceof AppError) {
+        if (run) yield run
+        run = undefined
+        yield ids
+        continue
+      }
+      for (const id of ids) {
         const blob = this.#bestCopy(id)
         if (blob !== undefined && run && this.#extend(run, id, blob)) continue
         if (run) yield run
         run = blob === undefined ? undefined : this.#runOf(id, blob)
-        if (blob === undefined) yield id
+        if (blob === undefined) yield this.#unknownChunk(id)
       }
     }
     if (run) yield run
+  }
+
+  async #idsOrDamage(list: string, options: AbortOptions): Promise<Buffer[] | AppError> {
+    try {
+      return await this.readList(list, options)
+    } catch (error) {
+      if (hasCode(error, 'object-damaged', 'object-missing')) return error
+      throw error
+    }
   }
 
   #runOf(id: Buffer, blob: number): Run {
@@ -137,7 +173,7 @@ export class RepositoryReader {
     blob: number,
     { run, fetched }: { readonly run: Run; readonly fetched: Buffer | AppError },
     options: AbortOptions,
-  ): Promise<Buffer> {
+  ): Promise<Buffer | AppError> {
     const first = await this.#decode(id, blob, run, fetched)
     if (Buffer.isBuffer(first)) return first
     for (const copy of this.#inventory.blobs.copies(id)) {
@@ -146,7 +182,7 @@ export class RepositoryReader {
       const raw = await this.#decode(id, copy, other, await this.#fetch(other, options))
       if (Buffer.isBuffer(raw)) return raw
     }
-    throw first
+    return first
   }
 
   async #decode(id: Buffer, blob: number, run: Run, fetched: Buffer | AppError): Promise<Buffer | AppError> {

@@ -1,14 +1,18 @@
 import { type Task, runTasks } from '../core/tasks.ts'
 import { setSequenceStatement } from '../postgres/catalog-sequences.ts'
 import type { Connection } from '../postgres/connection.ts'
-import { describeLargeObjects, loadLargeObjects } from '../postgres/large-objects.ts'
+import { describeLargeObjects, dropLargeObjects, loadLargeObjects } from '../postgres/large-objects.ts'
 import { quoteLiteral } from '../postgres/quote.ts'
+import type { RepositoryReader } from '../repository/repository-reader.ts'
 import { keyOf } from '../repository/restore-scope.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
 import { type BuildOptions, buildTasks, endOfBuilds, splitAfterData } from './build-tasks.ts'
+import { LargeObjectGaps } from './large-object-gaps.ts'
 import type { Connections, LoadJob } from './load-database.ts'
-import { asRestoreFailure, loadTasks } from './load-tables.ts'
+import { asRestoreFailure, loadTasks, type TablePart } from './load-tables.ts'
+import type { Losses } from './losses.ts'
 import { runEntries } from './run-entries.ts'
+import { countRows, wholeRows } from './whole-rows.ts'
 
 /** Fills tables, sequences and large objects; each table has its indexes and constraints built as soon as it is full. */
 export async function loadAndBuild(job: LoadJob): Promise<void> {
@@ -18,14 +22,14 @@ export async function loadAndBuild(job: LoadJob): Promise<void> {
     withEncoding(all[worker] ?? all[0], as, signal)
   const textEncoding = encoding === 'SQL_ASCII' ? encoding : 'UTF8'
   const connectionOf = speaking(connections, textEncoding)
-  const { read, onEntry } = observe(job)
+  const { readRows, readLargeObjects, onEntry } = observe(job)
 
   const loads = loadTasks(plan.tables, {
     connectionOf: speaking(loaders, encoding),
-    read,
+    read: readRows,
     mayTruncate: !options.intoExistingTables && !options.loader,
   })
-  const others = [sequenceTask(job, connectionOf), ...largeObjectTasks(job, connectionOf, read)]
+  const others = [sequenceTask(job, connectionOf), ...largeObjectTasks(job, connectionOf, readLargeObjects)]
   const everything: Task = { needs: [...loads, ...others], run: () => Promise.resolve() }
 
   const tables = new Map<string, Task[]>()
@@ -65,24 +69,48 @@ async function withEncoding(
   return connection
 }
 
-/** Reports bytes while there are some to load, and then what is built. */
-function observe({ reader, manifest, plan, options: { onProgress } }: LoadJob) {
+/** Reports bytes while there are some to load, and then what is built; enters what is damaged where that is wanted. */
+function observe({ reader, manifest, plan, options: { onProgress, losses } }: LoadJob) {
   const largeObjects = plan.largeObjects.length > 0 ? manifest.largeObjects?.contents.bytes : undefined
   const total = plan.tables.reduce((sum, table) => sum + table.bytes, largeObjects ?? 0)
   let done = 0
   let built = 0
-  const read = async function* (stream: StreamRef, detail: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    for await (const piece of reader.read(stream, { signal, lent: true })) {
+  const observed = async function* (pieces: AsyncIterable<Uint8Array>, detail: string): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
       done += piece.length
       onProgress?.({ phase: 'data', unit: 'bytes', done, total, detail })
       yield piece
     }
   }
+  const readRows = ({ table, stream }: TablePart, signal: AbortSignal) =>
+    observed(
+      losses
+        ? rowsAroundDamage(reader, { table, stream }, losses, signal)
+        : reader.read(stream, { signal, lent: true }),
+      `table ${table.schema}.${table.name}`,
+    )
+  const readLargeObjects = (stream: StreamRef, gaps: LargeObjectGaps, signal: AbortSignal) =>
+    observed(
+      losses ? gaps.follow(reader.readAround(stream, { signal })) : reader.read(stream, { signal, lent: true }),
+      'large objects',
+    )
   const onEntry = ({ name }: { readonly name: string }) => {
     const items = { unit: 'items', done: built++, total: plan.afterData.length } as const
     if (done >= total) onProgress?.({ phase: 'indexes and constraints', ...items, detail: name })
   }
-  return { read, onEntry }
+  return { readRows, readLargeObjects, onEntry }
+}
+
+async function* rowsAroundDamage(
+  reader: RepositoryReader,
+  { table, stream }: TablePart,
+  losses: Losses,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const rows of wholeRows(reader.readAround(stream, { signal }), (damage) => losses.addGap(table, damage))) {
+    losses.addRows(table, countRows(rows))
+    yield rows
+  }
 }
 
 type ConnectionOf = (worker: number, signal: AbortSignal) => Promise<Connection>
@@ -102,18 +130,26 @@ function sequenceTask({ plan }: LoadJob, connectionOf: ConnectionOf): Task {
 }
 
 function largeObjectTasks(
-  { manifest, plan: { largeObjects, choices } }: LoadJob,
+  { manifest, plan: { largeObjects, choices }, options: { losses } }: LoadJob,
   connectionOf: ConnectionOf,
-  read: ReturnType<typeof observe>['read'],
+  read: ReturnType<typeof observe>['readLargeObjects'],
 ): Task[] {
   const contents = manifest.largeObjects?.contents
   if (!contents || largeObjects.length === 0) return []
   const run: Task['run'] = async ({ worker, signal }) => {
     const connection = await connectionOf(worker, signal)
     try {
-      await loadLargeObjects(connection, largeObjects, read(contents, 'large objects', signal), { signal })
+      const gaps = new LargeObjectGaps()
+      await loadLargeObjects(connection, largeObjects, read(contents, gaps, signal), { signal })
+      const lost = largeObjects.filter(({ oid }) => gaps.lacks(oid))
+      await dropLargeObjects(connection, lost, { signal })
+      if (gaps.damage) {
+        const oids = lost.map(({ oid }) => oid).join(', ')
+        losses?.add('large objects', `lack ${lost.length} of ${largeObjects.length} (${oids}): ${gaps.damage.message}`)
+      }
+      const whole = largeObjects.filter(({ oid }) => !gaps.lacks(oid))
       const wanted = { owners: !choices.noOwner, privileges: !choices.noPrivileges }
-      await describeLargeObjects(connection, largeObjects, { signal, ...wanted })
+      await describeLargeObjects(connection, whole, { signal, ...wanted })
     } catch (error) {
       throw asRestoreFailure('large objects', error)
     }

@@ -8,9 +8,11 @@ import type { Manifest, QualifiedName } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { RestorePlan } from '../repository/restore-plan.ts'
 import { createAdoptedTables } from './adopted-tables.ts'
+import { commentOnTables } from './comment-on-losses.ts'
 import { hasLz4, planWithoutLz4 } from './column-compression.ts'
 import { connectForText } from './connect-for-text.ts'
 import { loadAndBuild } from './load-and-build.ts'
+import type { Losses } from './losses.ts'
 import { runEntries } from './run-entries.ts'
 
 export interface LoadOptions {
@@ -25,6 +27,8 @@ export interface LoadOptions {
   readonly loader?: ConnectionTarget | undefined
   /** Called when everything but event triggers is in place, in the transaction that makes those. */
   readonly beforeEventTriggers?: ((connection: Connection) => Promise<void>) | undefined
+  /** Present: what is damaged in the repository is left out, and entered here. */
+  readonly losses?: Losses | undefined
   readonly onNote: (note: string) => void
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
@@ -73,6 +77,7 @@ export async function loadDatabase(
   await loadAndBuild({ reader, manifest, plan, connections, loaders, options })
   await runEntries(main, plan.privileges, run)
   await fillViews(connections, plan, options)
+  if (options.losses) await commentOnTables(main, options.losses, options)
   // its commit waits for the disk, and with it for all that the other sessions committed before
   await main.execute('BEGIN; SET LOCAL synchronous_commit TO DEFAULT', options)
   await options.beforeEventTriggers?.(main)

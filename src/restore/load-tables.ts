@@ -9,9 +9,15 @@ import type { StreamRef } from '../repository/stream-ref.ts'
 export interface LoadTablesOptions {
   /** The worker's connection, in the encoding of the data. */
   readonly connectionOf: (worker: number, signal: AbortSignal) => Promise<Connection>
-  readonly read: (stream: StreamRef, what: string, signal: AbortSignal) => AsyncIterable<Uint8Array>
+  readonly read: (part: TablePart, signal: AbortSignal) => AsyncIterable<Uint8Array>
   /** The tables are this restore's own, and the user may empty them. */
   readonly mayTruncate: boolean
+}
+
+/** One of the streams that hold the rows of a table. */
+export interface TablePart {
+  readonly table: ManifestTable
+  readonly stream: StreamRef
 }
 
 interface LoadTask extends Task {
@@ -35,14 +41,15 @@ export function loadTasks(tables: readonly ManifestTable[], options: LoadTablesO
 }
 
 function loadTask(
-  { table, stream }: { readonly table: ManifestTable; readonly stream: StreamRef },
+  part: TablePart,
   { needs, connectionOf, read, mayTruncate }: LoadTablesOptions & { readonly needs: readonly Task[] },
 ): LoadTask {
+  const { table } = part
   const name = `table ${table.schema}.${table.name}`
   const run: Task['run'] = async ({ worker, signal }) => {
     try {
       const connection = await connectionOf(worker, signal)
-      await loadPart(connection, table, read(stream, name, signal), { mayTruncate, signal })
+      await loadPart(connection, table, read(part, signal), { mayTruncate, signal })
     } catch (error) {
       throw asRestoreFailure(name, error)
     }

@@ -6,6 +6,7 @@ import type { ConnectionTarget, Environment } from '../postgres/connection-targe
 import { databasePropertyStatements } from '../postgres/database-statements.ts'
 import { type PgDump, choosePgDump } from '../postgres/pg-dump.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
+import type { ServerGlobals } from '../postgres/server-globals.ts'
 import type { Proof } from '../repository/backup-record.ts'
 import { type Manifest, warningsOf } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
@@ -44,8 +45,28 @@ export interface ProveOptions {
  */
 export async function proveBackup(repository: Repository, backup: Backup, options: ProveOptions): Promise<Proof> {
   const runTime = new RunTime()
+  const save = async (found: Pick<Proof, 'on' | 'notes'> & { readonly comparison: Comparison }): Promise<Proof> => {
+    const { compared, differences } = found.comparison
+    const proof: Proof = {
+      format: 1,
+      backup: backup.id,
+      tool: toolVersion,
+      outcome: differences.length === 0 ? 'proven' : 'refuted',
+      ...runTime.untilNow(),
+      on: found.on,
+      compared: { ...compared, assertions: options.assertions.length },
+      differences,
+      notes: found.notes,
+    }
+    await repository.saveProof(proof, options)
+    return proof
+  }
   const reader = await repository.openReader(options)
-  const manifest = await readManifest(reader, backup, options)
+  const texts = await readBeginning(reader, backup, options)
+  if (texts instanceof AppError) {
+    return save({ on: 'no server: it can not be read', notes: [], comparison: refutation(texts) })
+  }
+  const { manifest, globals } = texts
   if (!manifest.schema) {
     throw new AppError(
       'usage-invalid',
@@ -59,22 +80,33 @@ export async function proveBackup(repository: Repository, backup: Backup, option
   const scratchOptions = { ...options, onNote: (note: string) => notes.push(note) }
   await using scratch = options.on
     ? await openScratchDatabaseOn(options.on, manifest, scratchOptions)
-    : await openScratchServerDatabase(manifest, await readGlobals(reader, manifest, options), scratchOptions)
+    : await openScratchServerDatabase(manifest, globals, scratchOptions)
   const comparison = await restoreAndCompare(reader, manifest, scratch, notes, options)
-  const proof: Proof = {
-    format: 1,
-    backup: backup.id,
-    tool: toolVersion,
-    outcome: comparison.differences.length === 0 ? 'proven' : 'refuted',
-    ...runTime.untilNow(),
-    on: scratch.description,
-    compared: { ...comparison.compared, assertions: options.assertions.length },
-    differences: comparison.differences,
-    notes: [...warningsOf(manifest), ...notes, ...comparison.notes],
-  }
-  await repository.saveProof(proof, options)
+  const allNotes = [...warningsOf(manifest), ...notes, ...comparison.notes]
+  const proof = await save({ on: scratch.description, notes: allNotes, comparison })
   await options.onProven?.(scratch.target, proof)
   return proof
+}
+
+/** What must be read before there can be a server to restore into; the damage that stands in the way. */
+async function readBeginning(
+  reader: RepositoryReader,
+  backup: Backup,
+  options: ProveOptions,
+): Promise<{ readonly manifest: Manifest; readonly globals: ServerGlobals } | AppError> {
+  try {
+    const manifest = await readManifest(reader, backup, options)
+    return { manifest, globals: await readGlobals(reader, manifest, options) }
+  } catch (error) {
+    if (hasCode(error, 'object-damaged', 'object-missing')) return error
+    throw error
+  }
+}
+
+function refutation(error: unknown): Comparison {
+  const comparison = emptyComparison()
+  comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
+  return comparison
 }
 
 async function restoreAndCompare(
@@ -119,9 +151,7 @@ async function restoreAndCompare(
     return comparison
   } catch (error) {
     if (!isFaultOfBackup(error)) throw await scratch.explain(withProofHint(error, scratch))
-    const comparison = emptyComparison()
-    comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
-    return comparison
+    return refutation(error)
   }
 }
 

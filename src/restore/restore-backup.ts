@@ -17,18 +17,23 @@ import {
 import type { Manifest } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { Repository } from '../repository/repository.ts'
+import { commentOnDatabase } from './comment-on-losses.ts'
 import { createDatabase } from './create-database.ts'
 import { createMissingRoles } from './create-missing-roles.ts'
 import { loadDatabase } from './load-database.ts'
+import { type Loss, Losses } from './losses.ts'
 import { connectForMaintenance } from './maintenance-connection.ts'
-import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
-import { type RestoreChoices, type RestorePlan, planRestore, rolesOfPlan } from '../repository/restore-plan.ts'
+import { type Backup, readManifest } from '../repository/open-backup.ts'
+import { type RestoreChoices, type RestorePlan, rolesOfPlan } from '../repository/restore-plan.ts'
+import { readPlan, readRoles } from './read-plan.ts'
 import { checkServerHas, existingRoles } from './target-checks.ts'
 import { claimEmptyDatabase, howToEmpty, removeUnfinishedMark, setUnfinishedMark } from './unfinished-mark.ts'
 
 export interface RestoreOptions {
   readonly choices: RestoreChoices
   readonly createRoles: boolean
+  /** Leave out what is damaged in the repository, and tell it, instead of stopping there. */
+  readonly skipDamaged?: boolean | undefined
   readonly jobs: number
   readonly analyze: boolean
   readonly onProgress?: OnProgress | undefined
@@ -40,6 +45,8 @@ export interface RestoreOutcome {
   readonly tables: number
   readonly rows: number
   readonly bytes: number
+  /** What is damaged in the repository, and what could not be made without it. Empty unless that was to be left out. */
+  readonly lost: readonly Loss[]
   /** What was left out or replaced, in words. */
   readonly notes: readonly string[]
 }
@@ -54,7 +61,6 @@ export async function restoreBackup(
   target: ConnectionTarget,
   options: RestoreOptions,
 ): Promise<RestoreOutcome> {
-  const { choices } = options
   if (['postgres', 'template0', 'template1'].includes(target.database)) {
     throw new AppError('target-not-empty', `"${target.database}" belongs to the server, and is not restored into`, {
       hint: 'name another database: it will be created',
@@ -62,11 +68,28 @@ export async function restoreBackup(
   }
   const reader = await repository.openReader(options)
   const manifest = await readManifest(reader, backup, options)
-  const plan = planRestore(manifest, await readBackupTexts(reader, manifest, options), choices)
+  const losses = options.skipDamaged ? new Losses(backup.id) : undefined
+  try {
+    return await restoreFrom(reader, manifest, target, { ...options, losses })
+  } catch (error) {
+    if (losses || !hasCode(error, 'object-damaged', 'object-missing')) throw error
+    const { code, message, hint = '', cause } = error
+    throw new AppError(code, message, { cause, hint: `${hint}; with --skip-damaged, everything else is restored` })
+  }
+}
+
+async function restoreFrom(
+  reader: RepositoryReader,
+  manifest: Manifest,
+  target: ConnectionTarget,
+  options: RestoreOptions & { readonly losses: Losses | undefined },
+): Promise<RestoreOutcome> {
+  const { choices, losses } = options
+  const plan = await readPlan(reader, manifest, choices, options)
   const notes = [...plan.notes]
   const properties = mapDatabaseRoles(manifest.database, choices.roleMap)
-  const globals = options.createRoles ? await readGlobals(reader, manifest, options) : undefined
-  const job: RestoreJob = { reader, manifest, plan, properties, globals, target, notes, options }
+  const globals = options.createRoles ? await readRoles(reader, manifest, options) : undefined
+  const job: RestoreJob = { reader, manifest, plan, properties, globals, target, losses, notes, options }
   {
     await using existing = await connectIfThere(target, options)
     if (!existing && choices.content === 'data-only') {
@@ -81,8 +104,9 @@ export async function restoreBackup(
   return {
     database: target.database,
     tables: plan.tables.length,
-    rows: plan.tables.reduce((sum, { rows }) => sum + rows, 0),
+    rows: plan.tables.reduce((sum, { rows }) => sum + rows, 0) - (losses?.lostRows ?? 0),
     bytes: plan.tables.reduce((sum, { bytes }) => sum + bytes, 0),
+    lost: losses?.list() ?? [],
     notes,
   }
 }
@@ -96,6 +120,8 @@ interface RestoreJob {
   /** Present when missing roles are to be created. */
   readonly globals: ServerGlobals | undefined
   readonly target: ConnectionTarget
+  /** Present when damage is to be left out. */
+  readonly losses: Losses | undefined
   readonly notes: string[]
   readonly options: RestoreOptions
 }
@@ -127,6 +153,7 @@ async function fillNew(job: RestoreJob): Promise<void> {
     await createWorkingDatabase(maintenance, working, owner, job)
     await load(job, withDatabase(target, working))
     if (plan.whole) await applyProperties(maintenance, working, owner, job)
+    await sayWhatIsLost(maintenance, working, job)
     await endSessionsIn(maintenance, working, options)
     await maintenance.execute(
       `ALTER DATABASE ${quoteIdentifier(working)} RENAME TO ${quoteIdentifier(target.database)}`,
@@ -136,6 +163,13 @@ async function fillNew(job: RestoreJob): Promise<void> {
     await dropWorkingDatabase(target, working, error)
     throw error
   }
+}
+
+/** In the comment on the database, so that nobody takes it for whole later. */
+async function sayWhatIsLost(connection: Connection, database: string, { losses, notes, options }: RestoreJob) {
+  if (!losses || losses.isEmpty) return
+  const { signal } = options
+  await commentOnDatabase(connection, database, losses, { signal, onNote: (note) => notes.push(note) })
 }
 
 async function createWorkingDatabase(
@@ -158,12 +192,13 @@ async function createWorkingDatabase(
 }
 
 async function load(
-  { reader, manifest, plan, notes, options }: RestoreJob,
+  { reader, manifest, plan, losses, notes, options }: RestoreJob,
   target: ConnectionTarget,
   beforeEventTriggers?: (connection: Connection) => Promise<void>,
 ): Promise<void> {
   await loadDatabase(reader, manifest, plan, target, {
     ...options,
+    losses,
     intoExistingTables: options.choices.content === 'data-only',
     beforeEventTriggers,
     onNote: (note) => notes.push(note),
@@ -216,6 +251,7 @@ async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void>
   await setUnfinishedMark(connection, options)
   try {
     await load(job, target, (loading) => removeUnfinishedMark(loading, options))
+    await sayWhatIsLost(connection, target.database, job)
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     throw new AppError(error.code, `${error.message}; ${describeTarget(target)} holds an unfinished restore`, {
@@ -237,6 +273,7 @@ async function fillTables(job: RestoreJob, connection: Connection): Promise<void
   }
   try {
     await load(job, target)
+    await sayWhatIsLost(connection, target.database, job)
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     throw new AppError(error.code, error.message, {

@@ -2,10 +2,13 @@ import { AppError, hasCode, inContext, messageOf } from '../core/app-error.ts'
 import type { Connection } from '../postgres/connection.ts'
 import { PostgresError, sqlStateOf } from '../postgres/postgres-error.ts'
 import { type SchemaEntry, statementsOf } from '../postgres/schema-text.ts'
+import type { Losses } from './losses.ts'
 
 export interface RunOptions {
   /** Entries whose failure is noted rather than thrown. */
   readonly helpers: ReadonlySet<SchemaEntry>
+  /** Where rows are missing, what they would have made possible is entered here rather than thrown. */
+  readonly losses?: Losses | undefined
   readonly onNote: (note: string) => void
   readonly onEntry?: ((entry: SchemaEntry) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -28,6 +31,10 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
     const object = `${entry.type} ${entry.schema === undefined ? '' : `${entry.schema}.`}${entry.name}`
     if (hasCode(error, 'query-failed', 'permission-denied') && isTolerated(entry, error, options)) {
       options.onNote(`${object} was left out: ${messageOf(error)}`)
+      return
+    }
+    if (options.losses && lacksRows(entry, error, options.losses)) {
+      if (entry.type !== 'COMMENT') options.losses.add(object, `is left out: ${messageOf(error)}`)
       return
     }
     if (!hasCode(error, 'query-failed', 'permission-denied')) throw inContext(object, error)
@@ -60,6 +67,15 @@ function hintFor({ type }: SchemaEntry, error: PostgresError): string | undefine
   const choice = type === 'ACL' || type === 'DEFAULT ACL' ? '--no-privileges' : '--no-owner and --no-privileges'
   if (error.hint !== undefined) return `${error.hint} Restore as such a role, ${without}`
   return `restore with ${choice}, or as a superuser or a member of the roles that own the objects`
+}
+
+/** A foreign key to rows that are lost, with the comment on it, or a view that computes with them. */
+function lacksRows({ type, name }: SchemaEntry, error: unknown, losses: Losses): boolean {
+  if (losses.isEmpty || !hasCode(error, 'query-failed')) return false
+  const sqlState = sqlStateOf(error)
+  if (type === 'FK CONSTRAINT') return sqlState === '23503'
+  if (type === 'COMMENT') return name.startsWith('CONSTRAINT ') && sqlState === '42704'
+  return type === 'MATERIALIZED VIEW DATA'
 }
 
 const shownCharacters = 500

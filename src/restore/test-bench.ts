@@ -31,12 +31,16 @@ export class TestBench implements AsyncDisposable {
     this.#held = held
   }
 
-  static async start(options: Parameters<typeof startTestServer>[0] = {}): Promise<TestBench> {
+  /** `averageChunkBytes`: of the repository; small ones make many of little data. */
+  static async start({
+    averageChunkBytes,
+    ...options
+  }: Parameters<typeof startTestServer>[0] & { readonly averageChunkBytes?: number } = {}): Promise<TestBench> {
     await using owned = new AsyncDisposableStack()
     const server = owned.use(await startTestServer(options))
     const directory = await mkdtemp(join(tmpdir(), 'pgrevive-bench-'))
     owned.defer(() => rm(directory, { recursive: true, force: true }))
-    const { repository } = await createRepository(await DirectoryStore.create(directory))
+    const { repository } = await createRepository(await DirectoryStore.create(directory), { averageChunkBytes })
     return new TestBench(server, repository, owned.move())
   }
 

@@ -39,7 +39,7 @@ interface Side {
 
 async function diff(options: DiffOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
-  const { backups } = await listBackups(repository, context)
+  const backups = await listBackups(repository, context)
   const { colors } = context.terminal
   const first = findBackup(backups, options.a)
   const second = options.b.kind === 'live' ? await findLive(options.b, first, context) : findBackup(backups, options.b)

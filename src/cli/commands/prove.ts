@@ -32,7 +32,7 @@ export type ProveOptions = z.output<typeof proveOptions>
 
 async function prove(options: ProveOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
-  const { backups } = await listBackups(repository, context)
+  const backups = await listBackups(repository, context)
   const { config, jobs } = await context.settings()
   const { environment, homeDirectory } = context
   const on = options.on === undefined ? undefined : await resolveConnection(options.on, { environment, homeDirectory })
@@ -68,16 +68,16 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
 
 /** The one that is named, or the newest of every database: of those of pgrevive.yaml, if it names some. */
 function chooseBackups(
-  backups: readonly Backup[],
+  listed: Awaited<ReturnType<typeof listBackups>>,
   { backup, database }: ProveOptions,
   config: Config | undefined,
 ): Backup[] {
-  if (backup || database !== undefined) return [findBackup(backups, backup ?? { kind: 'latest', database })]
-  const databases = new Set(backups.map(({ record }) => record.database))
+  if (backup || database !== undefined) return [findBackup(listed, backup ?? { kind: 'latest', database })]
+  const databases = new Set(listed.backups.map(({ record }) => record.database))
   const configured = [...databases].filter((name) => config?.databases.has(name))
   const chosen = configured.length > 0 ? configured : [...databases]
-  if (chosen.length === 0) return [findBackup(backups, { kind: 'latest', database: undefined })]
-  return chosen.map((name) => findBackup(backups, { kind: 'latest', database: name }))
+  if (chosen.length === 0) return [findBackup(listed, { kind: 'latest', database: undefined })]
+  return chosen.map((name) => findBackup(listed, { kind: 'latest', database: name }))
 }
 
 /** The scratch server lives as long as this process. */

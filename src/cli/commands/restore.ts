@@ -22,6 +22,7 @@ const restoreOptions = z
     to: text,
     ...choiceFields,
     createRoles: flag,
+    skipDamaged: flag,
     jobs: jobs.optional(),
     analyze: flagOn,
   })
@@ -31,13 +32,14 @@ export type RestoreOptions = z.output<typeof restoreOptions>
 async function restore(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
   const startedMs = performance.now()
   const repository = await openRepositoryOf(context)
-  const { backups } = await listBackups(repository, context)
+  const backups = await listBackups(repository, context)
   const backup = findBackup(backups, options.backup)
   const target = await findTarget(options.to, backup.record.database, context)
   const settings = await context.settings()
   const outcome = await restoreBackup(repository, backup, target, {
     choices: choicesOf(options),
     createRoles: options.createRoles,
+    skipDamaged: options.skipDamaged,
     jobs: options.jobs ?? settings.jobs,
     analyze: options.analyze,
     onProgress: context.onProgress,
@@ -48,14 +50,24 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
   const leftOut = describeSelection(backup.record.selection)
   const partial = leftOut === undefined ? [] : [`this backup does not hold everything; left out were ${leftOut}`]
   const notes = [...partial, ...outcome.notes].map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`)
+  const { lost } = outcome
+  const verdict = lost.length === 0 ? colors.good('restored') : colors.bad('restored in part')
+  const losses = lost.map(({ object, problem }) => `  ${colors.bad('lost')}: ${printable(`${object} ${problem}`)}\n`)
   return {
     document: { backup: backup.id, ...outcome, durationMs: tookMs },
     text:
-      `${colors.good('restored')} ${printable(backup.record.database)} as ${colors.strong(printable(outcome.database))}: ` +
+      `${verdict} ${printable(backup.record.database)} as ${colors.strong(printable(outcome.database))}: ` +
       (options.schemaOnly
         ? 'definitions only'
         : `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ${formatBytes(outcome.bytes)}`) +
-      ` in ${formatDuration(tookMs)}\n${notes.join('')}`,
+      ` in ${formatDuration(tookMs)}\n${losses.join('')}${notes.join('')}`,
+    ...(lost.length > 0 && {
+      failure: new AppError(
+        'restore-incomplete',
+        `${outcome.database} lacks ${lost.map(({ object }) => object).join(', ')}`,
+        { hint: 'the comment on the database says so, too; another backup may have what is lost: "pgrevive check"' },
+      ),
+    }),
   }
 }
 
@@ -90,6 +102,10 @@ export const restoreCommand = defineCommand({
     { flags: '--to <URL|NAME>', help: 'the database to create: a URL, a connection string, or a name' },
     ...choiceOptions,
     { flags: '--create-roles', help: 'create roles that do not exist on the target server' },
+    {
+      flags: '--skip-damaged',
+      help: 'leave out what is damaged in the repository: every row that can be read is restored, what is lost is told, and the exit code is 10',
+    },
     { flags: '--jobs <N>', help: 'connections that write at the same time (default: cores, at most 4)' },
     { flags: '--no-analyze', help: 'do not collect statistics at the end' },
   ],
@@ -98,6 +114,10 @@ export const restoreCommand = defineCommand({
     {
       command: 'pgrevive restore latest:shop --to postgres://localhost/shop_orders --table public.orders',
       meaning: 'one table into a database of its own',
+    },
+    {
+      command: 'pgrevive restore latest:shop --to postgres://localhost/shop_rescued --skip-damaged',
+      meaning: 'as much as a damaged repository still gives',
     },
     {
       command: 'pgrevive restore 01JD8Y --to postgres://admin@hosted.example/shop --no-owner --no-privileges',

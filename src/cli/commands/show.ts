@@ -16,7 +16,7 @@ export type ShowOptions = z.output<typeof showOptions>
 
 async function show(options: ShowOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
-  const { backups } = await listBackups(repository, context)
+  const backups = await listBackups(repository, context)
   const backup = findBackup(backups, options.backup)
   const manifest = await readManifest(await repository.openReader(context), backup, context)
   const proof = (await listProofs(repository, context)).get(backup.id)

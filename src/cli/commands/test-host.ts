@@ -233,6 +233,7 @@ export const restoreDocument = z.strictObject({
   tables: z.int(),
   rows: z.int(),
   bytes: z.int(),
+  lost: z.array(z.strictObject({ object: z.string(), problem: z.string() })),
   notes: z.array(z.string()),
   durationMs: z.int(),
 })

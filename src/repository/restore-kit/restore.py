@@ -552,7 +552,7 @@ def main():
     key.add_argument('--identity', metavar='FILE', help='key file, recovery kit or age identity file')
     key.add_argument('--passphrase', action='store_true', help='age will ask for the passphrase of the repository')
     parser.add_argument('--directory', metavar='DIR', help='dump: into files of this new directory instead of stdout')
-    parser.add_argument('--skip-damaged', action='store_true', help='dump: leave out what is damaged, say what, exit with 9')
+    parser.add_argument('--skip-damaged', action='store_true', help='dump: leave out what is damaged, say what, exit with 10')
     parser.add_argument('--old-psql', action='store_true', help='dump: for a psql that does not know \\restrict')
     options = parser.parse_args()
     os.umask(0o077)
@@ -567,7 +567,7 @@ def main():
     dump = Dump(repository, manifest, options)
     dump.run()
     say(f'backup {id} is written' + (f' without {"; ".join(dump.lost)}' if dump.lost else ''))
-    return 9 if dump.lost else 0
+    return 10 if dump.lost else 0
 
 
 if __name__ == '__main__':

@@ -1,0 +1,70 @@
+import type { AppError } from '../core/app-error.ts'
+import type { ManifestTable } from '../repository/manifest.ts'
+
+/** Something that a restored database lacks. */
+export interface Loss {
+  /** `table public.orders` */
+  readonly object: string
+  /** What of it is not there, and why. */
+  readonly problem: string
+}
+
+interface TableLoss {
+  /** That came nevertheless. */
+  rows: number
+  damage: AppError | undefined
+}
+
+/** What a restore could not bring back, because it is damaged in the repository. */
+export class Losses {
+  /** The id of the backup. */
+  readonly backup: string
+  readonly #tables = new Map<ManifestTable, TableLoss>()
+  readonly #others: Loss[] = []
+
+  constructor(backup: string) {
+    this.backup = backup
+  }
+
+  get isEmpty(): boolean {
+    return this.tables().length === 0 && this.#others.length === 0
+  }
+
+  get lostRows(): number {
+    return this.tables().reduce((sum, { lostRows }) => sum + lostRows, 0)
+  }
+
+  add(object: string, problem: string): void {
+    this.#others.push({ object, problem })
+  }
+
+  /** Rows of a table are missing; the first reason is kept. */
+  addGap(table: ManifestTable, damage: AppError): void {
+    this.#of(table).damage ??= damage
+  }
+
+  addRows(table: ManifestTable, rows: number): void {
+    this.#of(table).rows += rows
+  }
+
+  /** The tables that lack rows, and how many. */
+  tables(): { readonly table: ManifestTable; readonly lostRows: number; readonly damage: AppError }[] {
+    return [...this.#tables].flatMap(([table, { rows, damage }]) =>
+      damage ? [{ table, lostRows: table.rows - rows, damage }] : [],
+    )
+  }
+
+  list(): Loss[] {
+    const tables = this.tables().map(({ table, lostRows, damage }) => ({
+      object: `table ${table.schema}.${table.name}`,
+      problem: `lacks ${lostRows} of ${table.rows} rows: ${damage.message}`,
+    }))
+    return [...tables.toSorted((a, b) => (a.object < b.object ? -1 : 1)), ...this.#others]
+  }
+
+  #of(table: ManifestTable): TableLoss {
+    const known = this.#tables.get(table) ?? { rows: 0, damage: undefined }
+    this.#tables.set(table, known)
+    return known
+  }
+}
