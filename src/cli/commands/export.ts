@@ -51,7 +51,7 @@ async function writeExport(options: ExportOptions, context: CommandContext): Pro
   const startedMs = performance.now()
   const output = outputOf(options, context)
   const repository = await openRepositoryOf(context)
-  const { backups } = await listBackups(repository, context)
+  const backups = await listBackups(repository, context)
   const backup = findBackup(backups, options.backup)
   const { said, document, remarks } = options.globalsOnly
     ? await writeGlobals(repository, backup, output, options, context)
