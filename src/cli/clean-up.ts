@@ -1,5 +1,5 @@
 import { hasCode } from '../core/app-error.ts'
-import { sweepScratchServers } from '../postgres/scratch-directory.ts'
+import { removeLeftovers } from '../postgres/leftovers.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './command-context.ts'
 import { formatQuantity } from './format.ts'
@@ -7,7 +7,7 @@ import { printable } from './printable.ts'
 
 /** Removes what killed runs left, in the repository and of this user on this machine, and tells what. */
 export async function cleanUpAfterKilledRuns(repository: Repository, context: CommandContext): Promise<void> {
-  const { removed, kept } = await sweepScratchServers()
+  const { removed, kept } = await removeLeftovers()
   const notes = [
     ...(await removeUnfinished(repository, context)),
     ...removed.map((path) => `removed ${path}, which a killed run had left`),

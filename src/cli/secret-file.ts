@@ -1,21 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, readdir, rm } from 'node:fs/promises'
+import { link, open, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError } from '../core/app-error.ts'
+import { createTemporaryDirectory } from '../core/temporary-directory.ts'
 
-const unfinishedName = /^\.pgrevive-unfinished-[0-9a-f]{24}$/
-
-/**
- * Writes a file that must not exist and that only its owner can read: whole and durable, or not at all. What a killed
- * run left in the same folder goes: nothing relies on a key before it has its name.
- */
+/** Writes a file that must not exist and that only its owner can read: whole and durable, or not at all. */
 export async function writeSecretFile(path: string, text: string): Promise<void> {
-  const folder = dirname(path)
   try {
-    for (const name of await readdir(folder)) if (unfinishedName.test(name)) await rm(join(folder, name))
-    const unfinished = join(folder, `.pgrevive-unfinished-${randomBytes(12).toString('hex')}`)
-    await using cleanup = new AsyncDisposableStack()
-    cleanup.defer(() => rm(unfinished, { force: true }))
+    const folder = await realpath(dirname(path))
+    await using temporary = await createTemporaryDirectory('key')
+    const unfinished = join(folder, `.pgrevive-${randomBytes(12).toString('hex')}`)
+    await temporary.claim(unfinished)
     await writeNewFile(unfinished, text)
     await link(unfinished, path).catch((error: unknown) => {
       if (!hasNoLinks(error)) throw error

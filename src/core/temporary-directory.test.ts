@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -86,6 +86,17 @@ describe('a temporary directory', () => {
       assert.equal(existsSync(directory.path), true)
     },
   )
+
+  it('is removed without what a link leads to that somebody has put in the place of the one elsewhere', async () => {
+    const killed = await abandon()
+    const precious = join(parent, 'precious')
+    await mkdir(precious)
+    await rmdir(killed.elsewhere)
+    await symlink(precious, killed.elsewhere)
+    await sweep()
+    assert.deepEqual([...isThere(killed), existsSync(precious)], [false, false, true])
+    await rmdir(precious)
+  })
 
   it('of another machine is left alone', async () => {
     const killed = await abandon()

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { lstat, mkdir, mkdtemp, readdir, realpath, symlink } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readlink, realpath, symlink } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { processStartTime } from './process-start-time.ts'
 /** One place, whatever TMPDIR says: short enough for Unix sockets (under 104 bytes), and a later run finds what an earlier one left. */
 const registry = '/tmp'
 const namePattern = /^pgrevive-[a-z]+-(?<machine>[0-9a-f]{6})-(?<processId>\d+)-(?<startTime>\d+)-\w{6}$/
-/** Leads to the directory elsewhere. */
+/** Leads to what lies elsewhere. */
 const linkName = 'data'
 /** A socket at which the owner listens: the kernel closes it with the process, however that ends. */
 const guardName = 'owner'
@@ -19,7 +19,9 @@ const guardName = 'owner'
 /** Removed on disposal, or by a later run if this process is killed; only this user can write to it. */
 export interface TemporaryDirectory extends AsyncDisposable {
   readonly path: string
-  /** Makes another directory, in `parent`, which is removed together with this one. Call it once. */
+  /** Whatever is at this absolute path is removed with the directory. Call it once, and before anything is made there. */
+  claim(elsewhere: string): Promise<void>
+  /** Makes a directory in `parent` and claims it. */
   createElsewhere(parent: string): Promise<string>
 }
 
@@ -30,12 +32,14 @@ export async function createTemporaryDirectory(kind: string): Promise<TemporaryD
   const path = await mkdtemp(join(registry, `pgrevive-${kind}-${owner}-`))
   owned.defer(() => removeDirectory(path))
   owned.use(await listenAt(join(path, guardName)))
+  const claim = (elsewhere: string) => symlink(elsewhere, join(path, linkName))
   const finished = owned.move()
   return {
     path,
+    claim,
     createElsewhere: async (parent) => {
       const elsewhere = join(await realpath(parent), `pgrevive-data-${randomBytes(6).toString('hex')}`)
-      await symlink(elsewhere, join(path, linkName)) // first, so that it is found whenever this process is killed
+      await claim(elsewhere)
       await mkdir(elsewhere, { mode: 0o700 })
       return elsewhere
     },
@@ -45,7 +49,7 @@ export async function createTemporaryDirectory(kind: string): Promise<TemporaryD
 
 /**
  * Removes what processes of this user and machine left that have ended without cleaning up. `prepare` is called with the
- * directory elsewhere, if there is one, before that is removed. What can not be removed is `kept`, for a later run.
+ * path elsewhere, if one was claimed, before that is removed. What can not be removed is `kept`, for a later run.
  */
 export async function sweepTemporaryDirectories(
   prepare: (elsewhere: string) => Promise<void>,
@@ -100,7 +104,7 @@ async function answers(path: string): Promise<boolean> {
 /** By `rm`, which can not be led astray by links that others make meanwhile; Node's own can. */
 async function removeDirectory(path: string, prepare?: (elsewhere: string) => Promise<void>): Promise<void> {
   const remove = (target: string) => promisify(execFile)('rm', ['-rf', '--', target])
-  const elsewhere = await unlessMissing(realpath(join(path, linkName)))
+  const elsewhere = await unlessMissing(readlink(join(path, linkName)))
   if (elsewhere !== undefined) {
     await prepare?.(elsewhere)
     await remove(elsewhere)

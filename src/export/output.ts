@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { AppError, messageOf } from '../core/app-error.ts'
+import { createTemporaryDirectory, type TemporaryDirectory } from '../core/temporary-directory.ts'
+import { removeLeftovers } from '../postgres/leftovers.ts'
 
 interface WriteOptions {
   readonly signal?: AbortSignal | undefined
@@ -13,45 +15,51 @@ export type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 
 /**
  * A file or directory that gets its name only when all of it is there and durable; until then it lies beside it under a
- * name that says so. Disposal without `commit` removes it.
+ * name that says so. Disposal without `commit` removes it, and so does a later run after this one was killed.
  */
 export class Output implements AsyncDisposable {
   readonly temporary: string
   readonly #path: string
-  #committed = false
+  readonly #owner: TemporaryDirectory
 
-  private constructor(path: string) {
+  private constructor(path: string, temporary: string, owner: TemporaryDirectory) {
     this.#path = path
-    this.temporary = `${path}.unfinished-${randomBytes(4).toString('hex')}`
+    this.temporary = temporary
+    this.#owner = owner
   }
 
-  /** Throws `output-exists`. */
+  /** Throws `output-exists`. Removes what killed runs left. */
   static async create(path: string): Promise<Output> {
-    const output = new Output(path)
-    await output.#refuseExisting()
-    return output
+    await removeLeftovers()
+    await refuseExisting(path)
+    await using owned = new AsyncDisposableStack()
+    const owner = owned.use(await createTemporaryDirectory('export'))
+    const folder = await orFailure(path, () => realpath(dirname(path)))
+    const temporary = join(folder, `${basename(path)}.unfinished-${randomBytes(4).toString('hex')}`)
+    await owner.claim(temporary)
+    owned.move()
+    return new Output(path, temporary, owner)
   }
 
   async commit(): Promise<void> {
-    await this.#refuseExisting()
+    await refuseExisting(this.#path)
     await orFailure(this.#path, async () => {
       await rename(this.temporary, this.#path)
-      this.#committed = true
       await syncDirectory(dirname(this.#path))
     })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#committed) await rm(this.temporary, { recursive: true, force: true })
+    await this.#owner[Symbol.asyncDispose]()
   }
+}
 
-  async #refuseExisting(): Promise<void> {
-    const found = await lstat(this.#path).catch(() => undefined)
-    if (!found) return
-    throw new AppError('output-exists', `${this.#path} exists already`, {
-      hint: 'nothing was changed; name another place with --output, or remove what is there',
-    })
-  }
+async function refuseExisting(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (!found) return
+  throw new AppError('output-exists', `${path} exists already`, {
+    hint: 'nothing was changed; name another place with --output, or remove what is there',
+  })
 }
 
 /** Writes a new file, durably. In the end `head`, if given, says what its first bytes are to be instead. */

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode } from '../core/app-error.ts'
 import { processStartTime } from '../core/process-start-time.ts'
 import { Connection } from './connection.ts'
-import { sweepScratchServers } from './scratch-directory.ts'
+import { removeLeftovers } from './leftovers.ts'
 import { startScratchServer, type ScratchServer } from './scratch-server.ts'
 import { chooseServerBinaries, findServerBinaries, type ServerBinaries } from './server-binaries.ts'
 
@@ -121,7 +121,7 @@ describe('a scratch server and its owner', () => {
       owner.kill()
       await delay(200)
       assert.equal((await traces()).process, true)
-      await sweepScratchServers()
+      await removeLeftovers()
       assert.deepEqual(await traces(), nothing)
     },
   )
@@ -129,7 +129,7 @@ describe('a scratch server and its owner', () => {
   it('are left alone by a sweep while they live', async () => {
     await using owner = await startOwner([process.execPath])
     const traces = await tracesOf(owner)
-    assert.equal((await sweepScratchServers()).removed.includes(owner.directory), false)
+    assert.equal((await removeLeftovers()).removed.includes(owner.directory), false)
     assert.deepEqual(await traces(), { process: true, directory: true, dataDirectory: true })
     await owner.leave()
     assert.deepEqual(await traces(), nothing)
@@ -148,7 +148,7 @@ describe('a scratch server and its owner', () => {
       const tracesOfKilled = await tracesOf(killed)
       killed.kill()
       await untilTrue(async () => !(await tracesOfKilled()).process)
-      await sweepScratchServers()
+      await removeLeftovers()
       assert.equal((await tracesOfKilled()).directory, true, 'another user must not remove it')
       await using sweeper = await startOwner(asNobody)
       assert.deepEqual(await tracesOfKilled(), nothing)

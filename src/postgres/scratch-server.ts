@@ -6,7 +6,8 @@ import { resolveConnection, type ConnectionTarget, type Environment } from './co
 import { PostgresProcess } from './postgres-process.ts'
 import { prepareServerBinaries } from './prepare-server-binaries.ts'
 import { createScratchCluster } from './scratch-cluster.ts'
-import { createScratchDirectory, sweepScratchServers, type ScratchDirectory } from './scratch-directory.ts'
+import { removeLeftovers } from './leftovers.ts'
+import { createScratchDirectory, type ScratchDirectory } from './scratch-directory.ts'
 import { findServerAccount, serverEnvironment } from './server-account.ts'
 import type { ServerBinaries } from './server-binaries.ts'
 
@@ -43,7 +44,7 @@ export interface ScratchServerOptions {
  * start. Throws `postgres-start-failed` with PostgreSQL's own words.
  */
 export async function startScratchServer(options: ScratchServerOptions): Promise<ScratchServer> {
-  await sweepScratchServers()
+  await removeLeftovers()
   await using owned = new AsyncDisposableStack()
   try {
     const server = await startIn(owned, options)

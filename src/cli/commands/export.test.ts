@@ -142,7 +142,9 @@ describe('pgrevive export', { timeout: 180_000 }, () => {
         if (signal === 'SIGTERM') assert.deepEqual(names, [])
         else assert.match(names.join(), /^out\.unfinished-[0-9a-f]{8}$/)
       }
-      await shell('rm -r out.unfinished-*')
+      await host.succeed('export', 'latest', '-F', format, '-o', 'out')
+      assert.deepEqual(await left(), ['out'])
+      await shell('rm -r out')
     })
   }
 

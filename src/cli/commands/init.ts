@@ -1,6 +1,7 @@
 import { readdir, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { AppError } from '../../core/app-error.ts'
+import { removeLeftovers } from '../../postgres/leftovers.ts'
 import { createRepository } from '../../repository/create-repository.ts'
 import { formatKeyFile } from '../../repository/key-file.ts'
 import { kitKeys } from '../../repository/object-keys.ts'
@@ -39,6 +40,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
   }
   const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
   const directory = requireRepository(settings)
+  await removeLeftovers()
   await refuseForeign(directory)
   const written: string[] = []
   const write = async (path: string, text: string) => {
