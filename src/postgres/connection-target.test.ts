@@ -31,7 +31,7 @@ describe('a connection target', () => {
         database: username,
         sslmode: 'prefer',
         channelBinding: 'prefer',
-        connectTimeoutMs: 0,
+        connectTimeoutMs: 30_000,
       },
     )
     assert.equal((await resolve('user=me')).database, 'me')

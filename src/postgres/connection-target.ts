@@ -38,16 +38,21 @@ export interface ConnectionTarget extends TlsTarget {
   readonly requireAuth?: readonly AuthenticationMethod[]
   readonly options?: string
   readonly applicationName: string
-  /** For each host; 0 waits for as long as the system does. */
+  /** For each host; 30 s unless something else is set, and 0 waits for as long as the system does. */
   readonly connectTimeoutMs: number
   /** Idle time before keep-alive probes begin; 0 is the system's, undefined sends none. */
   readonly keepAliveMs: number | undefined
   readonly targetSessionAttrs: TargetSessionAttributes
+  /** When nothing moves for this long, another session asks whether the server is still at work. */
+  readonly stallCheckMs: number
 }
 
 const sessionAttributes = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const
 const authenticationMethods = ['password', 'md5', 'gss', 'sspi', 'scram-sha-256', 'oauth', 'none'] as const
 const keepAliveDefaultSeconds = '30'
+/** libpq would wait for ever. */
+const connectTimeoutDefaultSeconds = '30'
+const stallCheckMs = 20_000
 
 /**
  * Turns a connection string, as psql takes it, into a target by libpq's rules: what the string says counts before the
@@ -87,7 +92,8 @@ export async function resolveConnection(
     ...(requireAuth === undefined ? {} : { requireAuth }),
     ...(startupOptions ? { options: startupOptions } : {}),
     applicationName: setting('application_name') || setting('fallback_application_name') || 'pgrevive',
-    connectTimeoutMs: Math.max(0, parseInteger('connect_timeout', setting('connect_timeout') || '0')) * 1000,
+    connectTimeoutMs:
+      Math.max(0, parseInteger('connect_timeout', setting('connect_timeout') || connectTimeoutDefaultSeconds)) * 1000,
     keepAliveMs:
       setting('keepalives') === '0'
         ? undefined
@@ -97,6 +103,7 @@ export async function resolveConnection(
       setting('target_session_attrs') || 'any',
       sessionAttributes,
     ),
+    stallCheckMs,
   })
 }
 

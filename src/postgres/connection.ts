@@ -5,6 +5,7 @@ import { CopyOut, receiveCopy } from './copy-out.ts'
 import { establishSession, type Established, type EstablishOptions } from './establish-session.ts'
 import { openSocket } from './open-socket.ts'
 import type { RowWalker } from './row-walker.ts'
+import { watchForStalls } from './stall-watch.ts'
 import { WireChannel } from './wire-channel.ts'
 import { encodeCancelRequest, encodeCString, encodeMessage, type WireEncoding } from './wire-messages.ts'
 import type { Row, WireSession } from './wire-session.ts'
@@ -29,6 +30,7 @@ export class Connection implements AsyncDisposable {
   /** The one of the target's hosts that answered. */
   readonly host: Host
   readonly #session: WireSession
+  #processId: number | undefined
   #busy = false
   #over = false
 
@@ -46,9 +48,13 @@ export class Connection implements AsyncDisposable {
     return new Connection(target, await establishSession(target, options))
   }
 
-  /** Of the server's process; it is what pg_stat_activity calls pid. */
+  /** Of the server's process, as the server says; a pooler says something else, and whoever knows better can set it. */
   get processId(): number {
-    return this.#session.cancelKey.readInt32BE(0)
+    return this.#processId ?? this.#session.cancelKey.readInt32BE(0)
+  }
+
+  set processId(processId: number) {
+    this.#processId = processId
   }
 
   /** What the server reports of its settings, kept current. */
@@ -149,13 +155,28 @@ export class Connection implements AsyncDisposable {
     this.#claim()
     this.#busy = true
     const abort = this.#session.channel.failOn(signal)
+    const watch = this.#watchForStalls()
     return {
       [Symbol.asyncDispose]: async () => {
         abort[Symbol.dispose]()
+        watch[Symbol.dispose]()
         this.#busy = false
         if (!this.#session.ready) await this.#leave()
       },
     }
+  }
+
+  #watchForStalls(): Disposable {
+    const { channel } = this.#session
+    const { processId, host } = this
+    const checkMs = this.target.stallCheckMs
+    const target = { ...this.target, hosts: [host], targetSessionAttrs: 'any' } as const
+    const ask = async (sql: string) => {
+      const signal = AbortSignal.timeout(checkMs)
+      await using other = await Connection.connect(target, { signal })
+      return await other.query(sql, { signal })
+    }
+    return watchForStalls({ channel, processId, place: describeHost(host), checkMs, ask })
   }
 
   #claim(): void {

@@ -29,6 +29,7 @@ export async function refuseSharedProcesses(connection: Connection, options: Que
     }
     await other.execute('ROLLBACK', options)
   }
+  connection.processId = processId
 }
 
 /** The comment is for Pgpool-II, which then asks the primary server, as for LOCK, and not the one for reading. */

@@ -38,6 +38,16 @@ export class WireChannel {
     return this.#failure !== undefined
   }
 
+  /** Somebody waits for the server, or for room to send. */
+  get waiting(): boolean {
+    return this.#wake !== undefined && !this.#failure
+  }
+
+  /** Bytes that have come and gone: it grows as long as anything moves. */
+  get moved(): number {
+    return this.socket.bytesRead + this.socket.bytesWritten - this.socket.writableLength
+  }
+
   /** Makes the waiting call, and all that follow, throw `error`. The first failure stays. */
   fail(error: unknown): void {
     this.#failure ??= { error }
