@@ -1,6 +1,6 @@
 ;; Walks the server's messages during COPY TO STDOUT: strips the CopyData headers in place and sums the xxh64 (seed 0)
 ;; of every payload. A row that is split over two pieces is hashed as a stream, so nothing is ever kept back.
-;; xxh64 as in https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md. Compiled by scripts/compile-row-walker.ts.
+;; xxh64 as in https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md. Compiled by scripts/compile-wasm.ts.
 (module
   (memory (export "memory") 4)
   ;; 0..31 holds the bytes of an unfinished 32-byte stripe; the caller puts pieces at 1024.

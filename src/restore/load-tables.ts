@@ -1,7 +1,7 @@
 import { AppError, hasCode, inContext } from '../core/app-error.ts'
 import type { Task } from '../core/tasks.ts'
-import { copyTarget } from '../postgres/catalog-tables.ts'
 import type { Connection } from '../postgres/connection.ts'
+import { loadRows } from '../postgres/load-rows.ts'
 import { quoteQualified } from '../postgres/quote.ts'
 import type { ManifestTable } from '../repository/manifest.ts'
 import type { StreamRef } from '../repository/stream-ref.ts'
@@ -49,7 +49,7 @@ function loadTask(
   const run: Task['run'] = async ({ worker, signal }) => {
     try {
       const connection = await connectionOf(worker, signal)
-      await loadPart(connection, table, read(part, signal), { mayTruncate, signal })
+      await loadPart(connection, part, read(part, signal), { mayTruncate, signal })
     } catch (error) {
       throw asRestoreFailure(name, error)
     }
@@ -63,16 +63,16 @@ function loadTask(
  */
 async function loadPart(
   connection: Connection,
-  table: ManifestTable,
+  { table, stream: { bytes } }: TablePart,
   rows: AsyncIterable<Uint8Array>,
   options: { readonly signal: AbortSignal; readonly mayTruncate: boolean },
 ): Promise<void> {
   const { columns, loadVia } = table
-  const copy = `COPY ${copyTarget({ ...(loadVia ?? table), columns }, connection)} FROM STDIN`
+  const target = { ...(loadVia ?? table), columns }
   const alone = table.parts.length === 1 && !table.loadVia && !table.extension && options.mayTruncate
-  if (!alone) return connection.copyIn(copy, rows, options)
+  if (!alone) return loadRows(connection, target, rows, { ...options, bytes, freeze: false })
   await connection.execute(`BEGIN; TRUNCATE ONLY ${quoteQualified(table.schema, table.name, connection)}`, options)
-  await connection.copyIn(`${copy} (FREEZE)`, rows, options)
+  await loadRows(connection, target, rows, { ...options, bytes, freeze: true })
   await connection.execute('COMMIT', options)
 }
 
