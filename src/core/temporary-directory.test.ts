@@ -18,12 +18,15 @@ describe('a temporary directory', () => {
   })
   after(() => rm(parent, { recursive: true }))
 
-  /** What a process that was killed has left. */
-  async function abandon(): Promise<{ path: string; elsewhere: string }> {
-    const owner = await startOwner()
-    owner.child.kill('SIGKILL')
-    await once(owner.child, 'exit')
-    return owner
+  /** What a process that was killed has left; nobody else finds it before it is `shown`. */
+  async function abandon() {
+    const { child, path, elsewhere } = await startOwner()
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    const hidden = path.replace(/(?<=^\/tmp\/pgrevive-test-)[0-9a-f]{6}/, '000000')
+    await rename(path, hidden)
+    await ended
+    return { path, elsewhere, hidden, show: () => rename(hidden, path) }
   }
 
   async function startOwner() {
@@ -56,8 +59,8 @@ describe('a temporary directory', () => {
 
   it('of a killed process is removed by a sweep, that of a living one is not', async () => {
     const [killed, living] = await Promise.all([abandon(), startOwner()])
-    const { removed } = await sweep()
-    assert.ok(removed.includes(killed.path))
+    await killed.show()
+    await sweep()
     assert.deepEqual(isThere(killed), [false, false])
     assert.deepEqual(isThere(living), [true, true])
     living.child.kill('SIGKILL')
@@ -69,6 +72,7 @@ describe('a temporary directory', () => {
   it('is removed whole if its owner was killed before it had made the one elsewhere', async () => {
     const killed = await abandon()
     await rmdir(killed.elsewhere)
+    await killed.show()
     await sweep()
     assert.deepEqual(isThere(killed), [false, false])
   })
@@ -93,6 +97,7 @@ describe('a temporary directory', () => {
     await mkdir(precious)
     await rmdir(killed.elsewhere)
     await symlink(precious, killed.elsewhere)
+    await killed.show()
     await sweep()
     assert.deepEqual([...isThere(killed), existsSync(precious)], [false, false, true])
     await rmdir(precious)
@@ -100,11 +105,9 @@ describe('a temporary directory', () => {
 
   it('of another machine is left alone', async () => {
     const killed = await abandon()
-    const foreign = killed.path.replace(/(?<=^\/tmp\/pgrevive-test-)[0-9a-f]{6}/, '000000')
-    await rename(killed.path, foreign)
     await sweep()
-    assert.equal(existsSync(foreign), true)
-    await rename(foreign, killed.path)
+    assert.equal(existsSync(killed.hidden), true)
+    await killed.show()
     await sweep()
     assert.deepEqual(isThere(killed), [false, false])
     assert.deepEqual(await readdir(parent), [])

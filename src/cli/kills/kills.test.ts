@@ -15,7 +15,8 @@ const moments: readonly (readonly [scenario: string, before: string, step: RegEx
   ['restore into a database that is there', 'it is whole', /^sql: DROP SCHEMA/],
   ['prove', 'anybody watches the scratch server', /^program: \/bin\/sh/],
   ['prove on a server', 'the scratch database is dropped', /^sql: DROP DATABASE/],
-  ['check', 'it ends', /^end$/],
+  ['export', 'it has its name', /^file: rename .*shop\.sql$/],
+  ['check', 'a file is removed that another run left', /^file: rm .*\/tmp\/pgrevive-0/],
 ]
 
 describe('kill -9: the repository is sound, the same command works again, and nothing stays behind', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Row } from '../../postgres/connection.ts'
@@ -50,6 +50,8 @@ export class KillBench implements AsyncDisposable {
   readonly #held: AsyncDisposableStack
   /** Of a repository with one backup. */
   #bytesOfOne = 0
+  /** Processes that a scenario killed to begin with. */
+  #abandoned: readonly number[] = []
 
   private constructor(
     servers: Readonly<Record<Scenario['on'], TestServer>>,
@@ -120,7 +122,8 @@ export class KillBench implements AsyncDisposable {
   async #examine(scenario: Scenario, killed: number): Promise<void> {
     const host = this.#with(scenario)
     if (scenario.repository !== 'none') await assertSound(await this.#repository(), 3)
-    const directories = await directoriesOf(killed)
+    const dead = [killed, ...this.#abandoned]
+    const directories = await directoriesOf(...dead)
     await scenario.settle?.(this, host)
     const stored = await this.#storedBytes()
 
@@ -130,7 +133,7 @@ export class KillBench implements AsyncDisposable {
     await scenario.examine?.(this)
     await assertSound(await this.#repository(), 3)
     if (scenario.name === 'backup') await this.#assertStoredOnce(stored)
-    assert.deepEqual(await directoriesOf(killed, again.child.pid), [])
+    assert.deepEqual(await directoriesOf(...dead, again.child.pid), [])
     assert.deepEqual(await programsIn(directories), [])
     for (const server of Object.values(this.#servers)) await assertNothingLeftOn(server)
     await assertUnfinishedGoes(await this.#repository())
@@ -151,10 +154,11 @@ export class KillBench implements AsyncDisposable {
       await cp(join(this.#templates, scenario.repository), repository, { recursive: true, preserveTimestamps: true })
     }
     await rm(this.#stepList, { force: true })
+    this.#abandoned = []
     await scenario.prepare?.(this)
   }
 
-  #with({ on }: Scenario, killAt?: string): TestHost {
+  #with({ on }: Pick<Scenario, 'on'>, killAt?: string): TestHost {
     const host = this.#host.with(connectionVariables(this.#servers[on]))
     if (killAt === undefined) return host
     return host.with({
@@ -180,6 +184,40 @@ export class KillBench implements AsyncDisposable {
     const paths = (await this.#host.objects()).filter((path) => !path.startsWith(this.#host.path('backups', 'tmp')))
     const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
     return sizes.reduce((sum, size) => sum + size, 0)
+  }
+
+  /** Kills a run on the source's host, for a later one to clean up after it. */
+  async abandon(args: readonly string[], step: RegExp): Promise<void> {
+    const run = await this.#with({ on: 'source' }, step.source).start(...args)
+    assert.equal((await run.ended).signal, 'SIGKILL')
+    this.#abandoned = [run.child.pid]
+    await rm(this.#stepList)
+  }
+
+  /** As a writer leaves it that was killed two days ago. */
+  async abandonFile(): Promise<void> {
+    const path = this.path('backups', 'tmp', `pgrevive-${'0'.repeat(24)}`)
+    await writeFile(path, 'half of it')
+    const then = new Date(Date.now() - 48 * 3600 * 1000)
+    await utimes(path, then, then)
+  }
+
+  async unfinishedFiles(): Promise<string[]> {
+    return readdir(this.path('backups', 'tmp'))
+  }
+
+  /** In the working directory of the host. */
+  path(...names: string[]): string {
+    return this.#host.path(...names)
+  }
+
+  /** Names in the working directory that begin like this. */
+  async filesLike(name: string): Promise<string[]> {
+    return (await readdir(this.path())).filter((found) => found.startsWith(name)).toSorted()
+  }
+
+  async removeFile(name: string): Promise<void> {
+    await rm(this.path(name), { force: true })
   }
 
   async contentsOf(server: Scenario['on'], database: string): Promise<Row[]> {

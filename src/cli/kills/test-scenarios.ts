@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { type TestHost } from '../commands/test-host.ts'
 import type { KillBench } from './test-kill-bench.ts'
 
@@ -35,6 +35,14 @@ async function assertRolesWhole(bench: KillBench): Promise<void> {
      FROM pg_roles WHERE rolname = 'keeper'`,
   )
   for (const role of roles) assert.deepEqual(role, ['{work_mem=5MB}', 'keeps', 't'])
+}
+
+const exported = 'shop.sql'
+
+/** It has its name only when it is whole, and then nothing unfinished lies beside it. */
+async function assertExported(bench: KillBench): Promise<void> {
+  assert.deepEqual(await bench.filesLike(exported), [exported])
+  assert.match(await readFile(bench.path(exported), 'utf8'), /PostgreSQL database dump complete\n[^]{0,200}$/)
 }
 
 const intoExisting = ['restore', 'latest', '--to', restored, '--no-owner', '--no-privileges'] as const
@@ -109,5 +117,29 @@ export const scenarios: readonly Scenario[] = [
       }
     },
   },
-  { name: 'check', repository: 'one backup', args: ['check'], on: 'source' },
+  {
+    name: 'export',
+    repository: 'one backup',
+    args: ['export', 'latest', '-o', exported],
+    on: 'source',
+    prepare: (bench) => bench.removeFile(exported),
+    settle: async (bench) => {
+      const [there] = await bench.filesLike(exported)
+      if (there === exported) await assertExported(bench)
+      await bench.removeFile(exported)
+    },
+    examine: assertExported,
+  },
+  {
+    name: 'check',
+    repository: 'one backup',
+    args: ['check'],
+    on: 'source',
+    // else it has nothing to do that lasts
+    prepare: async (bench) => {
+      await bench.abandon(['prove'], /^sql: CREATE DATABASE/)
+      await bench.abandonFile()
+    },
+    examine: async (bench) => assert.deepEqual(await bench.unfinishedFiles(), []),
+  },
 ]
