@@ -2,7 +2,7 @@ import { hasCode } from '../core/app-error.ts'
 import type { AbortOptions } from '../store/object-store.ts'
 import type { DamageProblem } from './check-report.ts'
 import { configCopyKey, configKey, kitKeys, type KitKey } from './object-keys.ts'
-import { isAuthentic, readConfig } from './repository-config.ts'
+import { formatConfig, isAuthentic, readConfig } from './repository-config.ts'
 import type { RepositoryContext } from './repository-context.ts'
 import { isKitFileAuthentic, writeKitFile } from './restore-kit.ts'
 
@@ -19,7 +19,18 @@ export async function checkClearObjects(
     const problem = await problemOf(key, context, options)
     if (problem) problems.set(key, problem)
   }
+  if (!problems.has(configKey) && !problems.has(configCopyKey)) {
+    const changed = await changedConfig(context, options)
+    if (changed !== undefined) problems.set(changed, 'hash')
+  }
   return problems
+}
+
+/** Of two copies that say the same in other bytes: the one that is not as it is written. */
+async function changedConfig({ store }: RepositoryContext, options: AbortOptions): Promise<string | undefined> {
+  const [text, copy] = [await store.get(configKey, options), await store.get(configCopyKey, options)]
+  if (text.equals(copy)) return undefined
+  return formatConfig(JSON.parse(text.toString('utf8'))).equals(text) ? configCopyKey : configKey
 }
 
 /** Writes `key` again if it is one of these objects. Returns whether it is. */

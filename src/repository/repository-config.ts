@@ -78,12 +78,17 @@ export async function readConfig(
   return parsed.data
 }
 
+/** As it is written, its members in their order. */
+export function formatConfig(config: Readonly<Record<string, unknown>>): Buffer {
+  return Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`)
+}
+
 export async function writeConfig(
   store: ObjectStore,
   config: RepositoryConfig,
   options: AbortOptions = {},
 ): Promise<void> {
-  const text = Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`)
+  const text = formatConfig(config)
   await store.put(configCopyKey, [text], options)
   await store.put(configKey, [text], options)
 }

@@ -100,6 +100,62 @@ describe('restore.py restores a repository alone', { timeout: 300_000, skip }, (
     })
   }
 
+  it('stops at what is damaged, and psql with it; or leaves it out, and says so', async () => {
+    const source = await bench.database(
+      `CREATE TABLE parents (id int PRIMARY KEY, v text); INSERT INTO parents SELECT i, md5(i::text) FROM generate_series(1, 5000) i;
+       CREATE TABLE children (parent int REFERENCES parents); INSERT INTO children SELECT generate_series(1, 5000);
+       CREATE TABLE small AS SELECT 1 AS i; SELECT lo_from_bytea(1000 + i, '\\xdeadbeef') FROM generate_series(1, 3) i`,
+    )
+    const earlier = await shell.run('ls packs/*/*')
+    const id = await bench.backUp(source)
+    const later = await shell.run('ls packs/*/*')
+    const added = later.stdout.split('\n').filter((pack) => !earlier.stdout.includes(pack))
+    assert.equal(added.length, 1)
+    const path = join(bench.repository.store.location, added[0] ?? '')
+    const sound = await readFile(path)
+    await writeFile(path, sound.with(sound.length >> 1, (sound[sound.length >> 1] ?? 0) ^ 1))
+    try {
+      const checked = await shell.run(`python3 restore.py check . ${id} --identity $KEY`)
+      assertEnded(checked, 8)
+      assert.match(checked.stdout, /^"table public\.parents: packs\/.* is not what was written/m)
+
+      const refused = await restore(id, source.database)
+      assert.notEqual(refused.exitCode, 0)
+      assert.match(refused.stderr, /restore\.py: table public\.parents: packs\/.*; --skip-damaged/)
+      assert.match(refused.stderr, /ERROR: {2}this dump is not complete: table public\.parents/)
+
+      await using connection = await elsewhere.connect()
+      await connection.execute('CREATE DATABASE in_part TEMPLATE template0')
+      const left = await shell.run(
+        `python3 restore.py dump . ${id} --identity $KEY --skip-damaged | psql -Xq -d in_part`,
+        elsewhere.target,
+      )
+      assertEnded(left, 10)
+      const [, lost] = /lost: (\d+) of 5000 rows of table public\.parents/.exec(left.stderr) ?? []
+      assert.match(left.stderr, /ERROR: .* violates foreign key constraint "children_parent_fkey"/)
+      const restored = withDatabase(elsewhere.target, 'in_part')
+      assert.deepEqual(
+        await bench.query(
+          restored,
+          `SELECT count(*), (SELECT count(*) FROM children), (SELECT i FROM small), (SELECT count(*) FROM pg_largeobject_metadata),
+             shobj_description((SELECT oid FROM pg_database WHERE datname = 'in_part'), 'pg_database')
+           FROM parents WHERE v = md5(id::text)`,
+        ),
+        [
+          [
+            String(5000 - Number(lost)),
+            '5000',
+            '1',
+            '3',
+            `pgrevive: restored without ${lost} of 5000 rows of table public.parents`,
+          ],
+        ],
+      )
+    } finally {
+      await writeFile(path, sound)
+    }
+  })
+
   it('lists and checks', async () => {
     const source = await bench.database('CREATE TABLE t AS SELECT generate_series(1, 1000) AS i')
     const id = await bench.backUp(source)
