@@ -263,12 +263,15 @@ async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void>
 
 async function fillTables(job: RestoreJob, connection: Connection): Promise<void> {
   const { target, plan, notes, options } = job
+  const filled: string[] = []
   for (const { schema, name, extension } of plan.tables) {
     const table = quoteQualified(schema, name, connection)
     const rows = await connection.query(`SELECT FROM ONLY ${table} ${extension?.condition ?? ''} LIMIT 1`, options)
-    if (rows.length === 0) continue
-    throw new AppError('target-not-empty', `table ${schema}.${name} of ${describeTarget(target)} holds rows already`, {
-      hint: 'nothing was changed; --data-only loads into empty tables',
+    if (rows.length > 0) filled.push(table)
+  }
+  if (filled.length > 0) {
+    throw new AppError('target-not-empty', `${filled.join(', ')} of ${describeTarget(target)} holds rows already`, {
+      hint: `nothing was changed; --data-only loads into empty tables; what a run that was stopped has left goes with TRUNCATE ${filled.join(', ')}`,
     })
   }
   try {

@@ -108,6 +108,22 @@ describe('what an unfinished restore or proof leaves on a server', { timeout: 18
     assert.deepEqual(await bench.query(restored, 'SELECT i FROM t'), [['1']])
   })
 
+  it('tables that were filled by a run that did not end are named, with what empties them', async () => {
+    const sql = 'CREATE TABLE t (i int); CREATE TABLE u (i int)'
+    const backup = await bench.backUp(
+      await bench.database(`${sql}; INSERT INTO t VALUES (1); INSERT INTO u VALUES (2)`),
+    )
+    const target = await bench.database(`${sql}; INSERT INTO u VALUES (2)`)
+    const dataOnly = { content: 'data-only' } as const
+    const refused = await bench.restore(backup, target.database, dataOnly).catch((error: unknown) => error)
+    assert.ok(refused instanceof AppError)
+    assert.equal(refused.code, 'target-not-empty')
+    const [truncate = ''] = /TRUNCATE .*$/.exec(refused.hint ?? '') ?? []
+    await bench.query(target, truncate)
+    await bench.restore(backup, target.database, dataOnly)
+    assert.deepEqual(await bench.query(target, 'SELECT * FROM t, u'), [['1', '2']])
+  })
+
   it('a database that another restore is filling says so', async () => {
     const backup = await bench.backUp(
       await bench.database('CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 100000) i'),
