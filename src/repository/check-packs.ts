@@ -28,7 +28,8 @@ export class PackFindings {
 }
 
 /**
- * Looks at each pack as closely as the level asks; metadata packs are read in full from level 1 on. `tryDamaged`: the
+ * Looks at each pack as closely as the level asks; metadata packs and condemned ones, which may be damaged, are read in full
+ * from level 1 on. `tryDamaged`: the
  * blobs of a damaged pack are tried at any level that reads it.
  */
 export async function checkPacks(
@@ -46,7 +47,7 @@ export async function checkPacks(
     if (state === 'resized') findings.problems.set(number, 'short')
   }
   const toRead = [...inventory.packs.entries()].filter(
-    ([, { kind, state }]) => state !== 'missing' && options.level >= (kind === 'meta' ? 1 : 2),
+    ([, { kind, state, condemned }]) => state !== 'missing' && options.level >= (kind === 'meta' || condemned ? 1 : 2),
   )
   if (toRead.length === 0) return findings
   const totalBytes = toRead.reduce((bytes, [, { sizeBytes }]) => bytes + sizeBytes, 0)

@@ -102,6 +102,8 @@ describe('repair', () => {
     assert.deepEqual(report.damages, [
       { object: pack, problem: 'hash', backups: [{ id: damaged.id, streams: ['stream'] }], repairable: false },
     ])
+    const later = await checkRepository((await test.reopen()).repository, { level: 1, streamsOf })
+    assert.deepEqual(later.damages, report.damages)
     // nobody needs the damaged pack any more but the one that lost something
     await test.remove(pack)
     const { repository } = await test.reopen()
