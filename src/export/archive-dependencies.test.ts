@@ -92,6 +92,7 @@ describe('an entry of an archive waits', () => {
     ]) {
       assert.ok(needed.includes(title), title)
     }
+    assert.ok(of('INDEX ATTACH p1_key').includes('INDEX ATTACH p11_key'))
     assert.ok(of('TRIGGER p tr').includes('TABLE DATA rows of p11'))
     assert.ok(of('CONSTRAINT p11 p11_key').includes('CONSTRAINT p p_key'))
   })

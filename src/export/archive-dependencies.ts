@@ -63,8 +63,10 @@ class RestoreOrder {
       return all
     }
     if (entry.type === 'INDEX ATTACH') {
-      const ids = indexes.map((index) => objects.subject(index))
-      return ids.length === 2 && !ids.includes(undefined) ? beside(ids) : undefined
+      const [parent = '', child = ''] = indexes
+      const ids = [objects.subject(parent), objects.subject(child)]
+      // from below: a session that completes a part does not see that another completes the whole beside it
+      return ids.includes(undefined) ? undefined : beside([...ids, ...objects.attachmentsTo(child)])
     }
     if (table === undefined) return undefined
     if (entry.type === 'FK CONSTRAINT') {

@@ -88,6 +88,11 @@ export class ArchiveObjects {
     return (this.#builds.get(table) ?? []).flatMap(({ id, indexes }) => [id, ...indexes.flatMap(attached)])
   }
 
+  /** What joins a partitioned index. */
+  attachmentsTo(index: string): number[] {
+    return (this.#attached.get(index) ?? []).map(({ id }) => id)
+  }
+
   /** The index of the partitioned table that this one will be a part of. */
   partitionedIndex(index: string): number | undefined {
     return this.subject(this.#partitionedIndexes.get(index))
