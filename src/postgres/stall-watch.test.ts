@@ -15,6 +15,12 @@ describe('a network that stalls without closing', { timeout: 120_000 }, () => {
     const [host] = server.target.hosts
     assert.ok(host)
     proxy = await TestProxy.start(host)
+    await using connection = await server.connect()
+    await connection.execute(`
+      CREATE TABLE stalled (v text);
+      CREATE TABLE slow_at_the_end (v text);
+      CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
+      CREATE TRIGGER wait AFTER INSERT ON slow_at_the_end EXECUTE FUNCTION wait()`)
   })
   after(async () => {
     await proxy[Symbol.asyncDispose]()
@@ -42,11 +48,11 @@ describe('a network that stalls without closing', { timeout: 120_000 }, () => {
       "COPY (SELECT repeat('x', 9999) FROM generate_series(1, 999) a, generate_series(1, 999) b) TO STDOUT",
     ));
   }
-  const copyFrom = (connection: Connection, pieces: number) => {
+  const copyFrom = (connection: Connection, pieces: number, table = 'stalled') => {
     const rows = (function* () {
       for (let piece = 0; piece < pieces; piece++) yield Buffer.from(`${'x'.repeat(8191)}\n`)
     })()
-    return connection.copyIn('COPY stalled FROM STDIN', Readable.from(rows))
+    return connection.copyIn(`COPY ${table} FROM STDIN`, Readable.from(rows))
   }
   const losses: readonly [string, readonly Direction[], (connection: Connection) => Promise<unknown>][] = [
     ['a query', [], query],
@@ -56,14 +62,13 @@ describe('a network that stalls without closing', { timeout: 120_000 }, () => {
     ['COPY TO', ['to the client'], copyTo],
     ['COPY FROM', [], (connection) => copyFrom(connection, 1e6)],
     ['COPY FROM', ['to the server'], (connection) => copyFrom(connection, 1e6)],
-    ['COPY FROM, at its end', ['to the client'], (connection) => copyFrom(connection, 100)],
+    ['COPY FROM, at its end', ['to the client'], (connection) => copyFrom(connection, 9, 'slow_at_the_end')],
   ]
   for (const [name, directions, run] of losses) {
     it(`fails ${name} and ends the session, when it loses ${directions.join() || 'everything'}`, async () => {
       await using connection = await connect()
-      await connection.execute('CREATE TABLE IF NOT EXISTS stalled (v text)')
       const ended = assert.rejects(run(connection), isLoss)
-      if (run !== query) await delay(50)
+      if (run !== query) await delay(200)
       proxy.stall(...directions)
       await ended
       await assertNoSession()
