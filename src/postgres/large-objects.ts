@@ -78,6 +78,39 @@ export async function loadLargeObjects(
   )
 }
 
+/**
+ * How many large objects of the database have the OIDs of `objects`, and a statement that unlinks some of these at a
+ * time; undefined if there is none.
+ */
+export async function findTakenOids(
+  connection: Connection,
+  objects: readonly LargeObject[],
+  options: QueryOptions = {},
+): Promise<{ readonly count: number; readonly unlink: string } | undefined> {
+  if (objects.length === 0) return undefined
+  const wanted = new Set(objects.map(({ oid }) => oid))
+  const rows = await connection.query('SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid', options)
+  // runs of those that follow each other in the database, since there may be too many to name each
+  const runs: { readonly first: string; last: string }[] = []
+  let count = 0
+  let run: (typeof runs)[number] | undefined
+  for (const [oid = null] of rows) {
+    if (oid === null || !wanted.has(oid)) {
+      run = undefined
+      continue
+    }
+    count++
+    if (run) run.last = oid
+    else runs.push((run = { first: oid, last: oid }))
+  }
+  if (count === 0) return undefined
+  const among = runs.map(({ first, last }) => `oid BETWEEN ${first} AND ${last}`).join(' OR ')
+  return {
+    count,
+    unlink: `SELECT lo_unlink(oid) FROM pg_largeobject_metadata WHERE ${among} LIMIT ${objectsPerTransaction}`,
+  }
+}
+
 export async function dropLargeObjects(
   connection: Connection,
   objects: readonly LargeObject[],

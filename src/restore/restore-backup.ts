@@ -5,7 +5,7 @@ import { Connection } from '../postgres/connection.ts'
 import { type ConnectionTarget, describeTarget, withDatabase } from '../postgres/connection-target.ts'
 import { databasePropertyStatements, mapDatabaseRoles } from '../postgres/database-statements.ts'
 import { sqlStateOf } from '../postgres/postgres-error.ts'
-import { quoteIdentifier, quoteQualified } from '../postgres/quote.ts'
+import { quoteIdentifier } from '../postgres/quote.ts'
 import type { ServerGlobals } from '../postgres/server-globals.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
 import {
@@ -26,7 +26,7 @@ import { connectForMaintenance } from './maintenance-connection.ts'
 import { type Backup, readManifest } from '../repository/open-backup.ts'
 import { type RestoreChoices, type RestorePlan, rolesOfPlan } from '../repository/restore-plan.ts'
 import { readPlan, readRoles } from './read-plan.ts'
-import { checkServerHas, existingRoles } from './target-checks.ts'
+import { checkRoomForData, checkServerHas, existingRoles } from './target-checks.ts'
 import { claimEmptyDatabase, howToEmpty, removeUnfinishedMark, setUnfinishedMark } from './unfinished-mark.ts'
 
 export interface RestoreOptions {
@@ -263,17 +263,7 @@ async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void>
 
 async function fillTables(job: RestoreJob, connection: Connection): Promise<void> {
   const { target, plan, notes, options } = job
-  const filled: string[] = []
-  for (const { schema, name, extension } of plan.tables) {
-    const table = quoteQualified(schema, name, connection)
-    const rows = await connection.query(`SELECT FROM ONLY ${table} ${extension?.condition ?? ''} LIMIT 1`, options)
-    if (rows.length > 0) filled.push(table)
-  }
-  if (filled.length > 0) {
-    throw new AppError('target-not-empty', `${filled.join(', ')} of ${describeTarget(target)} holds rows already`, {
-      hint: `nothing was changed; --data-only loads into empty tables; what a run that was stopped has left goes with TRUNCATE ${filled.join(', ')}`,
-    })
-  }
+  await checkRoomForData(connection, plan, options)
   try {
     await load(job, target)
     await sayWhatIsLost(connection, target.database, job)
@@ -281,7 +271,7 @@ async function fillTables(job: RestoreJob, connection: Connection): Promise<void
     if (!(error instanceof AppError)) throw error
     throw new AppError(error.code, error.message, {
       cause: error.cause,
-      hint: 'some tables may be filled: empty those that were to be loaded with TRUNCATE, and run the same command again',
+      hint: 'some tables may be filled: run the same command again, and it names what empties them',
     })
   }
   notes.push('foreign keys and triggers were not asked while rows were loaded')

@@ -1,5 +1,8 @@
 import { AppError } from '../core/app-error.ts'
 import type { Connection } from '../postgres/connection.ts'
+import { describeTarget } from '../postgres/connection-target.ts'
+import { findTakenOids } from '../postgres/large-objects.ts'
+import { quoteQualified } from '../postgres/quote.ts'
 import type { SchemaEntry } from '../postgres/schema-text.ts'
 import type { RestorePlan } from '../repository/restore-plan.ts'
 
@@ -62,6 +65,40 @@ export async function checkServerHas(
       hint: 'install its package on the server, then run the same command again',
     })
   }
+}
+
+/**
+ * Finds out before a row is loaded whether the tables are empty and the OIDs of the large objects free. Throws
+ * `target-not-empty` with the SQL that makes them so.
+ */
+export async function checkRoomForData(
+  connection: Connection,
+  plan: RestorePlan,
+  options: QueryOptions = {},
+): Promise<void> {
+  const filled: string[] = []
+  for (const { schema, name, extension } of plan.tables) {
+    const table = quoteQualified(schema, name, connection)
+    const rows = await connection.query(`SELECT FROM ONLY ${table} ${extension?.condition ?? ''} LIMIT 1`, options)
+    if (rows.length > 0) filled.push(table)
+  }
+  const taken = await findTakenOids(connection, plan.largeObjects, options)
+  const found = [
+    ...(filled.length > 0 ? [{ what: `rows in ${filled.join(', ')}`, goesWith: `TRUNCATE ${filled.join(', ')}` }] : []),
+    ...(taken
+      ? [
+          {
+            what: `${taken.count} of the ${plan.largeObjects.length} large objects`,
+            goesWith: `${taken.unlink}, run until it returns no row`,
+          },
+        ]
+      : []),
+  ]
+  if (found.length === 0) return
+  const place = describeTarget(connection.target)
+  throw new AppError('target-not-empty', `${place} holds ${found.map(({ what }) => what).join(' and ')} already`, {
+    hint: `nothing was changed; --data-only loads into empty tables, and large objects under OIDs that are free; what a run that was stopped has left goes with ${found.map(({ goesWith }) => goesWith).join(', and ')}`,
+  })
 }
 
 /** The names behind the `SET default_tablespace = …` lines. */

@@ -124,6 +124,31 @@ describe('what an unfinished restore or proof leaves on a server', { timeout: 18
     assert.deepEqual(await bench.query(target, 'SELECT * FROM t, u'), [['1', '2']])
   })
 
+  it('large objects that were made by a run that did not end are named, with what removes them and no others', async () => {
+    const made = (from: number, to: number) => `SELECT lo_create(i) FROM generate_series(${from}, ${to}) i;`
+    const backup = await bench.backUp(
+      await bench.database(
+        `CREATE TABLE t AS SELECT 1 AS i; ${made(1000, 1600)} SELECT lo_put(1601, 0, 'x') FROM lo_create(1601)`,
+      ),
+    )
+    // 999 and 1700 are of somebody else
+    const target = await bench.database(`CREATE TABLE t (i int); ${made(999, 1600)} ${made(1700, 1700)}`)
+    const dataOnly = { content: 'data-only' } as const
+    const oids = 'SELECT oid FROM pg_largeobject_metadata ORDER BY oid'
+    const refused = await bench.restore(backup, target.database, dataOnly).catch((error: unknown) => error)
+    assert.ok(refused instanceof AppError)
+    assert.equal(refused.code, 'target-not-empty')
+    assert.match(refused.message, /holds 601 of the 602 large objects already/)
+    const [unlink = ''] = /SELECT lo_unlink.* LIMIT \d+/.exec(refused.hint ?? '') ?? []
+    while ((await bench.query(target, unlink)).length > 0);
+    assert.deepEqual(await bench.query(target, oids), [['999'], ['1700']])
+    await bench.restore(backup, target.database, dataOnly)
+    assert.deepEqual(
+      await bench.query(target, "SELECT count(*), convert_from(lo_get(1601), 'UTF8') FROM pg_largeobject_metadata"),
+      [['604', 'x']],
+    )
+  })
+
   it('a database that another restore is filling says so', async () => {
     const backup = await bench.backUp(
       await bench.database('CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 100000) i'),
