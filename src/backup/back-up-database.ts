@@ -95,10 +95,10 @@ async function readAtOneMoment(target: ConnectionTarget, sink: StreamSink, optio
       const problem =
         error.code === 'table-locked'
           ? 'other sessions wanted to change tables'
-          : 'the standby ended the backup to follow its primary'
+          : 'the standby ended the session to follow its primary'
       throw new AppError(error.code, `${problem}, ${attempts} times in a row`, {
         cause: error,
-        hint: error.hint ?? 'nothing was backed up; run the backup when no migration is running',
+        hint: error.hint ?? 'run it again when no migration is running',
       })
     }
   }

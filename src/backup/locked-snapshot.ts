@@ -56,7 +56,7 @@ export class LockedSnapshot implements AsyncDisposable {
       await connection.execute('ROLLBACK', options)
     }
     throw new AppError('object-changed', 'tables are created, dropped or rewritten faster than they can be locked', {
-      hint: 'run the backup when no migration is running',
+      hint: 'run it again when no migration is running',
     })
   }
 
@@ -70,7 +70,7 @@ function refuseEmptySelection(relations: readonly Relation[], { schemas, tables 
   if (tables.length + schemas.length === 0 || relations.some(({ selected }) => selected)) return
   if (tables.length === 0) return // a schema may hold functions and types only
   throw new AppError('selection-empty', `no table matches ${tables.join(', ')}`, {
-    hint: 'nothing was backed up; a name without a schema must be in the default search_path, as with pg_dump',
+    hint: 'a name without a schema must be in the default search_path, as with pg_dump',
   })
 }
 
@@ -102,7 +102,7 @@ async function lockTables(
     if (state === '55P03') {
       throw new AppError('table-locked', `another session kept a table locked for ${lockTimeoutMs / 1000} s`, {
         cause: error,
-        hint: 'nothing was backed up; find the session with "select * from pg_locks where mode = \'AccessExclusiveLock\'"',
+        hint: 'find the session with "select * from pg_locks where mode = \'AccessExclusiveLock\'"',
       })
     }
     if (state === '53200') {

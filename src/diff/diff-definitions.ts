@@ -30,13 +30,15 @@ export function diffExtensions(before: Manifest, after: Manifest): ExtensionDiff
   }))
 }
 
+const hidden = '(value not shown)'
+
 /** What CREATE DATABASE and ALTER DATABASE say; it is in no schema text. */
 export function diffProperties(before: Manifest, after: Manifest): PropertyDiff[] {
   const [was, is] = [propertiesOf(before.database), propertiesOf(after.database)]
   return pair(was, is, ({ name }) => name).map(({ item: { name, secret }, before: old, after: young }) => {
     const found = changed(old?.value, young?.value)
     if (!secret) return { name, ...found }
-    return { name, change: found.change, before: old ? '…' : null, after: young ? '…' : null }
+    return { name, change: found.change, before: old ? hidden : null, after: young ? hidden : null }
   })
 }
 

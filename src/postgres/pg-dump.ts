@@ -94,7 +94,7 @@ function failureOf(stderr: string): AppError {
   )
   const cause = new Error(stderr.trim())
   if (/^no matching (tables|schemas) were found/.test(message)) {
-    return new AppError('selection-empty', message, { hint: 'nothing was backed up; check the patterns', cause })
+    return new AppError('selection-empty', message, { hint: 'check the patterns', cause })
   }
   if (/deadlock detected/.test(message)) {
     return new AppError('table-locked', 'pg_dump and another session waited for each other', { cause })
@@ -103,7 +103,7 @@ function failureOf(stderr: string): AppError {
     return new AppError('standby-conflict', `pg_dump: ${message}`, { hint: standbyHint, cause })
   }
   if (/permission denied for/.test(message)) {
-    const hint = 'back up as a role that owns the objects, or has pg_read_all_data and USAGE on the schemas'
+    const hint = 'connect as a role that owns the objects, or has pg_read_all_data and USAGE on the schemas'
     return new AppError('permission-denied', `pg_dump: ${message}`, { hint, cause })
   }
   return new AppError('pg-dump-failed', `pg_dump failed: ${message}`, { cause })

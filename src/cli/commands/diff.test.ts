@@ -93,6 +93,9 @@ describe('diff', { timeout: 180_000 }, () => {
     await reading.backUp('sales')
     await reading.succeed('diff', 'latest:sales', 'live')
     assert.match((await reading.run('diff', 'latest:sales', 'live:empty')).stdout, /^- +table public\.orders/m)
+    assertFailed(await reading.run('diff', 'latest', 'sales', '--json'), 'backup-unknown', {
+      hint: /"live:sales" is the database .* "latest:sales" /,
+    })
     await rm(host.path('pgrevive.yaml'))
   })
 
@@ -122,6 +125,15 @@ describe('diff', { timeout: 180_000 }, () => {
     assert.match(stdout, /host=elsewhere/)
     const json = await host.run('diff', 'latest', 'dbname=odd\u001b[0m', '--json')
     assert.doesNotMatch(stdout + json.stdout, /s3cr3t|t0p/)
+  })
+
+  it('says what helps a role that may not read a table, in words that are true of a diff', async () => {
+    await load('shop', "CREATE ROLE intern LOGIN PASSWORD 'intern'")
+    await host.backUp('postgres:///shop')
+    const intern = host.with({ PGUSER: 'intern', PGPASSWORD: 'intern' })
+    assertFailed(await intern.run('diff', 'latest', 'postgres:///shop', '--json'), 'permission-denied', {
+      hint: /^GRANT pg_read_all_data .* out of backups with --exclude-table/,
+    })
   })
 
   it('compares rows where the key may not read definitions, and says so', async () => {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { AppError } from '../../core/app-error.ts'
+import { AppError, hasCode } from '../../core/app-error.ts'
 import { type DatabaseState, stateOfBackup, stateOfDatabase } from '../../diff/database-state.ts'
 import { diffStates } from '../../diff/diff-states.ts'
 import { type ConnectionTarget, describeTarget, resolveConnection } from '../../postgres/connection-target.ts'
 import type { RepositoryReader } from '../../repository/repository-reader.ts'
 import { type Backup, listBackups } from '../../repository/open-backup.ts'
-import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
+import { type BackupReference, backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { findDatabase } from '../database-target.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -42,7 +42,8 @@ async function diff(options: DiffOptions, context: CommandContext): Promise<Outc
   const backups = await listBackups(repository, context)
   const { colors } = context.terminal
   const first = findBackup(backups, options.a)
-  const second = options.b.kind === 'live' ? await findLive(options.b, first, context) : findBackup(backups, options.b)
+  const second =
+    options.b.kind === 'live' ? await findLive(options.b, first, context) : await findOther(options.b, backups, context)
   const reader = await repository.openReader(context)
   const a = await sideOfBackup(first, reader, context)
   const b =
@@ -60,6 +61,25 @@ async function diff(options: DiffOptions, context: CommandContext): Promise<Outc
 interface Live {
   readonly target: ConnectionTarget
   readonly environment: CommandContext['environment']
+}
+
+/** Whoever names a configured database alone may want it as it is now. */
+async function findOther(
+  reference: BackupReference,
+  backups: Awaited<ReturnType<typeof listBackups>>,
+  context: CommandContext,
+): Promise<Backup> {
+  try {
+    return findBackup(backups, reference)
+  } catch (error) {
+    if (!hasCode(error, 'backup-unknown') || reference.kind !== 'id') throw error
+    const { config } = await context.settings()
+    const database = [...(config?.databases.keys() ?? [])].find((name) => name.toUpperCase() === reference.prefix)
+    if (database === undefined) throw error
+    throw new AppError(error.code, error.message, {
+      hint: `"live:${database}" is the database as it is now, and "latest:${database}" its newest backup`,
+    })
+  }
 }
 
 async function findLive(
