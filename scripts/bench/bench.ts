@@ -89,7 +89,16 @@ const goals: readonly Goal[] = [
           : below(`${days} daily backups, to restic’s`, daily.pgreviveBytes / daily.resticBytes, 1)),
       ]
     : []),
-  ...below('restore, to `pg_restore -j2`', ratio('restore', 'pg_restore'), 0.95),
+  ...below(
+    'restore without statistics, to `pg_restore -j2`, which makes none',
+    ratio('restore-bare', 'pg_restore'),
+    0.95,
+  ),
+  ...below(
+    'restore, to `pg_restore -j2` and `vacuumdb --analyze-only -j2`',
+    seconds('restore') / (seconds('pg_restore') + seconds('analyze')),
+    0.95,
+  ),
   ...below('proof, to a restore and 1.2 floors', seconds('prove') / (seconds('restore') + 1.2 * seconds('floor')), 1),
   ...below('restore of one small table', seconds('one-table'), 3, 's'),
   ...below(`most memory at scale ${scale}`, peaks(rows) / 1e6, 250, 'MB'),

@@ -77,7 +77,10 @@ export async function measureSpeed(
       await connection.execute('DROP DATABASE bench_pgcopydb')
     }
   }
-  await add('restore', 'pgrevive restore', '$PGREVIVE restore latest --to bench_restore --quiet --jobs 2')
+  const restore = '$PGREVIVE restore latest --quiet --jobs 2'
+  await add('restore-bare', 'pgrevive restore --no-analyze', `${restore} --no-analyze --to bench_bare`)
+  await connection.execute('DROP DATABASE bench_bare')
+  await add('restore', 'pgrevive restore', `${restore} --to bench_restore`)
   const one = '--table public.accommodations --to bench_table'
   await add('one-table', 'pgrevive restore of one small table', `$PGREVIVE restore latest ${one} --quiet`)
   await connection.execute('DROP DATABASE bench_restore')
