@@ -24,7 +24,11 @@ export function unseal(key: KeyObject, aad: Uint8Array, sealed: Uint8Array): Buf
   decipher.setAAD(aad)
   decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes))
   const plain = decipher.update(sealed.subarray(nonceBytes, sealed.length - tagBytes))
-  decipher.final()
+  try {
+    decipher.final()
+  } catch (cause) {
+    throw new RangeError('it is not what was written', { cause }) // OpenSSL's words are about itself
+  }
   return plain
 }
 

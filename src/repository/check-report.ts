@@ -39,6 +39,11 @@ export interface CheckReport {
   }
   /** Sorted by object; without what was repaired. */
   readonly damages: readonly (Damage & { readonly repairable: boolean })[]
+  /**
+   * Backups that the damages touch, each with its record and proofs as far as they are there: whoever gives the backup up
+   * removes them.
+   */
+  readonly touched: readonly { readonly id: string; readonly objects: readonly string[] }[]
   readonly repairs: readonly Repair[]
   /** Chunks of damaged packs that were copied into new ones. */
   readonly salvagedChunks: number

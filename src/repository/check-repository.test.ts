@@ -167,11 +167,14 @@ describe('check', () => {
     await using full = await createFull()
     await full.test.repository.saveProof({ backup: full.backup })
     assert.deepEqual((await check(full.test, 1)).damages, [])
+    const [, proof] = await full.test.objects('proofs/')
     const object = `records/${full.backup}`
     await full.test.remove(object)
-    assert.deepEqual((await check(full.test, 1)).damages, [
+    const { damages, touched } = await check(full.test, 1)
+    assert.deepEqual(damages, [
       { object, problem: 'missing', backups: [{ id: full.backup, streams: [] }], repairable: false },
     ])
+    assert.deepEqual(touched, [{ id: full.backup, objects: [proof] }])
   })
 
   it('counts a lost manifest against its pack, not against the record', async () => {

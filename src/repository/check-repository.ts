@@ -56,7 +56,8 @@ export async function checkRepository(repository: Repository, options: CheckOpti
     ? await repairRepository(context, { inventory, findings, damages }, { signal })
     : { repairs: [], salvagedBlobs: 0 }
   const { late, ...counts } = await checkRecords(context, { records, inventory, findings, damages }, options)
-  const proofs = level >= 1 ? await checkProofs(repository, records, damages, { signal }) : 0
+  const { proofs, proofsOf } = await checkProofs(repository, { records, damages }, options)
+  const found = damages.toSorted()
   const stored = inventory.packs.filter(({ state }) => state === 'stored')
   return {
     level,
@@ -68,7 +69,11 @@ export async function checkRepository(repository: Repository, options: CheckOpti
       ...counts,
       proofs,
     },
-    damages: damages.toSorted().map((damage) => ({ ...damage, repairable: isRepairable(damage.object, inventory) })),
+    damages: found.map((damage) => ({ ...damage, repairable: isRepairable(damage.object, inventory) })),
+    touched: [...new Set(found.flatMap(({ backups }) => backups.map(({ id }) => id)))].map((id) => ({
+      id,
+      objects: [...records.filter((record) => record.id === id).map(({ key }) => key), ...(proofsOf.get(id) ?? [])],
+    })),
     repairs,
     salvagedChunks: salvagedBlobs,
     late,
@@ -140,26 +145,32 @@ async function checkRecords(
   return counts
 }
 
-/** A proof whose backup has no record tells of a record that is gone. */
+/** A proof whose backup has no record tells of a record that is gone. `proofsOf`: the keys of the proofs of each backup. */
 async function checkProofs(
   repository: Repository,
-  records: readonly SealedObjectInfo[],
-  damages: DamageList,
-  options: AbortOptions,
-): Promise<number> {
-  const known = new Set(records.map(({ id }) => id))
+  { records, damages }: { readonly records: readonly SealedObjectInfo[]; readonly damages: DamageList },
+  { level, signal }: CheckOptions,
+): Promise<{ proofs: number; proofsOf: ReadonlyMap<string, readonly string[]> }> {
+  const proofsOf = new Map<string, string[]>()
+  if (level === 0) return { proofs: 0, proofsOf }
   let proofs = 0
-  for await (const proof of repository.proofs(options)) {
+  for await (const proof of repository.proofs({ signal })) {
     proofs++
+    const key = sealedKey('proof', proof.id)
     if (proof.state === 'damaged') {
-      damages.add(sealedKey('proof', proof.id), 'unreadable')
+      damages.add(key, 'unreadable')
       continue
     }
     const { backup } = proofOfBackup.safeParse(proof.body).data ?? {}
-    if (backup === undefined || known.has(backup) || (await isThere(repository, backup, options))) continue
-    damages.add(sealedKey('record', backup), 'missing', { id: backup })
+    if (backup !== undefined) proofsOf.set(backup, [...(proofsOf.get(backup) ?? []), key])
   }
-  return proofs
+  const known = new Set(records.map(({ id }) => id))
+  for (const id of proofsOf.keys()) {
+    if (!known.has(id) && !(await isThere(repository, id, { signal }))) {
+      damages.add(sealedKey('record', id), 'missing', { id })
+    }
+  }
+  return { proofs, proofsOf }
 }
 
 /** Records may have come since they were listed. */

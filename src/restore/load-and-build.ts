@@ -145,7 +145,7 @@ function largeObjectTasks(
       await dropLargeObjects(connection, lost, { signal })
       if (gaps.damage) {
         const oids = lost.map(({ oid }) => oid).join(', ')
-        losses?.add('large objects', `lack ${lost.length} of ${largeObjects.length} (${oids}): ${gaps.damage.message}`)
+        losses?.add('large objects', `lack ${lost.length} of ${largeObjects.length} (${oids})`, gaps.damage)
       }
       const whole = largeObjects.filter(({ oid }) => !gaps.lacks(oid))
       const wanted = { owners: !choices.noOwner, privileges: !choices.noPrivileges }

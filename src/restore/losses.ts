@@ -5,8 +5,10 @@ import type { ManifestTable } from '../repository/manifest.ts'
 export interface Loss {
   /** `table public.orders` */
   readonly object: string
-  /** What of it is not there, and why. */
+  /** What of it is not there. */
   readonly problem: string
+  /** What is damaged in the repository; undefined where that shows elsewhere, as with a foreign key to lost rows. */
+  readonly damage: string | undefined
 }
 
 interface TableLoss {
@@ -34,8 +36,8 @@ export class Losses {
     return this.tables().reduce((sum, { lostRows }) => sum + lostRows, 0)
   }
 
-  add(object: string, problem: string): void {
-    this.#others.push({ object, problem })
+  add(object: string, problem: string, damage?: AppError): void {
+    this.#others.push({ object, problem, damage: damage?.message })
   }
 
   /** Rows of a table are missing; the first reason is kept. */
@@ -57,7 +59,8 @@ export class Losses {
   list(): Loss[] {
     const tables = this.tables().map(({ table, lostRows, damage }) => ({
       object: `table ${table.schema}.${table.name}`,
-      problem: `lacks ${lostRows} of ${table.rows} rows: ${damage.message}`,
+      problem: `lacks ${lostRows} of ${table.rows} rows`,
+      damage: damage.message,
     }))
     return [...tables.toSorted((a, b) => (a.object < b.object ? -1 : 1)), ...this.#others]
   }

@@ -31,10 +31,10 @@ export async function readPlan(
   }
   const plan = planRestore(manifest, texts, choices)
   if (postData && choices.content !== 'data-only') {
-    losses.add(streamNames.postData, `is left out, with all indexes, constraints and triggers: ${postData.message}`)
+    losses.add(streamNames.postData, 'is left out, with all indexes, constraints and triggers', postData)
   }
   if (largeObjects && plan.whole && choices.content !== 'schema-only') {
-    losses.add(streamNames.largeObjects, `are left out, since nothing tells their owners: ${largeObjects.message}`)
+    losses.add(streamNames.largeObjects, 'are left out, since nothing tells their owners', largeObjects)
   }
   return plan
 }
@@ -49,7 +49,7 @@ export async function readRoles(
     return await readGlobals(reader, manifest, { signal })
   } catch (error) {
     if (!losses || !hasCode(error, 'object-damaged', 'object-missing')) throw error
-    losses.add(streamNames.globals, `are left out: ${error.message}`)
+    losses.add(streamNames.globals, 'are left out', error)
     return undefined
   }
 }

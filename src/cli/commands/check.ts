@@ -28,7 +28,7 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
     onProgress: ({ doneBytes, totalBytes }) =>
       context.onProgress({ phase: 'check', unit: 'bytes', done: doneBytes, total: totalBytes }),
   })
-  const { checked, damages, repairs, salvagedChunks, late } = report
+  const { checked, damages, touched, repairs, salvagedChunks, late } = report
   const { colors } = terminal
   const counts = [
     formatQuantity(checked.records, 'backup'),
@@ -52,43 +52,55 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
     const verdict = repairs.length > 0 ? 'all damage is repaired' : 'no damage found'
     return { document: { ...report }, text: `${[...lines, colors.good(verdict)].join('\n')}\n` }
   }
-  const touched = new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))
   return {
     document: { ...report },
     text: `${lines.join('\n')}\n`,
     failure: new AppError(
       'check-damaged',
-      `${formatQuantity(damages.length, 'object')} damaged, ${formatQuantity(touched.size, 'backup')} touched`,
-      { hint: nextStep(damages) },
+      `${formatQuantity(damages.length, 'object')} damaged, ${formatQuantity(touched.length, 'backup')} touched`,
+      { hint: nextStep(report) },
     ),
   }
 }
 
-function nextStep(damages: CheckReport['damages']): string {
+function nextStep({ damages, touched }: CheckReport): string {
   const packs = damages.filter(({ object }) => /^(packs|meta)\//.test(object))
   const backUp = 'pgrevive backup": it stores again what was lost and the database still has'
   if (damages.some(({ repairable }) => repairable)) {
     return `run "pgrevive check --repair"${packs.length > 0 ? `, then "${backUp}` : ''}`
   }
+  const ofRecords = damages.filter(({ object }) => object.startsWith('records/'))
   const steps = [
     ...(packs.length > 0
       ? [
           `run "${backUp}; what is listed after that is gone for these backups, and "pgrevive restore --skip-damaged" restores the rest`,
         ]
       : []),
-    ...(damages.some(({ object }) => object.startsWith('records/'))
-      ? ['a backup without its record can not be restored: make a new one']
-      : []),
+    ...(ofRecords.length > 0 ? ['a backup without its record can not be restored: make a new one'] : []),
     ...(damages.some(({ object }) => object.startsWith('proofs/'))
       ? ['run "pgrevive prove" again, then remove the damaged proof']
       : []),
     'if there is another copy of the repository, copy the object from there',
+    ...(ofRecords.length > 0
+      ? [`else remove ${objectsOf(ofRecords, touched)}, and the backup is no longer missed`]
+      : []),
   ]
   return steps.join('; ')
 }
 
+/** What makes the backups known that these damages touch. */
+function objectsOf(damages: readonly Damage[], touched: CheckReport['touched']): string {
+  const ids = new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))
+  return listSome(touched.flatMap(({ id, objects }) => (ids.has(id) ? objects : [])))
+}
+
 const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const
-const streamsShown = 10
+const namesShown = 10
+
+function listSome(names: readonly string[]): string {
+  const more = names.length > namesShown ? ` and ${names.length - namesShown} more` : ''
+  return names.slice(0, namesShown).join(', ') + more
+}
 
 const problemWords = {
   missing: 'is missing',
@@ -108,8 +120,7 @@ function describe({ object, problem, backups }: Damage, { terminal }: CommandCon
     `  ${terminal.colors.bad(problemWords[problem])}: ${printable(object)}`,
     ...backups.map(({ id, streams }) => {
       if (streams.length === 0 || streams.includes('manifest')) return `    backup ${id}: all of it`
-      const more = streams.length > streamsShown ? ` and ${streams.length - streamsShown} more` : ''
-      return `    backup ${id}: ${printable(streams.slice(0, streamsShown).join(', ') + more)}`
+      return `    backup ${id}: ${printable(listSome(streams))}`
     }),
   ]
 }

@@ -19,7 +19,7 @@ const damages = [
 
 const peopleContents = 'SELECT md5(string_agg(t::text, $$,$$ ORDER BY i)) FROM people t'
 
-describe('a damaged repository', { timeout: 180_000 }, () => {
+describe('a damaged repository', { timeout: 600_000 }, () => {
   let server: TestServer
   let host: TestHost
   /** Of pets alone, and of pets and people. */
@@ -96,12 +96,30 @@ describe('a damaged repository', { timeout: 180_000 }, () => {
     })
   }
 
+  it('is accepted once what stands for a backup that is given up is removed, as the hint says', async () => {
+    await restoreSoundRepository()
+    const [, { id }] = backups
+    await host.succeed('prove', id, '--on', 'postgres:///postgres')
+    await flipBit(host.path('backups', 'records', id))
+    const hint = new RegExp(`; else remove (records/${id}, proofs/[0-9A-Z]{26}), and the backup is no longer missed$`)
+    const ended = await host.run('check')
+    assertFailed(ended, 'check-damaged', { hint })
+    const [, objects = ''] = hint.exec(ended.stderr.trim()) ?? []
+    for (const object of objects.split(', ')) await rm(host.path('backups', object))
+    await host.assertClean({ backups: 1 })
+  })
+
   it('still gives back what the damage does not touch, and nothing that looks finished of the rest', async () => {
     await restoreSoundRepository()
     await flipBit(packs.data)
     const told = (await host.run('check', '--level', 'bits')).stdout
     assert.match(told, new RegExp(`backup ${backups[1].id}: .*table public\\.people`))
     await host.succeed('restore', backups[1].id, '--to', 'pets_alone', '--table', 'pets')
+    const inPart = await host.run('restore', backups[1].id, '--to', 'in_part', '--skip-damaged')
+    assert.match(
+      inPart.stdout,
+      /^ {2}lost: packs\/\S+ is damaged: it is not what was written\n {4}table public\.people lacks 2000 of 2000 rows$/m,
+    )
     assertFailed(await host.run('restore', backups[1].id, '--to', 'half', '--json'), 'object-damaged', {
       message: /people/,
     })

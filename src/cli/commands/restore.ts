@@ -1,6 +1,7 @@
 import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/connection-target.ts'
 import { listBackups } from '../../repository/open-backup.ts'
+import type { Loss } from '../../restore/losses.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
 import { findDatabase, isConninfo } from '../database-target.ts'
 import { describeSelection } from '../describe-backup.ts'
@@ -52,7 +53,6 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
   const notes = [...partial, ...outcome.notes].map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`)
   const { lost } = outcome
   const verdict = lost.length === 0 ? colors.good('restored') : colors.bad('restored in part')
-  const losses = lost.map(({ object, problem }) => `  ${colors.bad('lost')}: ${printable(`${object} ${problem}`)}\n`)
   return {
     document: { backup: backup.id, ...outcome, durationMs: tookMs },
     text:
@@ -60,7 +60,7 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
       (options.schemaOnly
         ? 'definitions only'
         : `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ${formatBytes(outcome.bytes)}`) +
-      ` in ${formatDuration(tookMs)}\n${losses.join('')}${notes.join('')}`,
+      ` in ${formatDuration(tookMs)}\n${describeLosses(lost, context)}${notes.join('')}`,
     ...(lost.length > 0 && {
       failure: new AppError(
         'restore-incomplete',
@@ -69,6 +69,17 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
       ),
     }),
   }
+}
+
+/** What is damaged, each with what is lost by it. */
+function describeLosses(lost: readonly Loss[], { terminal }: CommandContext): string {
+  const lines = [...Map.groupBy(lost, ({ damage }) => damage)].flatMap(([damage, losses]) => {
+    const heading = `  ${terminal.colors.bad('lost')}: `
+    const objects = losses.map(({ object, problem }) => printable(`${object} ${problem}`))
+    if (damage === undefined) return objects.map((object) => heading + object)
+    return [heading + printable(damage), ...objects.map((object) => `    ${object}`)]
+  })
+  return lines.map((line) => `${line}\n`).join('')
 }
 
 /**

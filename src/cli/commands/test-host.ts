@@ -233,7 +233,7 @@ export const restoreDocument = z.strictObject({
   tables: z.int(),
   rows: z.int(),
   bytes: z.int(),
-  lost: z.array(z.strictObject({ object: z.string(), problem: z.string() })),
+  lost: z.array(z.strictObject({ object: z.string(), problem: z.string(), damage: z.string().optional() })),
   notes: z.array(z.string()),
   durationMs: z.int(),
 })
@@ -253,6 +253,7 @@ export const checkDocument = z.object({
       repairable: z.boolean(),
     }),
   ),
+  touched: z.array(z.strictObject({ id: z.string(), objects: z.array(z.string()) })),
   repairs: z.array(z.strictObject({ object: z.string(), problem: z.string(), done: z.string() })),
   salvagedChunks: z.int(),
   late: z.array(z.string()),
