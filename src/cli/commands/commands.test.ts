@@ -36,7 +36,7 @@ const shopContents = `
 const ownerOfCustomers = "SELECT tableowner FROM pg_tables WHERE tablename = 'customers'"
 const clerkMayRead = "SELECT has_table_privilege('clerk', 'customers', 'SELECT')"
 
-describe('the commands, from an empty directory to a proven backup', { timeout: 180_000 }, () => {
+describe('the commands, from an empty directory to a proven backup', { timeout: 600_000 }, () => {
   let server: TestServer
   before(async () => {
     server = await startTestServer()

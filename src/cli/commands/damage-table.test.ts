@@ -54,7 +54,7 @@ const source = `
 const later = `
   INSERT INTO people SELECT i, md5(i::text) FROM generate_series(1, 2000) i; INSERT INTO visits SELECT i FROM people`
 
-describe('whatever is damaged is told, and all else comes back', { timeout: 300_000 }, () => {
+describe('whatever is damaged is told, and all else comes back', { timeout: 600_000 }, () => {
   let server: TestServer
   let host: TestHost
   /** Before and after `later`; the first one has the definitions, which the second one needs, too. */

@@ -21,7 +21,7 @@ const day = `
   DROP TABLE coupons; CREATE TABLE refunds (id int); INSERT INTO refunds VALUES (1);
   CREATE OR REPLACE FUNCTION tax(n numeric) RETURNS numeric LANGUAGE sql AS $$ SELECT n * 1.16 $$`
 
-describe('diff', { timeout: 180_000 }, () => {
+describe('diff', { timeout: 600_000 }, () => {
   let server: TestServer
   let host: TestHost
   before(async () => {

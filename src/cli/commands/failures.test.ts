@@ -13,7 +13,7 @@ const mount = (...args: string[]) => promisify(execFile)('mount', args)
 const isRoot = process.geteuid?.() === 0
 const needsRoot = isRoot ? false : 'only root can mount a small or read-only file system'
 
-describe('a failure is one error with its code, exit code and hint, and harms no backup', { timeout: 180_000 }, () => {
+describe('a failure is one error with its code, exit code and hint, and harms no backup', { timeout: 600_000 }, () => {
   let server: TestServer
   let host: TestHost
   before(async () => {

@@ -31,7 +31,7 @@ async function digestsOf(server: TestServer, database: string) {
   return await digestDatabase(connection)
 }
 
-describe('what released versions have written', { timeout: 300_000 }, async () => {
+describe('what released versions have written', { timeout: 600_000 }, async () => {
   for (const [name, expected] of await readGolden()) {
     it(`${name} is sound, comes back as it was, and can be added to`, async () => {
       await using golden = await openGolden(name, expected)

@@ -21,7 +21,7 @@ const slow = `
   CREATE TABLE t AS SELECT i, md5(i::text) AS v FROM generate_series(1, 200000) i;
   CREATE INDEX t_slow ON t (public.slow(i)) WHERE i <= 10`
 
-describe('a run that is stopped on its way', { timeout: 180_000 }, () => {
+describe('a run that is stopped on its way', { timeout: 600_000 }, () => {
   let server: TestServer
   /** Here no backup is ever completed. */
   let host: TestHost

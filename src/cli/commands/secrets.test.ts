@@ -16,7 +16,7 @@ function assertSilent({ args, stdout, stderr }: Ended): void {
   }
 }
 
-describe('a password or a passphrase', { timeout: 120_000 }, () => {
+describe('a password or a passphrase', { timeout: 600_000 }, () => {
   let server: TestServer
   let host: TestHost
   let socket: string
