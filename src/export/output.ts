@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, open, realpath, rename } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
+import { mkdir, open, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { AppError, messageOf } from '../core/app-error.ts'
@@ -28,14 +29,15 @@ export class Output implements AsyncDisposable {
     this.#owner = owner
   }
 
-  /** Throws `output-exists`. Removes what killed runs left. */
+  /** Throws `output-exists`, and `output-failed` where nothing can be. Removes what killed runs left. */
   static async create(path: string): Promise<Output> {
     await removeLeftovers()
     await refuseExisting(path)
-    await using owned = new AsyncDisposableStack()
-    const owner = owned.use(await createTemporaryDirectory('export'))
     const folder = await orFailure(path, () => realpath(dirname(path)))
     const temporary = join(folder, `${basename(path)}.unfinished-${randomBytes(4).toString('hex')}`)
+    await refuseExisting(temporary) // where one can not look, nothing could be removed either
+    await using owned = new AsyncDisposableStack()
+    const owner = owned.use(await createTemporaryDirectory('export'))
     await owner.claim(temporary)
     owned.move()
     return new Output(path, temporary, owner)
@@ -55,7 +57,7 @@ export class Output implements AsyncDisposable {
 }
 
 async function refuseExisting(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined)
+  const found = await orFailure(path, async () => lstatSync(path, { throwIfNoEntry: false }))
   if (!found) return
   throw new AppError('output-exists', `${path} exists already`, {
     hint: 'nothing was changed; name another place with --output, or remove what is there',

@@ -125,7 +125,11 @@ describe('pgrevive export', { timeout: 180_000 }, () => {
       assert.throws(() => exportCommand.prepare({ backup: 'latest', ...options }), { code: 'usage-invalid', message })
     }
     assertFailed(await host.run('export', 'latest', '--json'), 'usage-invalid', { message: /--json/ })
-    assertFailed(await host.run('export', 'latest', '-o', 'nowhere/out'), 'output-failed', { message: /nowhere/ })
+    const tooLong = `out${'t'.repeat(250)}` // for the name that it has until it is whole; root may look everywhere else
+    for (const place of ['nowhere/out', tooLong, `${tooLong}${tooLong}`]) {
+      const ended = await host.run('export', 'latest', '-o', place)
+      assertFailed(ended, 'output-failed', { message: /can not be written: E(NOENT|NAMETOOLONG)/, hint: /see to the place/ })
+    }
     assert.deepEqual(await left(), [])
   })
 
