@@ -64,13 +64,13 @@ async function refuseExisting(path: string): Promise<void> {
   })
 }
 
-/** Writes a new file, durably. In the end `head`, if given, says what its first bytes are to be instead. */
+/** Writes a new file, durably, that nobody else may read. In the end `head`, if given, says what its first bytes are to be instead. */
 export async function writeFile(
   path: string,
   pieces: Pieces,
   { signal, head }: WriteOptions & { readonly head?: () => Buffer },
 ): Promise<void> {
-  await using file = await orFailure(path, () => open(path, 'wx'))
+  await using file = await orFailure(path, () => open(path, 'wx', 0o600))
   for await (const piece of pieces) {
     signal?.throwIfAborted()
     await orFailure(path, () => file.writeFile(piece))
@@ -82,9 +82,9 @@ export async function writeFile(
   })
 }
 
-/** Calls `fill` with a new directory, and makes durable what it left there. */
+/** Calls `fill` with a new directory that nobody else may open, and makes durable what it left there. */
 export async function writeDirectory(path: string, fill: (path: string) => Promise<void>): Promise<void> {
-  await orFailure(path, () => mkdir(path))
+  await orFailure(path, () => mkdir(path, { mode: 0o700 }))
   await fill(path)
   await orFailure(path, () => syncDirectory(path))
 }

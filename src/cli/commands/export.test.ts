@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { z } from 'zod'
@@ -80,6 +80,12 @@ describe('pgrevive export', { timeout: 180_000 }, () => {
       /^exported village to .*pets\.sql\.gz: 1 table, 2,000 rows/,
     )
     assert.deepEqual((await readFile(host.path('pets.sql.gz'))).subarray(0, 2), Buffer.from([0x1f, 0x8b]))
+    const modes = [
+      ...(await readdir(output)).map((name) => host.path('said', name)),
+      host.path('pets.sql.gz'),
+      output,
+    ].map(async (path) => ((await stat(path)).mode & 0o777).toString(8))
+    assert.deepEqual(new Set(await Promise.all(modes)), new Set(['600', '700']), 'all data lies there in clear')
   })
 
   it('writes the roles of the server, which psql takes where they are and where they are not', async () => {
@@ -128,7 +134,10 @@ describe('pgrevive export', { timeout: 180_000 }, () => {
     const tooLong = `out${'t'.repeat(250)}` // for the name that it has until it is whole; root may look everywhere else
     for (const place of ['nowhere/out', tooLong, `${tooLong}${tooLong}`]) {
       const ended = await host.run('export', 'latest', '-o', place)
-      assertFailed(ended, 'output-failed', { message: /can not be written: E(NOENT|NAMETOOLONG)/, hint: /see to the place/ })
+      assertFailed(ended, 'output-failed', {
+        message: /can not be written: E(NOENT|NAMETOOLONG)/,
+        hint: /see to the place/,
+      })
     }
     assert.deepEqual(await left(), [])
   })
