@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
+import { Writable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { withDatabase } from '../postgres/connection-target.ts'
@@ -52,11 +53,18 @@ describe('an export comes back equal', { timeout: 600_000 }, () => {
     await bench.assertEqual(await bench.psql(`${path}.sql`), id)
     await bench.assertEqual(await bench.pgRestore(await bench.export(id, { format: 'directory' })), id)
     await bench.assertEqual(await bench.psql(await bench.export(id)), id)
-    const head = '--\n-- PostgreSQL database dump\n--\n'
-    const gzip = await readFile(await bench.export(id, { compression: { method: 'gzip' } }))
-    assert.equal(gunzipSync(gzip).toString('latin1', 0, head.length), head)
-    const zstd = await readFile(await bench.export(id, { compression: { method: 'zstd', level: 19 } }))
-    assert.equal(zstdDecompressSync(zstd).toString('latin1', 0, head.length), head)
+  })
+
+  it('as a script that is compressed', async () => {
+    const { id } = await backUp(`CREATE TABLE t AS SELECT i, md5(i::text) AS v FROM generate_series(1, 3000) i`)
+    for (const [compression, decompress] of [
+      [{ method: 'gzip' }, gunzipSync],
+      [{ method: 'zstd', level: 19 }, zstdDecompressSync],
+    ] as const) {
+      const path = await bench.export(id, { compression })
+      await writeFile(`${path}.sql`, decompress(await readFile(path)))
+      await bench.assertEqual(await bench.psql(`${path}.sql`), id)
+    }
   })
 
   it('with what partitions, their keys and their triggers wait for, when several jobs restore', async () => {
@@ -191,5 +199,17 @@ describe('an export comes back equal', { timeout: 600_000 }, () => {
     await runClient(target, 'pg_restore', ['-e', '--create', archive])
     assert.deepEqual(await bench.bench.query(source, properties), expected)
     await bench.assertEqual(source, id)
+  })
+
+  it('but not with a database whose name psql can not connect to: nothing is written', async () => {
+    const { server } = bench.bench
+    const source = await bench.bench.database()
+    await bench.bench.query(server.target, `ALTER DATABASE ${source.database} RENAME TO "a\nb"`)
+    const id = await bench.bench.backUp(withDatabase(server.target, 'a\nb'))
+    const written: unknown[] = []
+    const output = new Writable({ write: (piece, _, done) => done(void written.push(piece)) })
+    await assert.rejects(bench.export(id, { create: true, output }), { code: 'usage-invalid', message: /line break/ })
+    assert.deepEqual(written, [])
+    await bench.assertEqual(await bench.psql(await bench.export(id)), id)
   })
 })

@@ -20,17 +20,20 @@ export interface PlainOptions {
 /**
  * A script for psql, in the order of a restore. Behind `\restrict` psql obeys no commands of its own, whatever a server
  * has put into its definitions and rows (CVE-2025-8714). When a part of the backup can not be read, the script ends with
- * a statement that fails, and the error is thrown.
+ * a statement that fails, and the error is thrown. Throws `usage-invalid` at once, before anything is there to be written.
  */
-export async function* plainSql(
+export function plainSql(
   manifest: Manifest,
   plan: RestorePlan,
   data: ExportData,
   options: PlainOptions,
 ): AsyncGenerator<Uint8Array> {
-  for await (const piece of script(manifest, plan, data, options)) {
-    yield typeof piece === 'string' ? encodeText(piece, manifest) : piece
-  }
+  if (options.create) refuseLineBreak(manifest.database.name)
+  return encoded(script(manifest, plan, data, options), manifest)
+}
+
+async function* encoded(script: AsyncIterable<Uint8Array | string>, manifest: Manifest): AsyncGenerator<Uint8Array> {
+  for await (const piece of script) yield typeof piece === 'string' ? encodeText(piece, manifest) : piece
 }
 
 async function* script(
@@ -123,12 +126,15 @@ async function* largeObjectStatements(
   yield '\n\n'
 }
 
-/** A conninfo in psql's double quotes, which a line break would end. */
+/** It would end the argument of `\connect`. */
+function refuseLineBreak(database: string): void {
+  if (!/[\r\n]/.test(database)) return
+  throw new AppError('usage-invalid', 'psql can not connect to a database with a line break in its name', {
+    hint: 'export without --create, and create the database yourself',
+  })
+}
+
+/** A conninfo in psql's double quotes. */
 function connectArgument(database: string): string {
-  if (/[\r\n]/.test(database)) {
-    throw new AppError('usage-invalid', 'psql can not connect to a database with a line break in its name', {
-      hint: 'export without --create, and create the database yourself',
-    })
-  }
   return `"dbname='${database.replaceAll(/['\\]/g, '\\$&').replaceAll('"', '""')}'"`
 }
