@@ -1,5 +1,5 @@
 import { ownershipOf } from '../postgres/schema-subject.ts'
-import { type SchemaEntry, nameOf, statementsOf, tableOf, withoutOwner } from '../postgres/schema-text.ts'
+import { type SchemaEntry, nameOf, tableOf, withoutOwner } from '../postgres/schema-text.ts'
 import { readTokens } from '../postgres/sql-tokens.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { RestorePlan } from '../repository/restore-plan.ts'
@@ -86,7 +86,7 @@ function tocEntry(
     return { ...plain, ...common, definition: rootComment(data.table), copy: `${entry.sql}\n` }
   }
   if (section === 'data') return { ...plain, ...common, definition: entry.sql === '' ? '' : `${entry.sql}\n` }
-  if (optional) return { ...plain, ...common, definition: `${tolerantStatement(statementsOf(entry))}\n`, owner: '' }
+  if (optional) return { ...plain, ...common, definition: `${tolerantStatement(entry)}\n`, owner: '' }
   return { ...common, ...objectParts(entry) }
 }
 

@@ -15,6 +15,7 @@ import { globalsSql } from './globals-sql.ts'
 import { Output, writeDirectory, writeFile, writeStream } from './output.ts'
 import { plainSql } from './plain-sql.ts'
 import { bufferEncoding } from './session-preamble.ts'
+import { notesOnViews } from './view-notes.ts'
 
 /** pg_dump's. Archives are compressed inside, by zlib alone. */
 export const exportFormats = ['plain', 'custom', 'directory'] as const
@@ -42,7 +43,7 @@ export interface ExportOutcome {
   readonly bytes: number
   /** Roles that must exist where the export is brought back. */
   readonly roles: readonly string[]
-  /** What was left out, in words. */
+  /** What was left out, or may be when it is brought back, in words. */
   readonly notes: readonly string[]
 }
 
@@ -55,7 +56,8 @@ export async function exportBackup(
   const { format, choices, compression, output } = options
   const reader = await repository.openReader(options)
   const manifest = await readManifest(reader, backup, options)
-  const plan = planRestore(manifest, await readBackupTexts(reader, manifest, options), choices)
+  const texts = await readBackupTexts(reader, manifest, options)
+  const plan = planRestore(manifest, texts, choices)
   const data = new ExportData(reader, manifest, plan, options.onProgress)
   const facts = archiveFacts(manifest, compression)
   if (format === 'plain') {
@@ -75,7 +77,7 @@ export async function exportBackup(
     rows: plan.tables.reduce((sum, { rows }) => sum + rows, 0),
     bytes: plan.tables.reduce((sum, { bytes }) => sum + bytes, 0),
     roles: [...rolesOfPlan(plan)],
-    notes: plan.notes,
+    notes: [...plan.notes, ...notesOnViews(plan, texts)],
   }
 }
 

@@ -8,7 +8,7 @@ import {
   largeObjectPrivilegeStatements,
 } from '../postgres/large-objects.ts'
 import { type TextEncoding, quoteIdentifier, quoteLiteral, quoteRegclass } from '../postgres/quote.ts'
-import type { SchemaEntry } from '../postgres/schema-text.ts'
+import { type SchemaEntry, statementsOf } from '../postgres/schema-text.ts'
 import type { Manifest, ManifestTable, QualifiedName } from '../repository/manifest.ts'
 import type { RestorePlan } from '../repository/restore-plan.ts'
 
@@ -151,9 +151,12 @@ function largeObjectPrivileges(object: LargeObject, owners: boolean): SchemaEntr
   return statements.length === 0 ? [] : [plainEntry('ACL', name, statements, { owner: object.owner })]
 }
 
-/** The statements as one that warns where they fail. */
-export function tolerantStatement(sql: string): string {
-  const body = `BEGIN\nEXECUTE ${dollarQuote(sql)};\nEXCEPTION WHEN OTHERS THEN RAISE WARNING '%', SQLERRM;\nEND`
+/** The statements as one that warns where they fail, in the words of a restore. */
+export function tolerantStatement(entry: SchemaEntry): string {
+  const { type, schema, name } = entry
+  const object = quoteLiteral(`${type} ${schema === undefined ? '' : `${schema}.`}${name}`, asWritten)
+  const warn = `RAISE WARNING '% was left out: %', ${object}, SQLERRM`
+  const body = `BEGIN\nEXECUTE ${dollarQuote(statementsOf(entry))};\nEXCEPTION WHEN OTHERS THEN ${warn};\nEND`
   return `DO ${dollarQuote(body)};`
 }
 

@@ -18,6 +18,7 @@ const contents = `
   CREATE FUNCTION shop.buyers() RETURNS SETOF shop.customers LANGUAGE sql AS 'SELECT * FROM shop.customers';
   CREATE MATERIALIZED VIEW shop.sums AS SELECT state, count(*) AS n FROM shop.orders GROUP BY 1;
   CREATE MATERIALIZED VIEW shop.names AS SELECT name FROM shop.customers;
+  CREATE VIEW shop."Who's" AS SELECT c.id, c.name, count(*) FROM shop.customers c GROUP BY c.id;
   ALTER TABLE shop.orders OWNER TO keeper; GRANT SELECT ON shop.orders TO reader; GRANT UPDATE (state) ON shop.orders TO reader;
   SELECT lo_from_bytea(42, 'large'); GRANT SELECT ON LARGE OBJECT 42 TO reader; COMMENT ON LARGE OBJECT 42 IS 'large'`
 
@@ -85,6 +86,25 @@ describe('a part of a backup', { timeout: 300_000 }, () => {
         "SELECT relname FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'v', 'm') ORDER BY 1"
       assert.deepEqual(await query(target, relations), [['orders']])
       assert.deepEqual(await query(target, 'SELECT count(*) FROM pg_largeobject_metadata'), [['0']])
+    }
+  })
+
+  it('is exported: views without what they read, which is named; they come where that is there', async () => {
+    const choices = { tables: ['shop.paid', 'shop.sums', 'shop."Who\'s"'] }
+    const absent = 'reads what is not exported, and is left out where that is missing'
+    for (const format of ['plain', 'custom'] as const) {
+      const { path, outcome } = await bench.exportWithOutcome(id, { choices, format })
+      assert.deepEqual(outcome.notes, [
+        `view shop.paid ${absent}: shop.orders, shop.customers`,
+        `view shop.sums ${absent}: shop.orders`,
+        `view shop.Who's ${absent}: shop.customers`,
+      ])
+      const tables = await bench.export(id, { choices: { tables: ['shop.orders', 'shop.customers'] } })
+      const target = await bench.psql(tables)
+      if (format === 'plain')
+        await runClient(target, 'psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', path])
+      else await runClient(target, 'pg_restore', ['-e', path])
+      for (const view of ['paid', 'sums', '"Who\'s"']) await assertSame(target, `SELECT count(*) FROM shop.${view}`)
     }
   })
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { AppError } from '../core/app-error.ts'
 import { toolVersion } from '../core/tool-version.ts'
-import { settingsOf, statementsOf } from '../postgres/schema-text.ts'
+import { settingsOf } from '../postgres/schema-text.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import { type RestorePlan, rolesOfPlan } from '../repository/restore-plan.ts'
 import { databaseItems } from './database-items.ts'
@@ -61,7 +61,7 @@ async function* script(
       else if (item.data) {
         yield `${item.entry.sql};\n`
         yield* data.rows(item.data.table, { signal })
-      } else yield `${item.optional ? tolerantStatement(statementsOf(item.entry)) : item.entry.sql}\n\n\n`
+      } else yield `${item.optional ? tolerantStatement(item.entry) : item.entry.sql}\n\n\n`
     }
   } catch (error) {
     yield `\n\\.\nDO $$BEGIN RAISE EXCEPTION 'this export is not whole'; END$$;\n`

@@ -13,6 +13,7 @@ import { TestHost, assertFailed, until } from './test-host.ts'
 const village = `
   CREATE TABLE pets AS SELECT i, 'pet ' || i AS name FROM generate_series(1, 2000) i;
   CREATE TABLE people AS SELECT i, encode(sha512(i::text::bytea), 'base64') AS name FROM generate_series(1, 150000) i;
+  CREATE VIEW "pet's" AS SELECT name FROM pets; CREATE MATERIALIZED VIEW number AS SELECT count(*) FROM pets;
   CREATE ROLE reader; GRANT SELECT ON pets TO reader; CREATE ROLE "keeper's"; GRANT "keeper's" TO reader`
 const contents = 'SELECT count(*), sum(hashtext(name)) FROM people'
 
@@ -95,6 +96,24 @@ describe('pgrevive export', { timeout: 180_000 }, () => {
       if (dropped) await query('postgres', `DROP ROLE "keeper's"`)
       await runClient(server.target, 'psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-f', host.path('roles.sql')])
       assert.deepEqual(await query('postgres', isMember), [['t']])
+    }
+  })
+
+  it('says of views whose tables are not chosen that they are left out, and so does the script, as a restore would', async () => {
+    const chosen = `latest --table "pet's" --table number`
+    const leftOut = ["VIEW public.pet's", 'MATERIALIZED VIEW public.number'].map(
+      (view) => new RegExp(`${view} was left out: relation "public\\.pets" does not exist`),
+    )
+    const { stdout: restored } = await shell(`pgrevive restore ${chosen} --to postgres:///restored_views`)
+    for (const words of leftOut) assert.match(restored, words)
+    for (const [format, client] of [
+      ['plain', 'psql -Xq -v ON_ERROR_STOP=1 -o /dev/null'],
+      ['custom', 'pg_restore -ev'],
+    ] as const) {
+      await createDatabase(`views_${format}`)
+      const { stderr } = await shell(`pgrevive export ${chosen} -F ${format} | ${client} -d views_${format}`)
+      assert.match(stderr, /^warning: view public\.pet's reads what is not exported, .*: public\.pets$/m)
+      for (const words of leftOut) assert.match(stderr, words)
     }
   })
 
