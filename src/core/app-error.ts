@@ -25,7 +25,7 @@ export const errorCodes = {
   'query-failed': { exit: 3, meaning: 'PostgreSQL refused a statement' },
   'server-full': { exit: 3, meaning: 'the disk of the server, or of the scratch server, has no space left' },
   'table-locked': { exit: 3, meaning: 'another session kept a table locked, or waited for a lock, for too long' },
-  'standby-conflict': { exit: 3, meaning: 'a standby ended the backup to follow its primary' },
+  'standby-conflict': { exit: 3, meaning: 'a standby ended the session to follow its primary' },
   'object-changed': { exit: 3, meaning: 'a table was replaced again and again while the backup tried to lock it' },
   'pg-dump-missing': { exit: 3, meaning: 'the pg_dump that was asked for is not there or is older than the server' },
   'pg-dump-failed': { exit: 3, meaning: 'pg_dump ended with an error' },
