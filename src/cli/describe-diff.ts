@@ -1,4 +1,4 @@
-import { type Change, type Changed, isDifferent } from '../diff/changed.ts'
+import { type Change, type ValueDiff, isDifferent } from '../diff/value-diff.ts'
 import type { Digest } from '../diff/diff-contents.ts'
 import type { Diff } from '../diff/diff-states.ts'
 import type { Palette } from './color.ts'
@@ -93,7 +93,7 @@ function totalsOf(tables: Diff['tables'], side: 'before' | 'after'): { rows: num
 }
 
 function contentRows({ tables, sequences, largeObjects, extensions, properties }: Diff): string[][] {
-  const row = <Value>(found: Changed<Value>, what: string, value: (value: Value) => string, size = '') =>
+  const row = <Value>(found: ValueDiff<Value>, what: string, value: (value: Value) => string, size = '') =>
     isDifferent(found) ? [[marks[found.change], what, values(found, value), size]] : []
   return [
     ...properties.flatMap((found) => row(found, inWords(found.name), (value) => value)),
@@ -112,14 +112,14 @@ function contentRows({ tables, sequences, largeObjects, extensions, properties }
   ]
 }
 
-function values<Value>({ before, after }: Changed<Value>, show: (value: Value) => string): string {
+function values<Value>({ before, after }: ValueDiff<Value>, show: (value: Value) => string): string {
   if (before === null || after === null)
     return [before, after].map((value) => (value === null ? '' : show(value))).join('')
   const [was, is] = [show(before), show(after)]
   return was === is ? `${is}, other contents` : `${was} → ${is}`
 }
 
-function sizes({ before, after }: Changed<Digest>): string {
+function sizes({ before, after }: ValueDiff<Digest>): string {
   if (!before || !after) return before || after ? formatBytes((before ?? after)?.bytes ?? 0) : ''
   return arrow(formatBytes(before.bytes), formatBytes(after.bytes))
 }

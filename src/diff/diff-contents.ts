@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
 import type { Manifest, ManifestTable, QualifiedName, Sequence } from '../repository/manifest.ts'
 import { keyOf } from '../repository/restore-scope.ts'
-import { type Changed, changed, pair } from './changed.ts'
+import { type ValueDiff, diffValues, pair } from './value-diff.ts'
 
 export type Digest = Pick<ManifestTable, 'rows' | 'bytes' | 'hash'>
 
 /** null instead of a digest: there is no such table, or its rows were not taken. */
-export type TableDiff = QualifiedName & Changed<Digest>
-export type SequenceDiff = QualifiedName & Changed<Pick<Sequence, 'lastValue' | 'isCalled'>>
-export type LargeObjectsDiff = Changed<Digest & { readonly count: number }>
+export type TableDiff = QualifiedName & ValueDiff<Digest>
+export type SequenceDiff = QualifiedName & ValueDiff<Pick<Sequence, 'lastValue' | 'isCalled'>>
+export type LargeObjectsDiff = ValueDiff<Digest & { readonly count: number }>
 
 const digestOf = ({ rows, bytes, hash }: Digest): Digest => ({ rows, bytes, hash })
 
@@ -21,7 +21,7 @@ export function diffTables(before: Manifest, after: Manifest): TableDiff[] {
   const [was, is] = [digestsByRoot(before), digestsByRoot(after)]
   return pair(tablesOf(before), tablesOf(after), keyOf).map(({ item, before: old, after: young }) => {
     const { schema, name } = item
-    const { change, ...digests } = changed(old?.digest, young?.digest)
+    const { change, ...digests } = diffValues(old?.digest, young?.digest)
     if (!old || !young) return { schema, name, change: old ? 'dropped' : 'added', ...digests }
     if (!old.digest || !young.digest) return { schema, name, change: 'unknown', ...digests }
     // a row may go into another partition on another server, see `loadVia`
@@ -47,7 +47,7 @@ export function diffSequences(before: Manifest, after: Manifest): SequenceDiff[]
   const stateOf = (sequence: Sequence | undefined) =>
     sequence && { lastValue: sequence.lastValue, isCalled: sequence.isCalled }
   return pair(before.sequences, after.sequences, keyOf).map(({ item: { schema, name }, before: old, after: young }) => {
-    const found = changed(stateOf(old), stateOf(young))
+    const found = diffValues(stateOf(old), stateOf(young))
     // a standby knows nothing of unlogged sequences
     const unseen = (!old && before.server.standby) || (!young && after.server.standby)
     return { schema, name, ...found, ...(unseen ? { change: 'unknown' } : {}) }
@@ -58,5 +58,5 @@ export function diffSequences(before: Manifest, after: Manifest): SequenceDiff[]
 export function diffLargeObjects(before: Manifest, after: Manifest): LargeObjectsDiff | null {
   const [old, young] = [before.largeObjects, after.largeObjects]
   if (!old || !young) return null
-  return changed({ count: old.count, ...digestOf(old) }, { count: young.count, ...digestOf(young) })
+  return diffValues({ count: old.count, ...digestOf(old) }, { count: young.count, ...digestOf(young) })
 }

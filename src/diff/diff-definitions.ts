@@ -2,11 +2,11 @@ import type { DatabaseProperties } from '../postgres/catalog-database.ts'
 import { changedEntries } from '../postgres/schema-changes.ts'
 import { type SchemaEntry, statementsOf } from '../postgres/schema-text.ts'
 import type { Extension, Manifest } from '../repository/manifest.ts'
-import { type Change, type Changed, changed, pair } from './changed.ts'
+import { type Change, type ValueDiff, diffValues, pair } from './value-diff.ts'
 import { unifiedDiff } from './unified-diff.ts'
 
-export type ExtensionDiff = { readonly name: string } & Changed<Pick<Extension, 'version' | 'schema'>>
-export type PropertyDiff = { readonly name: string } & Changed<string>
+export type ExtensionDiff = { readonly name: string } & ValueDiff<Pick<Extension, 'version' | 'schema'>>
+export type PropertyDiff = { readonly name: string } & ValueDiff<string>
 
 export interface SchemaDiff {
   /** How many there are on the one side or the other. */
@@ -26,7 +26,7 @@ export function diffExtensions(before: Manifest, after: Manifest): ExtensionDiff
     extension && { version: extension.version, schema: extension.schema }
   return pair(before.extensions, after.extensions, ({ name }) => name).map(({ item, before: old, after: young }) => ({
     name: item.name,
-    ...changed(stateOf(old), stateOf(young)),
+    ...diffValues(stateOf(old), stateOf(young)),
   }))
 }
 
@@ -36,7 +36,7 @@ const hidden = '(value not shown)'
 export function diffProperties(before: Manifest, after: Manifest): PropertyDiff[] {
   const [was, is] = [propertiesOf(before.database), propertiesOf(after.database)]
   return pair(was, is, ({ name }) => name).map(({ item: { name, secret }, before: old, after: young }) => {
-    const found = changed(old?.value, young?.value)
+    const found = diffValues(old?.value, young?.value)
     if (!secret) return { name, ...found }
     return { name, change: found.change, before: old ? hidden : null, after: young ? hidden : null }
   })

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
+import { listSome } from '../core/list-some.ts'
 import type { Manifest } from '../repository/manifest.ts'
 import type { DatabaseState } from './database-state.ts'
 import type { TableDiff } from './diff-contents.ts'
 import type { SchemaDiff } from './diff-definitions.ts'
-
-const namesShown = 10
 
 /** What was not compared, and what to keep in mind of what was. The sides are called A and B. */
 export function diffNotes(
@@ -16,10 +15,7 @@ export function diffNotes(
   const notes: string[] = []
   const unknown = tables.filter(({ change }) => change === 'unknown').map(({ schema: of, name }) => `${of}.${name}`)
   if (unknown.length > 0) {
-    const more = unknown.length > namesShown ? ` and ${unknown.length - namesShown} more` : ''
-    notes.push(
-      `A or B has not taken the rows of ${unknown.slice(0, namesShown).join(', ')}${more}: they were not compared`,
-    )
+    notes.push(`A or B has not taken the rows of ${listSome(unknown)}: they were not compared`)
   }
   if (!isDeepStrictEqual(patternsOf(before), patternsOf(after))) {
     notes.push('A and B were taken with other patterns: what only one was to hold counts as added or dropped')

@@ -5,7 +5,7 @@ import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { loadSql } from '../postgres/test-server.ts'
 import { listBackups } from '../repository/open-backup.ts'
 import { TestBench } from '../restore/test-bench.ts'
-import { isDifferent } from './changed.ts'
+import { isDifferent } from './value-diff.ts'
 import { stateOfBackup, stateOfDatabase } from './database-state.ts'
 import { type Diff, type DiffOptions, diffStates } from './diff-states.ts'
 

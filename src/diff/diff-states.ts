@@ -1,7 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import type { SchemaEntry } from '../postgres/schema-text.ts'
 import { cannotRead } from '../repository/key-ring.ts'
-import { isDifferent } from './changed.ts'
+import { isDifferent } from './value-diff.ts'
 import { type DatabaseState, scopeOf } from './database-state.ts'
 import {
   type LargeObjectsDiff,

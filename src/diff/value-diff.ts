@@ -3,14 +3,14 @@ import { isDeepStrictEqual } from 'node:util'
 /** `unknown`: it is on both sides, but what it holds was not taken on one of them. */
 export type Change = 'added' | 'dropped' | 'changed' | 'equal' | 'unknown'
 
-export interface Changed<Value> {
+export interface ValueDiff<Value> {
   readonly change: Change
   readonly before: Value | null
   readonly after: Value | null
 }
 
 /** Compares by value; undefined is what is not there. */
-export function changed<Value>(before: Value | undefined, after: Value | undefined): Changed<Value> {
+export function diffValues<Value>(before: Value | undefined, after: Value | undefined): ValueDiff<Value> {
   const values = { before: before ?? null, after: after ?? null }
   if (before === undefined) return { change: 'added', ...values }
   if (after === undefined) return { change: 'dropped', ...values }

@@ -1,4 +1,5 @@
 import { AppError } from '../../core/app-error.ts'
+import { listSome } from '../../core/list-some.ts'
 import { checkRepository } from '../../repository/check-repository.ts'
 import type { CheckReport, Damage, Repair } from '../../repository/check-report.ts'
 import { backupStreams } from '../../repository/open-backup.ts'
@@ -95,12 +96,6 @@ function objectsOf(damages: readonly Damage[], touched: CheckReport['touched']):
 }
 
 const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const
-const namesShown = 10
-
-function listSome(names: readonly string[]): string {
-  const more = names.length > namesShown ? ` and ${names.length - namesShown} more` : ''
-  return names.slice(0, namesShown).join(', ') + more
-}
 
 const problemWords = {
   missing: 'is missing',
