@@ -30,6 +30,7 @@ export class Terminal {
   readonly #redraws: boolean
   #status = ''
   #outFailure: Error | undefined
+  #outTaken = false
 
   constructor(streams: TerminalStreams, options: TerminalOptions) {
     this.#streams = streams
@@ -55,9 +56,14 @@ export class Terminal {
     return this.#streams.stdin
   }
 
-  /** For a command whose result is bytes: it prints nothing else there. */
-  get stdout(): TerminalStreams['stdout'] {
+  /** For a command whose result is bytes: it prints nothing else there, and tells itself what can not be written. */
+  takeStdout(): Writable {
+    this.#outTaken = true
     return this.#streams.stdout
+  }
+
+  get outputIsTerminal(): boolean {
+    return this.#streams.stdout.isTTY === true
   }
 
   /** Colours for stderr. */
@@ -72,7 +78,7 @@ export class Terminal {
 
   /** Whether results go to a person's screen, and not into a file or a log. */
   get outputIsSeen(): boolean {
-    return this.#streams.stdout.isTTY === true && !this.json && !this.quiet
+    return this.outputIsTerminal && !this.json && !this.quiet
   }
 
   /** Whether `showStatus` redraws one line, else progress is written as plain lines. */
@@ -87,11 +93,12 @@ export class Terminal {
 
   /** Columns of the terminal behind stdout; Infinity when it is none, or does not know. */
   get outputWidth(): number {
-    return (this.#streams.stdout.isTTY === true && this.#streams.stdout.columns) || Infinity
+    return (this.outputIsTerminal && this.#streams.stdout.columns) || Infinity
   }
 
-  /** A failure to write to stdout that lost a result: a full disk, but not a reader that had enough. */
+  /** A failure to write to stdout that lost a printed result: a full disk, but not a reader that had enough. */
   get lostOutput(): Error | undefined {
+    if (this.#outTaken) return undefined
     return this.#outFailure && 'code' in this.#outFailure && this.#outFailure.code === 'EPIPE'
       ? undefined
       : this.#outFailure

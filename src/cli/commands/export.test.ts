@@ -182,7 +182,10 @@ describe('pgrevive export', { timeout: 180_000 }, () => {
 
   it('ends with an error when its reader goes away, or its disk is full', async () => {
     await assert.rejects(shell('pgrevive export latest | head -n 1'), /output-failed.*stdout/s)
-    await assert.rejects(shell('pgrevive export latest > /dev/full'), /output-failed.*ENOSPC/s)
+    const full = shell('pgrevive export latest > /dev/full 2> said')
+    await assert.rejects(full, { code: 6 })
+    const errors = (await readFile(host.path('said'), 'utf8')).match(/^(error|bug).*$/gm)
+    assert.match(errors?.join('\n') ?? '', /^error \[output-failed\]: stdout can not be written: ENOSPC.*$/)
   })
 
   it('names the table that is damaged, and leaves nothing that looks whole; psql fails on the rest', async () => {

@@ -134,13 +134,13 @@ function outputOf(
   { terminal, currentDirectory }: CommandContext,
 ): string | Writable {
   if (output !== '-') return resolve(currentDirectory, output)
-  if (terminal.json || terminal.stdout.isTTY === true) {
+  if (terminal.json || terminal.outputIsTerminal) {
     const message = terminal.json ? 'with --json an export needs a file' : 'an export is not shown on a terminal'
     throw new AppError('usage-invalid', message, {
       hint: `name a file with --output, or pipe it into ${format === 'plain' ? 'psql' : 'pg_restore'} without --json`,
     })
   }
-  return terminal.stdout
+  return terminal.takeStdout()
 }
 
 const endings: Readonly<Record<string, Compression>> = { '.gz': { method: 'gzip' }, '.zst': { method: 'zstd' } }
