@@ -8,6 +8,9 @@ interface ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Somebody else waits for, or holds, a lock that conflicts. */
+const lockNotAvailable = '55P03'
+
 /** Connections that read at one snapshot. */
 export class SnapshotReaders implements AsyncDisposable {
   readonly #snapshot: LockedSnapshot
@@ -32,21 +35,26 @@ export class SnapshotReaders implements AsyncDisposable {
     options: ReadOptions = {},
   ): Promise<Result> {
     const connection = await this.#connection(worker, options)
-    const encoding = quoteLiteral(this.#serverEncoding)
+    const begin = [
+      'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+      `SET TRANSACTION SNAPSHOT ${quoteLiteral(this.#snapshot.name)}`,
+      ...(table
+        ? [
+            `SET LOCAL client_encoding = ${quoteLiteral(this.#serverEncoding)}`,
+            `LOCK TABLE ONLY ${quoteQualified(table.schema, table.name, connection)} IN ACCESS SHARE MODE NOWAIT`,
+          ]
+        : []),
+    ]
     try {
-      await connection.execute(
-        `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${quoteLiteral(this.#snapshot.name)};
-         ${table ? `SET LOCAL client_encoding = ${encoding}` : ''}`,
-        options,
-      )
+      await connection.execute(begin.join(';'), options)
     } catch (error) {
+      if (sqlStateOf(error) === lockNotAvailable) {
+        await connection.execute('ROLLBACK', options)
+        return this.readOnLockHolder(read, options)
+      }
       // The snapshot ends with the connection that exported it, whose end is then what failed.
       await this.readOnLockHolder((holder) => holder.query('SELECT', options), options)
       throw error
-    }
-    if (table && !(await tryLock(connection, table, options))) {
-      await connection.execute('ROLLBACK', options)
-      return this.readOnLockHolder(read, options)
     }
     const result = await read(connection)
     await connection.execute('COMMIT', options)
@@ -89,23 +97,5 @@ export class SnapshotReaders implements AsyncDisposable {
     this.#connections.set(worker, connection)
     await prepareForReading(connection)
     return connection
-  }
-}
-
-/** false: somebody else waits for, or holds, a lock that conflicts. */
-async function tryLock(
-  connection: Connection,
-  { schema, name }: { readonly schema: string; readonly name: string },
-  options: ReadOptions,
-): Promise<boolean> {
-  try {
-    await connection.execute(
-      `LOCK TABLE ONLY ${quoteQualified(schema, name, connection)} IN ACCESS SHARE MODE NOWAIT`,
-      options,
-    )
-    return true
-  } catch (error) {
-    if (sqlStateOf(error) === '55P03') return false
-    throw error
   }
 }

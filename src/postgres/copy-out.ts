@@ -26,9 +26,9 @@ export class CopyOut implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     if (this.#iterated) throw new Error('a COPY can be read only once')
     this.#iterated = true
-    const walker = new RowWalker()
+    const walker = RowWalker.take()
     yield* this.#start(walker)
-    this.#digest = walker.digest()
+    this.#digest = walker.finish()
   }
 }
 

@@ -2,6 +2,8 @@ import type { OnReadOpts, Socket } from 'node:net'
 
 /** As much as Node asks the kernel for at once. */
 const readBytes = 64 * 1024
+/** Less is copied, so that short answers do not hold on to so much. */
+const worthKeepingBytes = 8 * 1024
 /** What stays for the next reads; more would only lie about. */
 const mostSpare = 32
 const spare: Buffer[] = []
@@ -16,8 +18,13 @@ export function reusedMemory(socket: () => Socket): OnReadOpts {
   return {
     buffer: () => spare.pop() ?? allocate(),
     callback: (bytes, memory) => {
-      // as: it is what `buffer` gave
-      socket().emit('data', (memory as Buffer).subarray(0, bytes))
+      const read = (memory as Buffer).subarray(0, bytes) // as: it is what `buffer` gave
+      if (bytes < worthKeepingBytes) {
+        socket().emit('data', Buffer.from(read))
+        giveBack(read)
+      } else {
+        socket().emit('data', read)
+      }
       return true // who listens pauses the socket itself
     },
   }

@@ -12,7 +12,7 @@ const copyData = (payload: Uint8Array) => {
 
 /** Feeds `stream` in pieces of the sizes given, as a socket would, and collects what comes out. */
 function walkInPieces(stream: Buffer, nextSize: () => number) {
-  const walker = new RowWalker()
+  const walker = RowWalker.take()
   const rows: Buffer[] = []
   let pending = Buffer.alloc(0)
   let at = 0
@@ -24,7 +24,7 @@ function walkInPieces(stream: Buffer, nextSize: () => number) {
     rows.push(Buffer.from(walked.rows))
     pending = pending.subarray(walked.consumed)
   }
-  return { digest: walker.digest(), bytes: Buffer.concat(rows), rest: pending }
+  return { digest: walker.finish(), bytes: Buffer.concat(rows), rest: pending }
 }
 
 describe('the row walker', () => {

@@ -27,13 +27,19 @@ interface Exports {
 const inputAt = 1024
 const pageBytes = 65_536
 let compiled: WebAssembly.Module | undefined
+const idle: RowWalker[] = []
 
-/** Takes COPY rows out of the server's bytes and hashes them on the way; see row-walker.wat. One per COPY. */
+/** Takes COPY rows out of the server's bytes and hashes them on the way; see row-walker.wat. */
 export class RowWalker {
   readonly #wasm: Exports
   #memory: Uint8Array
 
-  constructor() {
+  /** One for a COPY: another that has finished one, for making them costs more than a small table. */
+  static take(): RowWalker {
+    return idle.pop() ?? new RowWalker()
+  }
+
+  private constructor() {
     compiled ??= new WebAssembly.Module(Buffer.from(rowWalkerWasm, 'base64'))
     this.#wasm = new WebAssembly.Instance(compiled).exports as unknown as Exports // as: the module beside this file
     this.#memory = new Uint8Array(this.#wasm.memory.buffer)
@@ -54,11 +60,16 @@ export class RowWalker {
     return { rows: this.#memory.subarray(inputAt, Number(this.#wasm.out.value)), consumed }
   }
 
-  digest(): RowDigest {
-    return {
-      rows: Number(this.#wasm.rows.value),
-      bytes: Number(this.#wasm.bytes.value),
-      hash: BigInt.asUintN(64, BigInt(this.#wasm.sum.value)),
+  /** Of all rows. The last call, after the last row: then the next COPY may take the walker. */
+  finish(): RowDigest {
+    const { rows, bytes, sum } = this.#wasm
+    const digest = {
+      rows: Number(rows.value),
+      bytes: Number(bytes.value),
+      hash: BigInt.asUintN(64, BigInt(sum.value)),
     }
+    for (const counter of [rows, bytes, sum]) counter.value = 0n
+    idle.push(this)
+    return digest
   }
 }
