@@ -7,8 +7,8 @@ import {
   largeObjectOwnerStatement,
   largeObjectPrivilegeStatements,
 } from '../postgres/large-objects.ts'
-import { type TextEncoding, quoteIdentifier, quoteLiteral, quoteRegclass } from '../postgres/quote.ts'
-import { type SchemaEntry, statementsOf } from '../postgres/schema-text.ts'
+import { type TextEncoding, quoteIdentifier, quoteLiteral, quoteQualified, quoteRegclass } from '../postgres/quote.ts'
+import { type SchemaEntry, standInOf, statementsOf } from '../postgres/schema-text.ts'
 import type { Manifest, ManifestTable, QualifiedName } from '../repository/manifest.ts'
 import type { RestorePlan } from '../repository/restore-plan.ts'
 
@@ -154,10 +154,21 @@ function largeObjectPrivileges(object: LargeObject, owners: boolean): SchemaEntr
 /** The statements as one that warns where they fail, in the words of a restore. */
 export function tolerantStatement(entry: SchemaEntry): string {
   const { type, schema, name } = entry
-  const object = quoteLiteral(`${type} ${schema === undefined ? '' : `${schema}.`}${name}`, asWritten)
-  const warn = `RAISE WARNING '% was left out: %', ${object}, SQLERRM`
-  const body = `BEGIN\nEXECUTE ${dollarQuote(statementsOf(entry))};\nEXCEPTION WHEN OTHERS THEN ${warn};\nEND`
+  const view = standInOf(entry)
+  const object = view
+    ? `VIEW ${view.schema}.${view.name}`
+    : `${type} ${schema === undefined ? '' : `${schema}.`}${name}`
+  const warn = `RAISE WARNING '% was left out: %', ${quoteLiteral(object, asWritten)}, SQLERRM`
+  const otherwise = [warn, ...(view ? [dropStandIn(view)] : [])].join(';\n')
+  const body = `BEGIN\nEXECUTE ${dollarQuote(statementsOf(entry))};\nEXCEPTION WHEN OTHERS THEN ${otherwise};\nEND`
   return `DO ${dollarQuote(body)};`
+}
+
+/** A view of that name which was there before is left alone. */
+function dropStandIn({ schema, name }: QualifiedName): string {
+  const definition = `pg_get_viewdef(to_regclass(${quoteRegclass(schema, name, asWritten)}))`
+  const isStandIn = `${definition} ~ '^ SELECT NULL::' AND ${definition} !~ '\\mFROM\\M'`
+  return `IF ${isStandIn} THEN\nDROP VIEW ${quoteQualified(schema, name, asWritten)} CASCADE;\nEND IF`
 }
 
 function dollarQuote(text: string): string {

@@ -5,7 +5,6 @@ import type { BackupTexts, RestorePlan } from '../repository/restore-plan.ts'
 import { keyOf } from '../repository/restore-scope.ts'
 import { isRelation } from './archive-objects.ts'
 
-/** A view that needs a primary key is a stand-in of NULLs, and gets what it selects as a rule, behind the key. */
 const mayBeOfView = ({ type }: SchemaEntry) => /^((MATERIALIZED )?VIEW|RULE)$/.test(type)
 
 /** Which views of a part read relations of the backup that are not in it, in words: a server may have them, or not. */
@@ -18,8 +17,7 @@ export function notesOnViews(plan: RestorePlan, { schema }: BackupTexts): string
     const view = tableOf(entry)
     const missing = new Set(namesIn(entry).flatMap((name) => absent.get(keyOf(name)) ?? []))
     if (!view || missing.size === 0) return []
-    const without = entry.type === 'RULE' ? 'gives NULLs' : 'is left out'
-    const reads = `view ${view.schema}.${view.name} reads what is not exported, and ${without} where that is missing`
+    const reads = `view ${view.schema}.${view.name} reads what is not exported, and is left out where that is missing`
     return [`${reads}: ${[...missing].join(', ')}`]
   })
 }

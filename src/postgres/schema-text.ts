@@ -214,6 +214,14 @@ export function tableOf(entry: SchemaEntry): { schema: string; name: string } | 
   return findTable(entry, tablePatterns)
 }
 
+/**
+ * pg_dump prints a view that needs a primary key as a stand-in of NULLs, and behind the key a rule that makes it what it
+ * is. Of such a rule: the view, which must not stay when the rule can not be made.
+ */
+export function standInOf(entry: SchemaEntry): { schema: string; name: string } | undefined {
+  return entry.type === 'RULE' && / _RETURN$/.test(entry.name) ? tableOf(entry) : undefined
+}
+
 /** The table that a foreign key refers to. */
 export function referencedTableOf(entry: SchemaEntry): { schema: string; name: string } | undefined {
   return findTable(entry, [/^ALTER TABLE .* REFERENCES #(\d+) \. #(\d+) /])

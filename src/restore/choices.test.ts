@@ -39,12 +39,21 @@ describe('what is chosen of a database is backed up and restored', { timeout: 30
     const id = await bench.backUp(
       await bench.database(
         `CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.t AS SELECT 1 AS i; CREATE TABLE b.t AS SELECT 2 AS i;
-         CREATE VIEW b.v AS SELECT * FROM a.t`,
+         CREATE VIEW b.v AS SELECT * FROM a.t;
+         ALTER TABLE a.t ADD PRIMARY KEY (i); ALTER TABLE a.t ADD n text; CREATE VIEW b.by_key AS SELECT i, n FROM a.t GROUP BY i`,
       ),
     )
     const restored = await bench.restore(id, 'one_schema', { schemas: ['b'] })
     assert.deepEqual(await bench.query(restored, 'SELECT i FROM b.t'), [['2']])
     assert.match(restored.outcome.notes.join(), /VIEW b\.v was left out/)
+    assert.match(restored.outcome.notes.join(), /VIEW b\.by_key was left out: relation "a\.t" does not exist/)
+    assert.deepEqual(
+      await bench.query(
+        restored,
+        "SELECT relname FROM pg_class WHERE relkind = 'v' AND relnamespace = 'b'::regnamespace",
+      ),
+      [],
+    )
   })
 
   it('restores a partitioned table with its partitions, and a partition without its table', async () => {

@@ -1,7 +1,8 @@
 import { AppError, hasCode, inContext, messageOf } from '../core/app-error.ts'
 import type { Connection } from '../postgres/connection.ts'
 import { PostgresError, sqlStateOf } from '../postgres/postgres-error.ts'
-import { type SchemaEntry, statementsOf } from '../postgres/schema-text.ts'
+import { quoteQualified } from '../postgres/quote.ts'
+import { type SchemaEntry, standInOf, statementsOf } from '../postgres/schema-text.ts'
 import type { Losses } from './losses.ts'
 
 export interface RunOptions {
@@ -30,7 +31,9 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
   } catch (error) {
     const object = `${entry.type} ${entry.schema === undefined ? '' : `${entry.schema}.`}${entry.name}`
     if (hasCode(error, 'query-failed', 'permission-denied') && isTolerated(entry, error, options)) {
-      options.onNote(`${object} was left out: ${messageOf(error)}`)
+      const view = standInOf(entry)
+      if (view) await connection.execute(`DROP VIEW ${quoteQualified(view.schema, view.name)} CASCADE`, options)
+      options.onNote(`${view ? `VIEW ${view.schema}.${view.name}` : object} was left out: ${messageOf(error)}`)
       return
     }
     if (options.losses && lacksRows(entry, error, options.losses)) {
