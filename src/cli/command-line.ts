@@ -1,6 +1,8 @@
+import { AppError, errorCodes } from '../core/app-error.ts'
 import type { Environment } from '../postgres/connection-target.ts'
 import type { CommandContext } from './command-context.ts'
 import type { Outcome } from './define-command.ts'
+import { errorText } from './error-text.ts'
 import { ProgressDisplay } from './progress.ts'
 import { type Invocation, parseCommandLine } from './program.ts'
 import { runCommand } from './run-command.ts'
@@ -25,8 +27,12 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
   const exitCode = await runCommand(command, { terminal, signal })
   await terminal.flush()
   if (terminal.lostOutput === undefined) return exitCode
-  terminal.printError(`error: stdout can not be written: ${terminal.lostOutput.message}\n`)
-  return exitCode === 0 ? 1 : exitCode
+  const lost = new AppError('output-failed', 'stdout can not be written', {
+    cause: terminal.lostOutput,
+    hint: 'what the command did is done; only what it told of it is lost',
+  })
+  terminal.printError(errorText(lost, terminal.errorColors))
+  return exitCode || errorCodes[lost.code].exit
 }
 
 // How to say something must be known before, and even if, the arguments can not be parsed.

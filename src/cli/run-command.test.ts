@@ -55,4 +55,16 @@ describe('runCommand', () => {
     assert.equal(exitCode, 1)
     assert.match(stderr, /^bug: TypeError: oops\n/)
   })
+
+  it('tells the error before the clean-up that failed behind it', async () => {
+    const { exitCode, stderr } = await run(async () => {
+      await using _folder = {
+        [Symbol.asyncDispose]: () => Promise.reject(new Error('read-only file system')),
+      }
+      throw new AppError('output-failed', 'the file can not be written')
+    })
+    assert.equal(exitCode, 6)
+    assert.match(stderr, /^warning: what was begun could not be cleaned up: read-only file system\n/)
+    assert.match(stderr, /^error \[output-failed\]: the file can not be written\n/m)
+  })
 })

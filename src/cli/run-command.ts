@@ -1,4 +1,4 @@
-import { AppError, errorCodes } from '../core/app-error.ts'
+import { AppError, errorCodes, messageOf } from '../core/app-error.ts'
 import type { Outcome } from './define-command.ts'
 import { errorDocument, errorText } from './error-text.ts'
 import type { Terminal } from './terminal.ts'
@@ -21,7 +21,9 @@ export async function runCommand(
   }
 }
 
-function reportFailure(error: unknown, document: Outcome['document'], terminal: Terminal): number {
+/** Says what failed and returns its exit code, 0 if nothing did. */
+function reportFailure(thrown: unknown, document: Outcome['document'], terminal: Terminal): number {
+  const error = withoutCleanUp(thrown, terminal)
   if (terminal.json) {
     const whole = error === undefined ? document : { ...document, error: errorDocument(error) }
     terminal.print(`${JSON.stringify(whole, bigintAsText, 2)}\n`)
@@ -31,6 +33,13 @@ function reportFailure(error: unknown, document: Outcome['document'], terminal: 
   // A bug is told to people as well, whoever reads stdout: the stack belongs into a report.
   if (!terminal.json || !expected) terminal.printError(errorText(error, terminal.errorColors))
   return expected ? errorCodes[error.code].exit : 1
+}
+
+/** A clean-up that failed behind an error hides it in a SuppressedError; the error comes first, and the clean-up is a warning. */
+function withoutCleanUp(thrown: unknown, terminal: Terminal): unknown {
+  if (!(thrown instanceof Error && thrown.name === 'SuppressedError' && 'suppressed' in thrown)) return thrown
+  if ('error' in thrown) terminal.warn(`what was begun could not be cleaned up: ${messageOf(thrown.error)}`)
+  return withoutCleanUp(thrown.suppressed, terminal)
 }
 
 function bigintAsText(_key: string, value: unknown): unknown {

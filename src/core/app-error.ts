@@ -56,7 +56,7 @@ export const errorCodes = {
   'restore-failed': { exit: 6, meaning: 'the target refused an object or its rows' },
   // export
   'output-exists': { exit: 6, meaning: 'the file or directory to export to exists already' },
-  'output-failed': { exit: 6, meaning: 'what is exported could not be written' },
+  'output-failed': { exit: 6, meaning: 'what is exported, or told on stdout, could not be written' },
   // outcomes
   'proof-refuted': { exit: 7, meaning: 'the restored database differs from what was backed up' },
   'restore-incomplete': {

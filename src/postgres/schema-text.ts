@@ -219,7 +219,7 @@ export function tableOf(entry: SchemaEntry): { schema: string; name: string } | 
  * is. Of such a rule: the view, which must not stay when the rule can not be made.
  */
 export function standInOf(entry: SchemaEntry): { schema: string; name: string } | undefined {
-  return entry.type === 'RULE' && / _RETURN$/.test(entry.name) ? tableOf(entry) : undefined
+  return entry.type === 'RULE' && entry.name.endsWith(' _RETURN') ? tableOf(entry) : undefined
 }
 
 /** The table that a foreign key refers to. */
