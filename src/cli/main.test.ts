@@ -78,7 +78,7 @@ describe('pgrevive as a process', () => {
   it('does not hide that its result could not be written', async () => {
     const { stderr, exitCode } = await run('bash', ['-c', '"$0" "$1" errors > /dev/full', process.execPath, program])
     assert.match(stderr, /^error \[output-failed\]: stdout can not be written\n.*ENOSPC/)
-    assert.equal(exitCode, 1)
+    assert.equal(exitCode, 6)
   })
 
   it('says in one line that Node is too old', async () => {
