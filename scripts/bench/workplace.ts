@@ -63,7 +63,7 @@ export async function prepareWorkplace(fill: (connection: Connection) => Promise
     PGREVIVE_REPO: join(folder, 'repository'),
     RESTIC_REPOSITORY: join(folder, 'restic'),
     RESTIC_PASSWORD: 'benchmark',
-    PGREVIVE: `node ${join(import.meta.dirname, '../../bin/pgrevive.js')}`,
+    PGREVIVE: `node --import ${join(import.meta.dirname, 'note-peak.mjs')} ${join(import.meta.dirname, '../../bin/pgrevive.js')}`,
   }
   const connection = stack.use(await Connection.connect(target))
   await fill(connection)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readlink, utimes } from 'node:fs/promises'
+import { lstat, readdir, readlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestServer } from '../../postgres/test-server.ts'
 import { checkRepository } from '../../repository/check-repository.ts'
@@ -19,9 +19,12 @@ export async function assertSound(repository: Repository, level: 1 | 3, backups?
 
 /** Of temporary directories of these processes, and of what lies elsewhere and belongs to them. */
 export async function directoriesOf(...processIds: readonly number[]): Promise<string[]> {
-  const names = (await readdir('/tmp')).filter((name) =>
-    processIds.some((id) => new RegExp(`^pgrevive-[a-z]+-[0-9a-f]{6}-${id}-`).test(name)),
-  )
+  const names: string[] = []
+  for (const name of await readdir('/tmp')) {
+    if (!processIds.some((id) => new RegExp(`^pgrevive-[a-z]+-[0-9a-f]{6}-${id}-`).test(name))) continue
+    const found = await lstat(join('/tmp', name)).catch(() => undefined)
+    if (found?.uid === process.geteuid?.()) names.push(name) // another user's process may have had the same id
+  }
   const found = await Promise.all(
     names.map(async (name) => [join('/tmp', name), await readlink(join('/tmp', name, 'data')).catch(() => '')]),
   )
