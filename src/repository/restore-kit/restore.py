@@ -4,11 +4,15 @@
 Needs Python 3.9 or later with the packages "cryptography" and "zstandard", and the command "age" (age-encryption.org).
 """
 import argparse, base64, functools, glob, hmac, json, os, re, secrets, sqlite3, struct, subprocess, sys, tempfile
-import zstandard
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+try:
+    import zstandard
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+except ImportError as missing:
+    sys.exit(f'restore.py: {missing}; RESTORE.md tells how to install what it needs')
 
 
 class Damage(Exception):
