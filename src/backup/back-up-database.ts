@@ -5,6 +5,7 @@ import { listExtensions, readDatabaseProperties, readServerFacts } from '../post
 import { readSequences } from '../postgres/catalog-sequences.ts'
 import type { Relation } from '../postgres/catalog-tables.ts'
 import { type ConnectionTarget, describeTarget } from '../postgres/connection-target.ts'
+import { exactPattern } from '../postgres/name-pattern.ts'
 import { listHiddenUserMappings } from '../postgres/hidden-user-mappings.ts'
 import { readServerGlobals } from '../postgres/server-globals.ts'
 import type { BackupRecord } from '../repository/backup-record.ts'
@@ -85,7 +86,7 @@ async function readAtOneMoment(target: ConnectionTarget, sink: StreamSink, optio
   for (let attempt = 1; ; attempt++) {
     await using snapshot = await LockedSnapshot.take(target, options.selection, options)
     try {
-      const manifest = await readManifest(snapshot, sink, options)
+      const manifest = await readManifest(snapshot, sink, { ...options, selection: wholeSelection(snapshot, options) })
       // Throws if the connection was lost, and with it the locks: then tables may have been rewritten under the snapshot.
       await snapshot.connection.execute('COMMIT', options)
       return manifest
@@ -102,6 +103,12 @@ async function readAtOneMoment(target: ConnectionTarget, sink: StreamSink, optio
       })
     }
   }
+}
+
+/** With the names of the partitions that selected tables stand for: pg_dump must be told. */
+function wholeSelection({ relations }: LockedSnapshot, { selection }: ReadOptions): Selection {
+  const implied = relations.filter((relation) => relation.implied).map(exactPattern)
+  return { ...selection, tables: [...selection.tables, ...implied] }
 }
 
 async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options: ReadOptions): Promise<Manifest> {

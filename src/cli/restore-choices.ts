@@ -19,7 +19,11 @@ export const choiceFields = {
 }
 
 export const choiceOptions: readonly CommandOption[] = [
-  { flags: '--table <PATTERN>', help: 'only tables that match; may be repeated', repeatable: true },
+  {
+    flags: '--table <PATTERN>',
+    help: 'only tables that match, with all their partitions; may be repeated',
+    repeatable: true,
+  },
   { flags: '--schema <PATTERN>', help: 'only schemas that match; may be repeated', repeatable: true },
   { flags: '--schema-only', help: 'definitions without rows' },
   { flags: '--data-only', help: 'rows without definitions' },

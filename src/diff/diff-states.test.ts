@@ -148,6 +148,14 @@ describe('two states of a database are compared', { timeout: 300_000 }, () => {
     }
   })
 
+  it('a view that is chosen', async () => {
+    const target = await bench.database('CREATE VIEW v AS SELECT 1 AS i; CREATE VIEW w AS SELECT 1 AS i')
+    const id = await bench.backUp(target)
+    await loadSql(target, 'CREATE OR REPLACE VIEW v AS SELECT 2 AS i; DROP VIEW w')
+    assert.deepEqual(definitions(await diff(id, target, { tables: ['v'] })), ['changed VIEW public.v'])
+    assert.deepEqual(definitions(await diff(id, target, { tables: ['w'] })), ['dropped VIEW public.w'])
+  })
+
   it('definitions that other programs printed, with a note where they differ', async () => {
     const target = await bench.database(shop)
     const bundled = await bench.backUp(target, { pgDump: 'bundled' })

@@ -1,5 +1,5 @@
 import { AppError } from '../core/app-error.ts'
-import type { SchemaEntry } from '../postgres/schema-text.ts'
+import { type SchemaEntry, tableOf } from '../postgres/schema-text.ts'
 import { cannotRead } from '../repository/key-ring.ts'
 import { isDifferent } from './value-diff.ts'
 import { type DatabaseState, scopeOf } from './database-state.ts'
@@ -90,7 +90,11 @@ function chosenPart(state: DatabaseState, tables: readonly string[]): { any: boo
     tablesWithoutData: manifest.tablesWithoutData.filter((table) => scope?.includesTable(table)),
     sequences: manifest.sequences.filter((sequence) => scope?.includesSequence(sequence)),
   }
-  const isChosen = (entry: SchemaEntry) => scope?.includes(entry) === true && !scope.isHelper(entry)
+  const isChosen = (entry: SchemaEntry) => {
+    if (!scope?.includes(entry)) return false
+    const relation = tableOf(entry) // a view only helps a restore, and here it may be what was asked for
+    return !scope.isHelper(entry) || (relation !== undefined && scope.includesTable(relation))
+  }
   return {
     any: scope !== undefined,
     state: { manifest: chosen, entries: Array.isArray(entries) ? entries.filter(isChosen) : entries },

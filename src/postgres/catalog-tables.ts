@@ -45,8 +45,14 @@ const relationSchema = z.object({
       ),
     })
     .nullable(),
-  /** By the patterns; a sequence also goes with its table, see `listRelations`. */
+  /** By the patterns; a sequence also goes with its table, a partition with the partitioned one, see `listRelations`. */
   selected: z.boolean(),
+  /** Selected because it is a partition of a table that is, and by no pattern. */
+  implied: z.boolean(),
+  /** By a pattern of tables to leave out. */
+  excluded: z.boolean(),
+  /** OIDs of the tables that it is a partition or a child of. */
+  parents: z.array(z.coerce.string()),
   /** Of a sequence: the table that owns it; `identity`: it is nothing without the table. */
   owner: z.object({ oid: z.coerce.string(), identity: z.boolean() }).nullable(),
   dataExcluded: z.boolean(),
@@ -66,7 +72,18 @@ export async function listRelations(
   await connection.execute('RESET search_path', options)
   const relations = await queryJson(connection, relationSchema, relationsQuery(selection), options)
   await connection.execute("SET search_path = ''", options)
-  return withOwnedSequences(relations)
+  return withOwnedSequences(selection.tables.length === 0 ? relations : withPartitions(relations))
+}
+
+/** A partitioned table has its rows in its partitions. */
+function withPartitions(relations: readonly Relation[]): Relation[] {
+  const byOid = new Map(relations.map((relation) => [relation.oid, relation]))
+  const isChosen = ({ selected, excluded, parents }: Relation): boolean =>
+    selected || (!excluded && parents.map((oid) => byOid.get(oid)).some((it) => it?.kind === 'p' && isChosen(it)))
+  return relations.map((relation) => {
+    const implied = !relation.selected && isChosen(relation)
+    return { ...relation, implied, selected: relation.selected || implied }
+  })
 }
 
 /** pg_dump's rule (getOwnedSeqs): a sequence goes with its table, and an identity sequence only with it. */
@@ -154,6 +171,9 @@ function relationsQuery(selection: SelectionPatterns): string {
           WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
           ORDER BY a.attnum)
       ) END AS extension,
+      ${anyTable(excludeTables)} AS excluded, false AS implied,
+      ARRAY(SELECT i.inhparent::pg_catalog.text FROM pg_catalog.pg_inherits i
+        WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid) AS parents,
       ${byName} AND NOT ${anyTable(excludeTables)} AND (x.extname IS NULL OR ${String(everything)}) AS selected,
       (SELECT pg_catalog.json_build_object('oid', d.refobjid::pg_catalog.text,
          'identity', d.deptype OPERATOR(pg_catalog.=) 'i')

@@ -14,6 +14,11 @@ export function tablePatternCondition(pattern: string): string {
   return `(${matches('n.nspname', first)} AND ${matches('c.relname', second)})`
 }
 
+/** The pattern that matches this table alone. */
+export function exactPattern({ schema, name }: { readonly schema: string; readonly name: string }): string {
+  return [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join('.')
+}
+
 export function schemaPatternCondition(pattern: string): string {
   const parts = patternParts(pattern)
   if (parts.length > 1) throw invalidPattern(pattern, 'names a schema and so may hold no dot')

@@ -1,8 +1,9 @@
 import { AppError } from '../core/app-error.ts'
 import type { LargeObject } from '../postgres/large-objects.ts'
+import { exactPattern } from '../postgres/name-pattern.ts'
 import { type SchemaEntry, mapRoles, rolesOf, splitSchemaText, withoutOwner } from '../postgres/schema-text.ts'
 import type { Manifest, ManifestTable, Sequence } from './manifest.ts'
-import { chooseScope } from './restore-scope.ts'
+import { type RestoreScope, chooseScope, parentsOf, withoutLooseParts } from './restore-scope.ts'
 
 /** What of a backup is restored, and with whose names. */
 export interface RestoreChoices {
@@ -68,9 +69,9 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
   }
   const withSchema = choices.content !== 'data-only'
   const withData = choices.content !== 'schema-only'
-  const preData = texts.schema ? splitSchemaText(texts.schema.preData) : []
-  const postData = texts.schema ? splitSchemaText(texts.schema.postData) : []
+  const { preData, postData } = entriesOf(texts)
   const scope = chooseScope(manifest, [...preData, ...postData], choices)
+  refuseOrphans(preData, scope)
 
   const helpers = new Set<SchemaEntry>()
   const adapt = (entries: readonly SchemaEntry[]) =>
@@ -96,6 +97,27 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
     helpers,
     choices,
     notes: scope.notes,
+  }
+}
+
+/** The definitions that can be made again from this backup alone. */
+function entriesOf({ schema }: BackupTexts): { preData: readonly SchemaEntry[]; postData: readonly SchemaEntry[] } {
+  const preData = schema ? splitSchemaText(schema.preData) : []
+  const postData = schema ? splitSchemaText(schema.postData) : []
+  const whole = new Set(withoutLooseParts([...preData, ...postData]))
+  const isWhole = (entry: SchemaEntry) => whole.has(entry)
+  return { preData: preData.filter(isWhole), postData: postData.filter(isWhole) }
+}
+
+/** A child can not be made without its parents. */
+function refuseOrphans(entries: readonly SchemaEntry[], scope: RestoreScope): void {
+  for (const entry of entries.filter((it) => scope.includes(it))) {
+    const missing = parentsOf(entry).filter((parent) => !scope.whole && !scope.includesTable(parent))
+    if (missing.length === 0) continue
+    const names = missing.map(exactPattern)
+    throw new AppError('usage-invalid', `${entry.schema}.${entry.name} inherits from ${names.join(', ')}, not chosen`, {
+      hint: `add ${names.map((pattern) => `--table '${pattern}'`).join(' ')}`,
+    })
   }
 }
 
@@ -137,16 +159,21 @@ function mapLargeObject(object: LargeObject, { roleMap }: RestoreChoices): Large
   return { ...object, owner: map(object.owner), grants: grants ?? null }
 }
 
-/** A backup of some tables has no definition of their schemas: pg_dump -t prints none. */
+/**
+ * A backup of some tables has no definition of their schemas: pg_dump -t prints none. One without some schemas has the
+ * extensions in them.
+ */
 function missingSchemas(
   manifest: Manifest,
   preData: readonly SchemaEntry[],
   tables: readonly ManifestTable[],
 ): string[] {
-  if (manifest.selection.tables.length === 0) return []
+  if (manifest.selection.tables.length === 0 && manifest.selection.excludeSchemas.length === 0) return []
   const created = new Set(preData.filter(({ type }) => type === 'SCHEMA').map(({ name }) => name))
   const needed = new Set([...tables.map(({ schema }) => schema), ...preData.flatMap(({ schema }) => schema ?? [])])
-  return [...needed].filter((schema) => schema !== 'public' && !created.has(schema))
+  const hasExtensions = preData.some(({ type }) => type === 'EXTENSION')
+  for (const { schema } of hasExtensions ? manifest.extensions : []) needed.add(schema)
+  return [...needed].filter((schema) => !/^(public$|pg_)/.test(schema) && !created.has(schema))
 }
 
 /** Rows that go through a partitioned table go straight into their own one where the partitioned table is not restored. */

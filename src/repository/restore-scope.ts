@@ -164,21 +164,15 @@ class PartialScope implements RestoreScope {
     }
   }
 
-  /** An index of a constraint has the constraint's name, which the header has after the table's. */
   #addIndexes(): void {
     for (const entry of this.#entries) {
-      if (!this.#belongsToChosen(entry)) continue
-      const schema = entry.schema ?? ''
-      if (entry.type === 'INDEX') this.#indexes.add(keyOf({ schema, name: entry.name }))
-      const table = tableOf(entry)
-      if (entry.type === 'CONSTRAINT' && table) {
-        this.#indexes.add(keyOf({ schema, name: entry.name.slice(table.name.length + 1) }))
-      }
+      const index = this.#belongsToChosen(entry) ? indexOf(entry, tableOf(entry)) : undefined
+      if (index) this.#indexes.add(keyOf(index))
     }
   }
 }
 
-const identifier = String.raw`("(?:[^"]|"")+"|[^\s".()]+)`
+const identifier = String.raw`("(?:[^"]|"")+"|[^\s".(),]+)`
 const qualified = String.raw`${identifier}\.${identifier}`
 
 function nameFrom(sql: string, pattern: RegExp): QualifiedName | undefined {
@@ -188,6 +182,41 @@ function nameFrom(sql: string, pattern: RegExp): QualifiedName | undefined {
 
 function unquote(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name
+}
+
+/**
+ * Without what makes tables and indexes parts of others that are not there: a backup of a partition alone has none of the
+ * partitioned table, and pg_dump attaches it all the same.
+ */
+export function withoutLooseParts(entries: readonly SchemaEntry[]): readonly SchemaEntry[] {
+  const tables = new Set<string>()
+  const indexes = new Set<string>()
+  for (const entry of entries) {
+    const table = tableOf(entry)
+    if (entry.type === 'TABLE' && table) tables.add(keyOf(table))
+    const index = indexOf(entry, table)
+    if (index) indexes.add(keyOf(index))
+  }
+  return entries.filter((entry) => {
+    const parent = entry.type === 'TABLE ATTACH' ? attachedTo(entry) : undefined
+    if (parent && !tables.has(keyOf(parent))) return false
+    return entry.type !== 'INDEX ATTACH' || indexNames(entry).every((index) => indexes.has(keyOf(index)))
+  })
+}
+
+/** Of an INDEX or a constraint that has one: an index of a constraint has its name, which the header has after the table's. */
+function indexOf(entry: SchemaEntry, table: QualifiedName | undefined): QualifiedName | undefined {
+  const schema = entry.schema ?? ''
+  if (entry.type === 'INDEX') return { schema, name: entry.name }
+  return entry.type === 'CONSTRAINT' && table ? { schema, name: entry.name.slice(table.name.length + 1) } : undefined
+}
+
+/** Of a TABLE: those that it is a child of. */
+export function parentsOf({ type, sql }: SchemaEntry): QualifiedName[] {
+  const [, list] = (type === 'TABLE' && /\n\)\nINHERITS \((.*)\)/.exec(sql)) || []
+  return [...(list ?? '').matchAll(new RegExp(qualified, 'g'))].flatMap(
+    ([name]) => nameFrom(name, new RegExp(qualified)) ?? [],
+  )
 }
 
 /** Of a TABLE ATTACH: the partitioned table; `tableOf` tells the partition. */

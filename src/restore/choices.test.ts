@@ -56,6 +56,45 @@ describe('what is chosen of a database is backed up and restored', { timeout: 30
     )
   })
 
+  it('backs up a partitioned table with all its partitions, or a partition alone, and proves both', async () => {
+    const database = await bench.database(
+      `CREATE SCHEMA "els'e"; CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
+       CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (id);
+       CREATE TABLE "els'e"."p ""1" PARTITION OF p1 FOR VALUES FROM (0) TO (10);
+       CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20); INSERT INTO p SELECT generate_series(0, 19)`,
+    )
+    const whole = await bench.backUpWithRecord(database, { selection: { tables: ['p'] } })
+    assert.equal(whole.record.totals.rows, 20)
+    await bench.expectProven(whole.id)
+    const without = await bench.backUpWithRecord(database, { selection: { tables: ['p'], excludeTables: ['p1'] } })
+    assert.equal(without.record.totals.rows, 10)
+    await bench.expectProven(without.id)
+    const alone = await bench.backUp(database, { selection: { tables: ['p2'] } })
+    await bench.expectProven(alone)
+    const restored = await bench.restore(alone, 'partition_alone')
+    assert.deepEqual(await bench.query(restored, 'SELECT count(*) FROM p2'), [['10']])
+  })
+
+  it('refuses a child without the tables that it inherits from, and says which', async () => {
+    const database = await bench.database(
+      `CREATE TABLE par (i int); CREATE TABLE "par,2" (j int); CREATE TABLE chi (k int) INHERITS (par, "par,2"); INSERT INTO chi VALUES (1, 2, 3)`,
+    )
+    const both = `--table '"public"."par"' --table '"public"."par,2"'`
+    const isRefusal = (error: unknown) => hasCode(error, 'usage-invalid') && error.hint?.includes(both) === true
+    await assert.rejects(bench.backUp(database, { selection: { tables: ['chi'] } }), isRefusal)
+    const id = await bench.backUp(database)
+    await assert.rejects(bench.restore(id, 'child', { tables: ['chi'] }), isRefusal)
+    const restored = await bench.restore(id, 'child', { tables: ['chi', 'par*'] })
+    assert.deepEqual(await bench.query(restored, 'SELECT * FROM chi'), [['1', '2', '3']])
+  })
+
+  it('restores extensions whose schema was left out of the backup', async () => {
+    const database = await bench.database(
+      `CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE TABLE words AS SELECT 'a'::ext.citext AS word`,
+    )
+    await bench.expectProven(await bench.backUp(database, { selection: { excludeSchemas: ['ext'] } }))
+  })
+
   it('restores a partitioned table with its partitions, and a partition without its table', async () => {
     const id = await bench.backUp(
       await bench.database(

@@ -178,7 +178,11 @@ export const backupCommand = defineCommand({
     { flags: '--all', help: 'every database of the server that DATABASE names, and its roles' },
     { flags: '--jobs <N>', help: 'connections that read at the same time (default: cores, at most 4)' },
     { flags: '--schema <PATTERN>', help: 'only schemas that match; may be repeated', repeatable: true },
-    { flags: '--table <PATTERN>', help: 'only tables that match; may be repeated', repeatable: true },
+    {
+      flags: '--table <PATTERN>',
+      help: 'only tables that match, with all their partitions; may be repeated',
+      repeatable: true,
+    },
     { flags: '--exclude-schema <PATTERN>', help: 'no schemas that match; may be repeated', repeatable: true },
     { flags: '--exclude-table <PATTERN>', help: 'no tables that match; may be repeated', repeatable: true },
     {
