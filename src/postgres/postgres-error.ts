@@ -56,14 +56,14 @@ export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof AppError && error.cause instanceof PostgresError ? error.cause.sqlState : undefined
 }
 
-/** An ErrorResponse as a failure of pgrevive, while a connection is `starting` or when it is in `use`. */
-export function translatePostgresError(error: PostgresError, phase: 'starting' | 'use'): AppError {
+/** An ErrorResponse as a failure of pgrevive, while a connection is `starting`, when it is in `use`, or `ended` with it. */
+export function translatePostgresError(error: PostgresError, phase: 'starting' | 'use' | 'ended'): AppError {
   const code = codeOf(error, phase)
   const hint = hintsByCode[code] ?? error.hint ?? hints[error.sqlState]
   return new AppError(code, error.message, { ...(hint === undefined ? {} : { hint }), cause: error })
 }
 
-function codeOf(error: PostgresError, phase: 'starting' | 'use'): ErrorCode {
+function codeOf(error: PostgresError, phase: 'starting' | 'use' | 'ended'): ErrorCode {
   const state = error.sqlState
   // a conflict with recovery has the SQLSTATEs of other things, and a message in the server's language
   if (/^Process(Recovery|Interrupts)/.test(error.routine ?? '') && /^(40001|40P01|55P04)$/.test(state)) {
@@ -79,7 +79,8 @@ function codeOf(error: PostgresError, phase: 'starting' | 'use'): ErrorCode {
   if (state === '42501') return 'permission-denied'
   if (state === '53100') return 'server-full'
   if (state === '53300' || state === '57P03' || phase === 'starting') return 'connection-failed'
-  return error.isFatal || state.startsWith('08') || state === '57P01' ? 'connection-lost' : 'query-failed'
+  // a session that goes on may tell of another connection that is lost, to a foreign server
+  return error.isFatal || phase === 'ended' ? 'connection-lost' : 'query-failed'
 }
 
 export const standbyHint =

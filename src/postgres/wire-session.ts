@@ -148,8 +148,8 @@ export class WireSession {
     try {
       return await this.channel.receive()
     } catch (error) {
-      if (hasCode(error, 'connection-lost')) this.throwIfRefused()
-      throw error
+      if (!this.#error || !hasCode(error, 'connection-lost')) throw error
+      throw translatePostgresError(this.#error, this.#phase === 'use' ? 'ended' : this.#phase)
     }
   }
 

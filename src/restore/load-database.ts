@@ -2,12 +2,13 @@ import type { OnProgress } from '../core/progress.ts'
 import { runTasks } from '../core/tasks.ts'
 import type { Connection } from '../postgres/connection.ts'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { quoteIdentifier, quoteQualified } from '../postgres/quote.ts'
+import { quoteIdentifier } from '../postgres/quote.ts'
 import { prepareForLoading } from '../postgres/session-settings.ts'
-import type { Manifest, QualifiedName } from '../repository/manifest.ts'
+import type { Manifest } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { RestorePlan } from '../repository/restore-plan.ts'
 import { createAdoptedTables } from './adopted-tables.ts'
+import { collectStatistics, listTablesToAnalyze } from './collect-statistics.ts'
 import { commentOnTables } from './comment-on-losses.ts'
 import { hasLz4, planWithoutLz4 } from './column-compression.ts'
 import { connectForText } from './connect-for-text.ts'
@@ -106,8 +107,7 @@ function itemProgress(phase: string, total: number, { onProgress }: LoadOptions)
 /** Materialized views one after the other, since one may read another, and statistics of everything beside them. */
 async function fillViews(connections: Connections, plan: RestorePlan, options: LoadOptions): Promise<void> {
   const [main] = connections
-  // what was there before is none of our business
-  const analyzed = !options.analyze ? [] : options.intoExistingTables ? plan.tables : await listTables(main, options)
+  const analyzed = options.analyze ? await listTablesToAnalyze(main, plan, options) : []
   const onEntry = itemProgress('views and statistics', plan.viewData.length + analyzed.length, options)
   const views = {
     needs: [],
@@ -115,28 +115,11 @@ async function fillViews(connections: Connections, plan: RestorePlan, options: L
       runEntries(connections[worker] ?? main, plan.viewData, { ...options, helpers: plan.helpers, onEntry, signal }),
   }
   const statistics = analyzed.map((table) => ({
-    needs: 'isView' in table && table.isView ? [views] : [],
+    needs: table.isView ? [views] : [],
     run: async ({ worker, signal }: { readonly worker: number; readonly signal: AbortSignal }) => {
       onEntry(table)
-      const connection = connections[worker] ?? main
-      await connection.execute(`ANALYZE ${quoteQualified(table.schema, table.name, connection)}`, { signal })
+      await collectStatistics(connections[worker] ?? main, table, { ...options, signal })
     },
   }))
   await runTasks([views, ...statistics], connections.length, options)
-}
-
-/** A partitioned table's own statistics are made by nobody else; ANALYZE of it includes its partitions. */
-const tablesToAnalyze = `
-  SELECT n.nspname, c.relname, c.relkind OPERATOR(pg_catalog.=) 'm' FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence IN ('p', 'u')
-    AND n.nspname OPERATOR(pg_catalog.!~) '^pg_' AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'
-  ORDER BY c.relkind OPERATOR(pg_catalog.=) 'p' DESC, pg_catalog.pg_relation_size(c.oid) DESC`
-
-async function listTables(
-  connection: Connection,
-  options: LoadOptions,
-): Promise<(QualifiedName & { readonly isView: boolean })[]> {
-  const rows = await connection.query(tablesToAnalyze, options)
-  return rows.map(([schema, name, isView]) => ({ schema: schema ?? '', name: name ?? '', isView: isView === 't' }))
 }
