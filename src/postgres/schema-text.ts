@@ -138,6 +138,22 @@ export function withoutLz4(entry: SchemaEntry): SchemaEntry {
   })
 }
 
+const takesSchemaFromAll = /^REVOKE [A-Z]+ ON SCHEMA #\d+ FROM PUBLIC ;$/
+
+/** Privileges of a schema as two entries, where that makes no difference: what they give, and that PUBLIC loses it. */
+export function withRevokeApart(entry: SchemaEntry): SchemaEntry[] {
+  if (!/^REVOKE [A-Z]+ ON SCHEMA /.test(entry.sql) || entry.sql.includes(' TO PUBLIC')) return [entry]
+  const isRevoke = (statement: readonly Token[]) => takesSchemaFromAll.test(outline(statement))
+  const rest = withoutStatements(entry, isRevoke)
+  const revoke = withoutStatements(entry, (statement) => !isRevoke(statement))
+  return [rest, revoke].filter(({ sql }) => sql !== '')
+}
+
+/** Whether PUBLIC loses a schema by it, and nothing else happens. */
+export function takesSchemaFromPublic({ type, sql }: SchemaEntry): boolean {
+  return type === 'ACL' && readStatements(sql).every((statement) => takesSchemaFromAll.test(outline(statement)))
+}
+
 /** Each goes with the blanks before it, so that the rest reads as if it had never been there. */
 function withoutStatements(entry: SchemaEntry, isUnwanted: (statement: readonly Token[]) => boolean): SchemaEntry {
   const statements = readStatements(entry.sql)

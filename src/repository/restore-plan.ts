@@ -1,7 +1,15 @@
 import { AppError } from '../core/app-error.ts'
 import type { LargeObject } from '../postgres/large-objects.ts'
 import { exactPattern } from '../postgres/name-pattern.ts'
-import { type SchemaEntry, mapRoles, rolesOf, splitSchemaText, withoutOwner } from '../postgres/schema-text.ts'
+import {
+  type SchemaEntry,
+  mapRoles,
+  rolesOf,
+  splitSchemaText,
+  takesSchemaFromPublic,
+  withRevokeApart,
+  withoutOwner,
+} from '../postgres/schema-text.ts'
 import type { Manifest, ManifestTable, Sequence } from './manifest.ts'
 import { type RestoreScope, chooseScope, parentsOf, withoutLooseParts } from './restore-scope.ts'
 
@@ -91,7 +99,7 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
     sequences: withData ? manifest.sequences.filter((sequence) => scope.includesSequence(sequence)) : [],
     largeObjects: withData && scope.whole ? texts.largeObjects.map((object) => mapLargeObject(object, choices)) : [],
     afterData: post.filter((entry) => !isPrivilege(entry) && !isViewData(entry) && !isEventTrigger(entry)),
-    privileges: [...pre, ...post].filter(isPrivilege),
+    privileges: inOrderOfGrants([...pre, ...post].filter(isPrivilege)),
     viewData: post.filter(isViewData),
     eventTriggers: post.filter(isEventTrigger),
     helpers,
@@ -102,7 +110,7 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
 
 /** The definitions that can be made again from this backup alone. */
 function entriesOf({ schema }: BackupTexts): { preData: readonly SchemaEntry[]; postData: readonly SchemaEntry[] } {
-  const preData = schema ? splitSchemaText(schema.preData) : []
+  const preData = schema ? splitSchemaText(schema.preData).flatMap(withRevokeApart) : []
   const postData = schema ? splitSchemaText(schema.postData) : []
   const whole = new Set(withoutLooseParts([...preData, ...postData]))
   const isWhole = (entry: SchemaEntry) => whole.has(entry)
@@ -119,6 +127,12 @@ function refuseOrphans(entries: readonly SchemaEntry[], scope: RestoreScope): vo
       hint: `add ${names.map((pattern) => `--table '${pattern}'`).join(' ')}`,
     })
   }
+}
+
+/** Who granted something in a schema may have had the schema as one of PUBLIC, which loses it last. */
+function inOrderOfGrants(privileges: readonly SchemaEntry[]): SchemaEntry[] {
+  const last = privileges.filter(takesSchemaFromPublic)
+  return [...privileges.filter((entry) => !last.includes(entry)), ...last]
 }
 
 /** Every role that must exist for the plan to succeed. */

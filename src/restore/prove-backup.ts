@@ -151,18 +151,21 @@ async function restoreAndCompare(
     comparison.differences.push(...(await runAssertions(scratch.loader ?? scratch.target, options.assertions, options)))
     return comparison
   } catch (error) {
-    if (!isFaultOfBackup(error)) throw await scratch.explain(withProofHint(error, scratch))
+    if (!isFaultOfBackup(error, scratch)) throw await scratch.explain(withProofHint(error, scratch))
     return refutation(error)
   }
 }
 
 /**
- * Whether it refutes the backup. A server that lacks a right, a feature or resources says nothing about it (SQLSTATE
- * 42501, 0A000, classes 53, 57 and 58).
+ * Whether it refutes the backup. A server that lacks a right, a feature, resources or another server says nothing about
+ * it (SQLSTATE 42501, 0A000, classes 53, 57, 58 and 08); but on a server of our own nobody lacks a right to make what is
+ * defined, whose name in the message begins with its type in capitals. Rows are loaded there by a role with few rights.
  */
-function isFaultOfBackup(error: unknown): boolean {
+function isFaultOfBackup(error: unknown, { ownServer }: ScratchDatabase): boolean {
   if (hasCode(error, 'object-damaged', 'object-missing')) return true
-  return hasCode(error, 'restore-failed') && !/^(42501|0A000|5[378]...)$/.test(sqlStateOf(error) ?? '')
+  if (!hasCode(error, 'restore-failed')) return false
+  const sqlState = sqlStateOf(error) ?? ''
+  return sqlState === '42501' ? ownServer && /^[A-Z]/.test(error.message) : !/^(0A000|(53|57|58|08)...)$/.test(sqlState)
 }
 
 /** What helps a restore is no choice of a proof. */
@@ -173,9 +176,11 @@ function withProofHint(error: unknown, { ownServer, major }: ScratchDatabase): u
     const hint = `install its package for PostgreSQL ${major} on this machine, or prove with --on on a server that has it`
     return new AppError(code, message, { cause, hint })
   }
-  if (ownServer || (code !== 'role-missing' && sqlStateOf(error) !== '42501')) return error
-  const hint =
-    'prove as a superuser of a server that has the roles, or without --on: a scratch server has and allows all'
+  const isDenied = sqlStateOf(error) === '42501'
+  if (!isDenied && (ownServer || code !== 'role-missing')) return error
+  const hint = ownServer
+    ? 'prove with --on, as a superuser of a server that has the roles: there, rows are loaded by that user'
+    : 'prove as a superuser of a server that has the roles, or without --on: a scratch server has and allows all'
   return new AppError(code, message, { cause, hint })
 }
 
