@@ -172,7 +172,7 @@ class PartialScope implements RestoreScope {
   }
 }
 
-const identifier = String.raw`("(?:[^"]|"")+"|[^\s".(),]+)`
+const identifier = String.raw`("(?:[^"]|"")+"|[^\s".(),;]+)`
 const qualified = String.raw`${identifier}\.${identifier}`
 
 function nameFrom(sql: string, pattern: RegExp): QualifiedName | undefined {

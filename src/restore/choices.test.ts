@@ -103,6 +103,8 @@ describe('what is chosen of a database is backed up and restored', { timeout: 30
       ),
     )
     const whole = await bench.restore(id, 'partitioned', { tables: ['p'] })
+    const invalid = 'SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid'
+    assert.deepEqual(await bench.query(whole, invalid), [])
     assert.deepEqual(await bench.query(whole, 'SELECT count(*) FROM p'), [['20']])
     const part = await bench.restore(id, 'partition', { tables: ['p1'] })
     assert.deepEqual(await bench.query(part, 'SELECT count(*) FROM p1'), [['10']])

@@ -182,9 +182,9 @@ describe('pgrevive export', { timeout: 180_000 }, () => {
 
   it('ends with an error when its reader goes away, or its disk is full', async () => {
     await assert.rejects(shell('pgrevive export latest | head -n 1'), /output-failed.*stdout/s)
-    const full = shell('pgrevive export latest > /dev/full 2> said')
+    const full = shell('pgrevive export latest > /dev/full 2> errors.txt')
     await assert.rejects(full, { code: 6 })
-    const errors = (await readFile(host.path('said'), 'utf8')).match(/^(error|bug).*$/gm)
+    const errors = (await readFile(host.path('errors.txt'), 'utf8')).match(/^(error|bug).*$/gm)
     assert.match(errors?.join('\n') ?? '', /^error \[output-failed\]: stdout can not be written: ENOSPC.*$/)
   })
 
