@@ -19,6 +19,8 @@ describe('what is chosen of a database is backed up and restored', { timeout: 30
          CREATE TABLE orders (id serial PRIMARY KEY, customer int REFERENCES customers, k kind DEFAULT 'a');
          CREATE INDEX orders_customer ON orders (customer); COMMENT ON INDEX orders_customer IS 'kept';
          CREATE VIEW both_tables AS SELECT * FROM orders JOIN customers c USING (id);
+         CREATE STATISTICS both_columns ON id, name FROM customers; COMMENT ON STATISTICS both_columns IS 'not asked for';
+         CREATE PUBLICATION p; COMMENT ON PUBLICATION p IS 'not asked for';
          INSERT INTO customers (name) SELECT 'c' || i FROM generate_series(1, 10) i;
          INSERT INTO orders (customer) SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
       ),
@@ -28,6 +30,7 @@ describe('what is chosen of a database is backed up and restored', { timeout: 30
     assert.deepEqual(await bench.query(restored, "SELECT nextval('orders_id_seq')"), [['101']])
     assert.deepEqual(await bench.query(restored, "SELECT obj_description('orders_customer'::regclass)"), [['kept']])
     assert.match(restored.outcome.notes.join(), /foreign key orders orders_customer_fkey is left out/)
+    assert.doesNotMatch(restored.outcome.notes.join(), /COMMENT/)
     await assert.rejects(bench.query(restored, 'SELECT * FROM customers'), (error) => hasCode(error, 'query-failed'))
     await assert.rejects(bench.restore(id, 'no_table', { tables: ['nothing'] }), (error) =>
       hasCode(error, 'selection-empty'),

@@ -33,6 +33,8 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
     if (hasCode(error, 'query-failed', 'permission-denied') && isTolerated(entry, error, options)) {
       const view = standInOf(entry)
       if (view) await connection.execute(`DROP VIEW ${quoteQualified(view.schema, view.name)} CASCADE`, options)
+      // nobody asked for it, and what it is about is told by itself
+      if (entry.type === 'COMMENT' && options.helpers.has(entry)) return
       options.onNote(`${view ? `VIEW ${view.schema}.${view.name}` : object} was left out: ${messageOf(error)}`)
       return
     }
