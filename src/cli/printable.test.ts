@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { printable } from './printable.ts'
+import { printable, printableLines } from './printable.ts'
 
 describe('printable', () => {
   it('leaves names in any language alone', () => {
@@ -13,5 +13,9 @@ describe('printable', () => {
 
   it('escapes what could reorder or break a line, and halves of characters', () => {
     assert.equal(printable('a\u202eb\u2028c\ud800'), 'a\\u{202e}b\\u{2028}c\\u{d800}')
+  })
+
+  it('keeps the lines and tabs of a text that has several', () => {
+    assert.equal(printableLines('a\tb\r\nc\u001bd\n', 2), 'a\tb\n  c\\x1bd\n  ')
   })
 })

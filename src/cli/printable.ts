@@ -13,3 +13,9 @@ export function printable(text: string): string {
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
   })
 }
+
+/** A text of several lines, each fit for a terminal; those after the first are indented. Tabs stay: they do no harm. */
+export function printableLines(text: string, indent = 0): string {
+  const lines = text.split(/\r?\n/).map((line) => line.split('\t').map(printable).join('\t'))
+  return lines.join(`\n${' '.repeat(indent)}`)
+}

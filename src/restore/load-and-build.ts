@@ -108,7 +108,7 @@ async function* rowsAroundDamage(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   for await (const rows of wholeRows(reader.readAround(stream, { signal }), (damage) => losses.addGap(table, damage))) {
-    losses.addRows(table, countRows(rows))
+    losses.addRows(table, countRows(rows), rows.length)
     yield rows
   }
 }

@@ -14,7 +14,16 @@ export interface Loss {
 interface TableLoss {
   /** That came nevertheless. */
   rows: number
+  bytes: number
   damage: AppError | undefined
+}
+
+/** What is missing of a table. */
+interface TableGap {
+  readonly table: ManifestTable
+  readonly lostRows: number
+  readonly lostBytes: number
+  readonly damage: AppError
 }
 
 /** What a restore could not bring back, because it is damaged in the repository. */
@@ -36,6 +45,11 @@ export class Losses {
     return this.tables().reduce((sum, { lostRows }) => sum + lostRows, 0)
   }
 
+  /** Of COPY text. */
+  get lostBytes(): number {
+    return this.tables().reduce((sum, { lostBytes }) => sum + lostBytes, 0)
+  }
+
   add(object: string, problem: string, damage?: AppError): void {
     this.#others.push({ object, problem, damage: damage?.message })
   }
@@ -45,14 +59,16 @@ export class Losses {
     this.#of(table).damage ??= damage
   }
 
-  addRows(table: ManifestTable, rows: number): void {
-    this.#of(table).rows += rows
+  addRows(table: ManifestTable, rows: number, bytes: number): void {
+    const known = this.#of(table)
+    known.rows += rows
+    known.bytes += bytes
   }
 
-  /** The tables that lack rows, and how many. */
-  tables(): { readonly table: ManifestTable; readonly lostRows: number; readonly damage: AppError }[] {
-    return [...this.#tables].flatMap(([table, { rows, damage }]) =>
-      damage ? [{ table, lostRows: table.rows - rows, damage }] : [],
+  /** The tables that lack rows, and how much. */
+  tables(): TableGap[] {
+    return [...this.#tables].flatMap(([table, { rows, bytes, damage }]) =>
+      damage ? [{ table, lostRows: table.rows - rows, lostBytes: table.bytes - bytes, damage }] : [],
     )
   }
 
@@ -66,7 +82,7 @@ export class Losses {
   }
 
   #of(table: ManifestTable): TableLoss {
-    const known = this.#tables.get(table) ?? { rows: 0, damage: undefined }
+    const known = this.#tables.get(table) ?? { rows: 0, bytes: 0, damage: undefined }
     this.#tables.set(table, known)
     return known
   }

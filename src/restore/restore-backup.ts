@@ -105,7 +105,7 @@ async function restoreFrom(
     database: target.database,
     tables: plan.tables.length,
     rows: plan.tables.reduce((sum, { rows }) => sum + rows, 0) - (losses?.lostRows ?? 0),
-    bytes: plan.tables.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: plan.tables.reduce((sum, { bytes }) => sum + bytes, 0) - (losses?.lostBytes ?? 0),
     lost: losses?.list() ?? [],
     notes,
   }

@@ -81,7 +81,7 @@ describe('a restore that leaves out what is damaged', { timeout: 300_000 }, () =
           error.hint?.includes('--skip-damaged') === true,
       )
       const restored = await bench.restore(id, 'in_part', {}, { skipDamaged: true })
-      const { lost, rows } = restored.outcome
+      const { lost, rows, bytes } = restored.outcome
       assert.deepEqual(
         lost.map(({ object }) => object),
         [
@@ -94,6 +94,12 @@ describe('a restore that leaves out what is damaged', { timeout: 300_000 }, () =
       assert.match(lost[0]?.damage ?? '', /^packs\/\S+ is damaged: it is not what was written$/)
       assert.ok(Number(missing) > 0 && Number(missing) < 300)
       assert.equal(rows, 4100 - Number(missing))
+      const [[text] = []] = await bench.query(
+        restored,
+        `SELECT (SELECT sum(length(id::text || v) + 2) FROM parents) + (SELECT sum(length(i::text || name) + 2) FROM pets)
+              + (SELECT sum(length(id::text || parent) + 2) FROM children)`,
+      )
+      assert.equal(bytes, Number(text))
       // what is there is a part of what was there, in the place of nothing else
       const [[count, last] = []] = await bench.query(
         restored,

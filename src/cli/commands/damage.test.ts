@@ -120,6 +120,9 @@ describe('a damaged repository', { timeout: 600_000 }, () => {
       inPart.stdout,
       /^ {2}lost: packs\/\S+ is damaged: it is not what was written\n {4}table public\.people lacks 2000 of 2000 rows$/m,
     )
+    assertFailed(inPart, 'restore-incomplete', {
+      message: /^in_part is not whole: table public\.people lacks 2000 of 2000 rows$/,
+    })
     assertFailed(await host.run('restore', backups[1].id, '--to', 'half', '--json'), 'object-damaged', {
       message: /people/,
     })

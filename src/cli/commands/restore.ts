@@ -7,7 +7,7 @@ import { findDatabase, isConninfo } from '../database-target.ts'
 import { describeSelection } from '../describe-backup.ts'
 import { findBackup } from '../find-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
-import { printable } from '../printable.ts'
+import { printable, printableLines } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
@@ -50,7 +50,9 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
   const tookMs = Math.round(performance.now() - startedMs)
   const leftOut = describeSelection(backup.record.selection)
   const partial = leftOut === undefined ? [] : [`this backup does not hold everything; left out were ${leftOut}`]
-  const notes = [...partial, ...outcome.notes].map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`)
+  const notes = [...partial, ...outcome.notes].map(
+    (note) => `  ${colors.warning('note')}: ${printableLines(note, 4)}\n`,
+  )
   const { lost } = outcome
   const verdict = lost.length === 0 ? colors.good('restored') : colors.bad('restored in part')
   return {
@@ -64,7 +66,7 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
     ...(lost.length > 0 && {
       failure: new AppError(
         'restore-incomplete',
-        `${outcome.database} lacks ${lost.map(({ object }) => object).join(', ')}`,
+        `${outcome.database} is not whole: ${lost.map(({ object, problem }) => `${object} ${problem}`).join('; ')}`,
         { hint: 'the comment on the database says so, too; another backup may have what is lost: "pgrevive check"' },
       ),
     }),
