@@ -1,4 +1,4 @@
-import { AppError, hasCode, messageOf } from '../core/app-error.ts'
+import { AppError, hasCode, inContext, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
 import { RunTime } from '../core/run-time.ts'
 import { toolVersion } from '../core/tool-version.ts'
@@ -12,10 +12,11 @@ import type { Proof } from '../repository/backup-record.ts'
 import { type Manifest, warningsOf } from '../repository/manifest.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { Repository } from '../repository/repository.ts'
-import { type Comparison, compareDatabase, emptyComparison } from './compare-database.ts'
+import { type Comparison, compareDatabase } from './compare-database.ts'
 import { loadDatabase } from './load-database.ts'
 import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
 import { ownersOfPlan, planRestore, restoreEverything, rolesOfPlan } from '../repository/restore-plan.ts'
+import { refutation } from './refutation.ts'
 import { type Assertion, runAssertions } from './run-assertions.ts'
 import {
   type ScratchDatabase,
@@ -59,7 +60,11 @@ export async function proveBackup(repository: Repository, backup: Backup, option
       differences,
       notes: found.notes,
     }
-    await repository.saveProof(proof, options)
+    try {
+      await repository.saveProof(proof, options)
+    } catch (error) {
+      throw inContext(`${describeOutcome(proof)}, but the proof could not be stored`, error)
+    }
     return proof
   }
   const reader = await repository.openReader(options)
@@ -89,6 +94,10 @@ export async function proveBackup(repository: Repository, backup: Backup, option
   return proof
 }
 
+function describeOutcome({ backup, differences: [first] }: Proof): string {
+  return first ? `backup ${backup} is refuted: ${first.object} ${first.problem}` : `backup ${backup} came back equal`
+}
+
 /** What must be read before there can be a server to restore into; the damage that stands in the way. */
 async function readBeginning(
   reader: RepositoryReader,
@@ -102,12 +111,6 @@ async function readBeginning(
     if (hasCode(error, 'object-damaged', 'object-missing')) return error
     throw error
   }
-}
-
-function refutation(error: unknown): Comparison {
-  const comparison = emptyComparison()
-  comparison.differences.push({ object: 'the backup', problem: `can not be restored: ${messageOf(error)}` })
-  return comparison
 }
 
 async function restoreAndCompare(

@@ -191,7 +191,7 @@ export class DirectoryStore implements ObjectStore {
       await unlink(probe)
       return mtime
     } catch (error) {
-      throw translate(error, `the clock of ${this.location}`)
+      throw translate(error, `a new file in ${this.location}`)
     }
   }
 

@@ -4,10 +4,11 @@ import { type ConnectionTarget, describeTarget, resolveConnection } from '../../
 import type { Proof } from '../../repository/backup-record.ts'
 import { type Backup, listBackups } from '../../repository/open-backup.ts'
 import { proveBackup } from '../../restore/prove-backup.ts'
+import { remedyFor } from '../../restore/refutation.ts'
 import { findDatabase } from '../database-target.ts'
 import { findBackup } from '../find-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
-import { printable } from '../printable.ts'
+import { printable, printableLines } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
@@ -61,7 +62,7 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
   const failure = new AppError(
     'proof-refuted',
     `backup ${refuted.proof.backup} is refuted: ${first ? `${first.object} ${first.problem}` : 'it differs'}`,
-    { hint: 'do not rely on it: make a new backup and prove that, and run "pgrevive check --level content"' },
+    { hint: remedyFor(refuted.proof.differences) },
   )
   return { document, text, failure }
 }
@@ -110,9 +111,9 @@ function describe(proof: Proof, database: string, { terminal }: CommandContext):
     `${verdict} ${printable(database)} ${colors.strong(proof.backup)} in ${formatDuration(tookMs)} on ${printable(proof.on)}\n` +
     `  compared: ${parts.join(', ')}\n` +
     proof.differences
-      .map(({ object, problem }) => `  ${colors.bad('differs')}: ${printable(`${object} ${problem}`)}\n`)
+      .map(({ object, problem }) => `  ${colors.bad('differs')}: ${printableLines(`${object} ${problem}`, 4)}\n`)
       .join('') +
-    proof.notes.map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`).join('')
+    proof.notes.map((note) => `  ${colors.warning('note')}: ${printableLines(note, 4)}\n`).join('')
   )
 }
 
