@@ -2,6 +2,7 @@ import type { Proof } from '../repository/backup-record.ts'
 import type { Selection } from '../repository/manifest.ts'
 import type { Palette } from './color.ts'
 import { formatAge, formatDuration } from './format.ts'
+import { truncateText } from './text-width.ts'
 
 /** What a backup does not hold, in words; undefined when it holds everything. */
 export function describeSelection(selection: Selection): string | undefined {
@@ -16,7 +17,9 @@ export function describeSelection(selection: Selection): string | undefined {
   return words.length === 0 ? undefined : words.join('; ')
 }
 
-/** `unproven`, `proven 3 hours ago in 12 s`, `refuted: table public.t has other contents`. */
+const shownColumns = 60
+
+/** `unproven`, `proven 3 hours ago in 12 s`, `refuted: table public.t has other contents`: one line, shortened. */
 export function describeProof(proof: Proof | undefined, now: Date): string {
   if (!proof) return 'unproven'
   const finished = new Date(proof.finishedAt)
@@ -26,7 +29,8 @@ export function describeProof(proof: Proof | undefined, now: Date): string {
   }
   const [first] = proof.differences
   const more = proof.differences.length > 1 ? `, and ${proof.differences.length - 1} more` : ''
-  return `refuted: ${first ? `${first.object} ${first.problem}` : 'it differs'}${more}`
+  const [line = ''] = (first ? `${first.object} ${first.problem}` : 'it differs').split('\n')
+  return `refuted: ${truncateText(line, shownColumns)}${more}`
 }
 
 export function proofStyle(proof: Proof | undefined, colors: Palette): (text: string) => string {

@@ -3,7 +3,7 @@ import type { Digest } from '../diff/diff-contents.ts'
 import type { Diff } from '../diff/diff-states.ts'
 import type { Palette } from './color.ts'
 import { formatBytes, formatCount, formatQuantity, formatTable } from './format.ts'
-import { printable } from './printable.ts'
+import { printable, printableLines } from './printable.ts'
 import { redactPasswords } from './redact-passwords.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -50,8 +50,7 @@ function markStyle(mark: string, colors: Palette): (text: string) => string {
 
 function lineOfDiff(line: string, colors: Palette): string {
   const style = /^[-+]/.test(line) ? markStyle(line.charAt(0), colors) : line.startsWith('@') ? colors.faint : String
-  // a tab moves the cursor, but does no harm, and functions are full of them
-  return style(line.split('\t').map(printable).join('\t')).trimEnd()
+  return style(printableLines(line)).trimEnd()
 }
 
 function verdict(diff: Diff, colors: Palette): string {

@@ -1,7 +1,7 @@
 import { AppError, messageOf } from '../core/app-error.ts'
 import { PostgresError } from '../postgres/postgres-error.ts'
 import type { Palette } from './color.ts'
-import { printable } from './printable.ts'
+import { printableLines } from './printable.ts'
 import { redactPasswords } from './redact-passwords.ts'
 
 /** What the operator reads: the error, the server's details if one spoke, and the next step. Ends in a line break. */
@@ -67,5 +67,5 @@ function postgresFields(error: PostgresError): Readonly<Record<string, unknown>>
 }
 
 function indented(text: string): string {
-  return redactPasswords(text).split(/\r?\n/).map(printable).join('\n  ')
+  return printableLines(redactPasswords(text), 2)
 }

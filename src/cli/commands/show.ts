@@ -3,7 +3,7 @@ import { listBackups, listProofs, readManifest } from '../../repository/open-bac
 import { findBackup } from '../find-backup.ts'
 import { describeProof, describeSelection, proofStyle } from '../describe-backup.ts'
 import { formatBytes, formatCount, formatDuration, formatQuantity, formatTable, formatTime } from '../format.ts'
-import { printable } from '../printable.ts'
+import { printable, printableLines } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
@@ -58,9 +58,9 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
     `${colors.faint('proof'.padEnd(12))}${proofStyle(proof, colors)(printable(describeProof(proof, new Date())))}\n`,
     ...(proof ? [`${' '.repeat(12)}on ${printable(proof.on)}\n`] : []),
     ...(proof?.differences ?? []).map(
-      ({ object, problem }) => `${' '.repeat(12)}${printable(`${object} ${problem}`)}\n`,
+      ({ object, problem }) => `${' '.repeat(12)}${printableLines(`${object} ${problem}`, 14)}\n`,
     ),
-    ...(proof?.notes ?? []).map((note) => `${' '.repeat(12)}${printable(note)}\n`),
+    ...(proof?.notes ?? []).map((note) => `${' '.repeat(12)}${printableLines(note, 14)}\n`),
   ]
   const tables = formatTable(
     [{ title: 'table' }, { title: 'rows', align: 'right' }, { title: 'size', align: 'right' }, { title: 'hash' }],
