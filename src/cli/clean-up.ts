@@ -23,7 +23,7 @@ async function removeUnfinished({ store }: Repository, { signal }: CommandContex
     return count === 0 ? [] : [`removed ${formatQuantity(count, 'file')} that writers had left unfinished`]
   } catch (error) {
     // to look at a repository needs no right to write
-    if (!hasCode(error, 'store-failed', 'store-full')) throw error
+    if (!hasCode(error, 'store-denied', 'store-failed', 'store-full')) throw error
     return [`unfinished files of earlier writers can not be removed: ${error.message}`]
   }
 }

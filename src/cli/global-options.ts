@@ -4,7 +4,10 @@ import { flag, flagOn, text } from './option-types.ts'
 
 /** Options that stand before or after any command. */
 export const globalOptionWords: readonly CommandOption[] = [
-  { flags: '--repo <DIR>', help: 'the repository (PGREVIVE_REPO, or "repository:" in pgrevive.yaml)' },
+  {
+    flags: '--repo <PLACE>',
+    help: 'the repository: a directory, or s3://bucket/prefix?… (PGREVIVE_REPO, or "repository:" in pgrevive.yaml)',
+  },
   { flags: '--key-file <FILE>', help: 'an age identity that opens it (PGREVIVE_KEY_FILE, or "key_file:")' },
   { flags: '--config <FILE>', help: 'configuration (PGREVIVE_CONFIG; default: ./pgrevive.yaml when it exists)' },
   { flags: '--json', help: 'print one JSON document on stdout, also when the command fails' },
@@ -30,6 +33,10 @@ export const environmentVariables = [
   { name: 'PGREVIVE_CONFIG', meaning: 'the configuration, when --config is not given' },
   { name: 'PGREVIVE_PASSPHRASE', meaning: "the repository's passphrase; there is no option for it, on purpose" },
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
+  {
+    name: 'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION, …',
+    meaning: 'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host',
+  },
   { name: 'NO_COLOR, FORCE_COLOR', meaning: 'never colours, always colours' },
   {
     name: 'PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGPASSFILE, PGSERVICE, PGSSLMODE, …',

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { type RepositoryKey, formatKeyFile } from '../repository/key-file.ts'
 import type { Repository } from '../repository/repository.ts'
+import { shellWord } from './shell-word.ts'
 
 /** All that is needed to read the backups again on another machine; at the same time a key file. */
 export async function recoveryKit(repository: Repository, key: RepositoryKey): Promise<string> {
   const script = await repository.restoreScript()
+  const place = shellWord(repository.store.location)
   const comments = [
     'pgrevive recovery kit',
     '',
@@ -18,8 +20,8 @@ export async function recoveryKit(repository: Repository, key: RepositoryKey): P
       : [
           'It holds no reading key. Append the identity (AGE-SECRET-KEY-…) of a recipient to a copy of this file; then:',
         ]),
-    `  pgrevive list --repo ${repository.store.location} --key-file THIS-FILE`,
-    `  pgrevive restore latest --to postgres://… --repo ${repository.store.location} --key-file THIS-FILE`,
+    `  pgrevive list --repo ${place} --key-file THIS-FILE`,
+    `  pgrevive restore latest --to postgres://… --repo ${place} --key-file THIS-FILE`,
     '',
     'Without pgrevive: RESTORE.md in the repository tells how. Run its restore.py only if this is its SHA-256, or "pgrevive check" finds it sound:',
     `  ${createHash('sha256').update(script).digest('hex')}`,

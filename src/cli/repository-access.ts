@@ -4,7 +4,7 @@ import { AppError, hasCode } from '../core/app-error.ts'
 import { type RepositoryKey, parseKeyFile } from '../repository/key-file.ts'
 import { openRepository } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
-import { DirectoryStore } from '../store/directory-store.ts'
+import { openStore } from '../store/open-store.ts'
 import type { CommandContext } from './command-context.ts'
 import { readPassphrase } from './passphrase.ts'
 import { requireRepository } from './settings.ts'
@@ -13,7 +13,7 @@ import { requireRepository } from './settings.ts'
 export async function openRepositoryOf(context: CommandContext): Promise<Repository> {
   const settings = await context.settings()
   const { signal } = context
-  const store = await DirectoryStore.open(requireRepository(settings))
+  const store = await openStore(requireRepository(settings))
   const keys = settings.keyFile === undefined ? await readUserKeys(context) : [await readKeyFile(settings.keyFile)]
   const { PGREVIVE_PASSPHRASE, PGREVIVE_PASSPHRASE_FILE } = context.environment
   if (PGREVIVE_PASSPHRASE !== undefined || PGREVIVE_PASSPHRASE_FILE !== undefined) {

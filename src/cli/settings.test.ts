@@ -22,13 +22,16 @@ describe('settings', () => {
 
   it('take an option before a variable, and a variable before pgrevive.yaml', async () => {
     const environment = { PGREVIVE_REPO: 'variable' }
-    assert.equal((await load({ repo: 'option' }, environment)).repository, join(directory, 'option'))
-    assert.equal((await load({}, environment)).repository, join(directory, 'variable'))
+    assert.deepEqual((await load({ repo: 'option' }, environment)).repository, {
+      kind: 'directory',
+      path: join(directory, 'option'),
+    })
+    assert.deepEqual((await load({}, environment)).repository, { kind: 'directory', path: join(directory, 'variable') })
     const { repository, jobs, pgDump } = await load({})
     assert.deepEqual(
       { repository, jobs, pgDump },
       {
-        repository: join(directory, 'configured'),
+        repository: { kind: 'directory', path: join(directory, 'configured') },
         jobs: 7,
         pgDump: { path: join(directory, 'pg_dump') },
       },
@@ -48,7 +51,11 @@ describe('settings', () => {
     assert.ok(jobs >= 1 && jobs <= 4)
   })
 
-  it('refuse a repository that is not a directory, instead of making one of that name', async () => {
-    await assert.rejects(load({ repo: 's3://bucket/x' }), { code: 'usage-invalid' })
+  it('understand where a repository is, and refuse what they do not know instead of making a directory of that name', async () => {
+    const { repository } = await load({ repo: 's3://bucket/x' })
+    assert.equal(repository?.kind, 's3')
+    assert.deepEqual((await load({ repo: 'file:///a%20b' })).repository, { kind: 'directory', path: '/a b' })
+    for (const repo of ['gs://bucket/x', 's3:///x', 'file://host/x'])
+      await assert.rejects(load({ repo }), { code: 'usage-invalid' })
   })
 })

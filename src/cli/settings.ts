@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { AppError } from '../core/app-error.ts'
 import type { Environment } from '../postgres/connection-target.ts'
+import { type StorePlace, parseStorePlace } from '../store/store-place.ts'
 import type { Config } from './config/config.ts'
 import type { GlobalOptions } from './global-options.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump.ts'
@@ -10,7 +11,7 @@ import type { PgDumpChoice } from '../postgres/pg-dump.ts'
 /** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
 export interface Settings {
   readonly config: Config | undefined
-  readonly repository: string | undefined
+  readonly repository: StorePlace | undefined
   readonly keyFile: string | undefined
   /** As configured; else the number of cores, at most 4. */
   readonly jobs: number
@@ -30,22 +31,22 @@ export async function loadSettings(
 ): Promise<Settings> {
   const { environment, currentDirectory } = source
   const config = await loadConfig(options.config ?? nonEmpty(environment['PGREVIVE_CONFIG']), source)
-  const repository = options.repo ?? nonEmpty(environment['PGREVIVE_REPO']) ?? config?.repository
+  const repository = options.repo ?? nonEmpty(environment['PGREVIVE_REPO'])
   const keyFile = options.keyFile ?? nonEmpty(environment['PGREVIVE_KEY_FILE']) ?? config?.keyFile
   return {
     config,
-    repository: repository === undefined ? undefined : repositoryDirectory(repository, currentDirectory),
+    repository: repository === undefined ? config?.repository : parseStorePlace(repository, currentDirectory),
     keyFile: keyFile === undefined ? undefined : resolve(currentDirectory, keyFile),
     jobs: config?.jobs ?? Math.min(4, availableParallelism()),
     pgDump: config?.pgDump ?? 'auto',
   }
 }
 
-/** The repository's directory; throws `usage-invalid` when none is named. */
-export function requireRepository(settings: Settings): string {
+/** Where the repository is; throws `usage-invalid` when none is named. */
+export function requireRepository(settings: Settings): StorePlace {
   if (settings.repository !== undefined) return settings.repository
   throw new AppError('usage-invalid', 'no repository is named', {
-    hint: 'give --repo DIR, set PGREVIVE_REPO, or write "repository: DIR" into pgrevive.yaml',
+    hint: 'give --repo with a directory or an s3:// URL, set PGREVIVE_REPO, or write "repository: …" into pgrevive.yaml',
   })
 }
 
@@ -64,16 +65,6 @@ async function isThere(path: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
     throw new AppError('config-invalid', `the configuration "${path}" can not be read`, { cause: error })
   }
-}
-
-function repositoryDirectory(repository: string, currentDirectory: string): string {
-  // Else `s3://bucket` would quietly become a directory of that name.
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(repository)) {
-    throw new AppError('usage-invalid', 'the repository is not a directory, and other stores are not supported yet', {
-      hint: 'give the path of a directory; it may be a mounted one',
-    })
-  }
-  return resolve(currentDirectory, repository)
 }
 
 function nonEmpty(value: string | undefined): string | undefined {

@@ -33,6 +33,8 @@ export const errorCodes = {
   'postgres-start-failed': { exit: 3, meaning: 'a scratch server could not be started' },
   // store and repository
   'store-missing': { exit: 4, meaning: 'the directory or bucket does not exist' },
+  'store-denied': { exit: 4, meaning: 'the store refused the credentials, or they have no right to read or write' },
+  'store-unreachable': { exit: 4, meaning: 'the store can not be reached, or does not answer' },
   'store-failed': { exit: 4, meaning: 'the store refused to read or write' },
   'store-full': { exit: 4, meaning: 'the store has no space left' },
   'object-missing': { exit: 4, meaning: 'an object of the repository is not there' },

@@ -37,6 +37,7 @@ describe('a clock that is set back', () => {
       location: test.store.location,
       put: (...args) => test.store.put(...args),
       get: (...args) => test.store.get(...args),
+      delete: (...args) => test.store.delete(...args),
       list: (...args) => test.store.list(...args),
       readFolder: (...args) => test.store.readFolder(...args),
       removeAbandoned: () => test.store.removeAbandoned(),

@@ -1,26 +1,23 @@
-import { randomBytes } from 'node:crypto'
 import { constants, type Dirent, statSync } from 'node:fs'
-import { lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { AppError, hasCode } from '../core/app-error.ts'
 import { forEachParallel } from '../core/parallel.ts'
-import { isMissing, isSystemError, translate } from './file-errors.ts'
-import type { AbortOptions, ObjectInfo, ObjectStore, ReadObject } from './object-store.ts'
+import { createDirectory, syncDirectory } from './durable-directory.ts'
+import { isMissing, translate } from './file-errors.ts'
+import { foreignObject, isKey, largestObjectBytes, missingObject, requireKey, temporaryFolder } from './keys.ts'
+import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, ReadObject } from './object-store.ts'
 import { SmallFiles } from './small-files.ts'
+import { listUnfinished, unfinishedName } from './unfinished-files.ts'
 
-/** Where objects lie until they are whole. Not part of the key space. */
-const temporaryFolder = 'tmp'
 /**
  * A temporary file that nobody wrote to for so long belongs to a writer that died. Its owner may be on another host,
  * where nobody can be asked whether it lives. One of the future is as old as it is ahead: a clock was set back.
  */
 const abandonedAfterMs = 24 * 3600 * 1000
-const temporaryName = /^pgrevive-[0-9a-f]{24}$/
 /** A batch of `readFolder`, and how many of it are waited for together. */
 const objectsAtOnce = 128
 const readsAtOnce = 8
-/** Nothing in a repository is nearly as large. */
-const largestReadBytes = 256 * 1024 * 1024
 
 /** Objects as files below one directory; readable by the owner only. */
 export class DirectoryStore implements ObjectStore {
@@ -78,10 +75,7 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
-  async get(
-    key: string,
-    options: AbortOptions & { readonly range?: { readonly offset: number; readonly length: number } } = {},
-  ): Promise<Buffer> {
+  async get(key: string, options: AbortOptions & { readonly range?: ByteRange } = {}): Promise<Buffer> {
     options.signal?.throwIfAborted()
     const path = this.#path(key)
     try {
@@ -92,11 +86,7 @@ export class DirectoryStore implements ObjectStore {
       await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
       const info = await file.stat()
       const { offset, length } = options.range ?? { offset: 0, length: info.size }
-      if (!info.isFile() || length > largestReadBytes) {
-        throw new AppError('object-damaged', `${key} in ${this.location} is no object of a repository`, {
-          hint: 'it is no file, or larger than any object: find out who put it there, and remove it',
-        })
-      }
+      if (!info.isFile() || length > largestObjectBytes) throw foreignObject(key, this.location)
       const buffer = Buffer.allocUnsafe(length)
       let filled = 0
       while (filled < length) {
@@ -106,13 +96,17 @@ export class DirectoryStore implements ObjectStore {
       }
       return buffer.subarray(0, filled)
     } catch (error) {
-      if (isMissing(error)) {
-        throw new AppError('object-missing', `${key} is missing in ${this.location}`, {
-          cause: error,
-          hint: 'run "pgrevive check" to see which backups are touched',
-        })
-      }
+      if (isMissing(error)) throw missingObject(key, this.location, error)
       throw translate(error, `${key} in ${this.location}`)
+    }
+  }
+
+  async delete(key: string, options: AbortOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    try {
+      await unlink(this.#path(key))
+    } catch (error) {
+      if (!isMissing(error)) throw translate(error, `${key} in ${this.location}`)
     }
   }
 
@@ -155,7 +149,8 @@ export class DirectoryStore implements ObjectStore {
           if (hasCode(error, 'object-missing', 'object-damaged')) return error
           throw error
         })
-        if (!hasCode(bytes, 'object-missing')) objects.set(key, { ...this.#infoOf(key), bytes })
+        const info = hasCode(bytes, 'object-missing') ? undefined : this.#infoOf(key)
+        if (info && !hasCode(bytes, 'object-missing')) objects.set(key, { ...info, bytes })
       },
       options,
     )
@@ -204,38 +199,41 @@ export class DirectoryStore implements ObjectStore {
         yield* this.#walk(key, options)
       } else if (entry.isFile()) {
         await this.#smallFiles.takeTurn()
-        yield this.#infoOf(key)
+        const info = this.#infoOf(key)
+        if (info) yield info
       }
     }
   }
 
-  /** By name; none if the folder is not there. */
+  /** In the order of the keys there; none if the folder is not there. */
   async #entriesOf(folder: string): Promise<Dirent[]> {
     try {
       const entries = await readdir(join(this.location, folder), { withFileTypes: true })
-      return entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      const ordered = entries.map((entry) => ({ entry, at: entry.isDirectory() ? `${entry.name}/` : entry.name }))
+      return ordered.toSorted((a, b) => (a.at < b.at ? -1 : 1)).map(({ entry }) => entry)
     } catch (error) {
       if (isMissing(error)) return []
       throw translate(error, `${folder} in ${this.location}`)
     }
   }
 
-  #infoOf(key: string): ObjectInfo {
+  /** undefined: it was removed meanwhile. */
+  #infoOf(key: string): ObjectInfo | undefined {
     try {
       const { size, mtime } = statSync(join(this.location, key))
       return { key, sizeBytes: size, modifiedAt: mtime }
     } catch (error) {
+      if (isMissing(error)) return undefined
       throw translate(error, `${key} in ${this.location}`)
     }
   }
 
   #temporaryPath(): string {
-    return join(this.location, temporaryFolder, `pgrevive-${randomBytes(12).toString('hex')}`)
+    return join(this.location, temporaryFolder, unfinishedName())
   }
 
   #path(key: string): string {
-    if (isKey(key)) return join(this.location, key)
-    throw new AppError('store-failed', `not a key: ${JSON.stringify(key)}`)
+    return join(this.location, requireKey(key))
   }
 
   #ensureDirectory(path: string): Promise<void> {
@@ -246,45 +244,4 @@ export class DirectoryStore implements ObjectStore {
     created.catch(() => this.#directories.delete(path))
     return created
   }
-}
-
-/**
- * Creates a directory and those above it, so that they are still there after a power cut. Not Node's recursive mkdir,
- * which never returns where a parent can not exist, as in /proc.
- */
-async function createDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-  } catch (error) {
-    if (!isSystemError(error)) throw error
-    if (error.code === 'EEXIST') return
-    if (error.code !== 'ENOENT' || dirname(path) === path) throw error
-    await createDirectory(dirname(path))
-    await mkdir(path, { mode: 0o700 }).catch((again: unknown) => {
-      if (!isSystemError(again) || again.code !== 'EEXIST') throw again // another writer may have made it meanwhile
-    })
-  }
-  await syncDirectory(dirname(path))
-}
-
-/** The folder may be somebody else's: a link is not followed, and only files with names of ours are told. */
-async function listUnfinished(folder: string): Promise<{ readonly path: string; readonly modifiedAt: Date }[]> {
-  const stats = (path: string) =>
-    lstat(path).catch((error: unknown) => {
-      if (isMissing(error)) return undefined // another process may have finished it just now
-      throw error
-    })
-  if (!(await stats(folder))?.isDirectory()) return []
-  const paths = (await readdir(folder)).filter((name) => temporaryName.test(name)).map((name) => join(folder, name))
-  const found = await Promise.all(paths.map(async (path) => ({ path, info: await stats(path) })))
-  return found.flatMap(({ path, info }) => (info?.isFile() ? [{ path, modifiedAt: info.mtime }] : []))
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, 'r')
-  await directory.sync()
-}
-
-function isKey(text: string): boolean {
-  return /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/.test(text) && !/(^|\/)\.+(\/|$)/.test(text)
 }

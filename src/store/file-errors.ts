@@ -26,12 +26,12 @@ export function translate(error: unknown, what: string): unknown {
       })
     case 'EACCES':
     case 'EPERM':
-      return new AppError('store-failed', `no permission for ${what} (${error.code})`, {
+      return new AppError('store-denied', `no permission for ${what} (${error.code})`, {
         cause: error,
         hint: 'run as the user who owns the directory, or change its owner',
       })
     case 'EROFS':
-      return new AppError('store-failed', `${what}: the file system is read-only`, {
+      return new AppError('store-denied', `${what}: the file system is read-only`, {
         cause: error,
         hint: 'mount it so that it can be written, and run the same command again; what only reads works as it is',
       })

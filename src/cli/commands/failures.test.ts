@@ -169,12 +169,12 @@ describe('a failure is one error with its code, exit code and hint, and harms no
     }
     const before = await host.list()
     const refusal = isRoot ? /new file in .*: the file system is read-only/ : /no permission for a new file in/
-    assertFailed(await host.run('backup', 'postgres:///shop', '--json'), 'store-failed', { message: refusal })
-    assertFailed(await host.run('prove', 'latest:shop', '--json'), 'store-failed', {
+    assertFailed(await host.run('backup', 'postgres:///shop', '--json'), 'store-denied', { message: refusal })
+    assertFailed(await host.run('prove', 'latest:shop', '--json'), 'store-denied', {
       message: /^backup \w+ came back equal, but the proof could not be stored: proofs/,
       hint: isRoot ? /can be written/ : /owns the directory/,
     })
-    assertFailed(await host.run('init', '--repo', 'backups/below', '--kit', 'no-kit.txt', '--json'), 'store-failed')
+    assertFailed(await host.run('init', '--repo', 'backups/below', '--kit', 'no-kit.txt', '--json'), 'store-denied')
     assert.ok(!(await readdir(host.directory)).includes('no-kit.txt'))
     await host.succeed('restore', 'latest:shop', '--to', 'from_read_only')
     await host.assertClean({ backups: before.length })

@@ -1,14 +1,16 @@
-import { readdir, unlink } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { AppError } from '../../core/app-error.ts'
+import { AppError, hasCode } from '../../core/app-error.ts'
 import { removeLeftovers } from '../../postgres/leftovers.ts'
 import { createRepository } from '../../repository/create-repository.ts'
 import { formatKeyFile } from '../../repository/key-file.ts'
-import { kitKeys } from '../../repository/object-keys.ts'
-import { DirectoryStore } from '../../store/directory-store.ts'
+import { configCopyKey, configKey, kitKeys } from '../../repository/object-keys.ts'
+import type { AbortOptions, ObjectStore } from '../../store/object-store.ts'
+import { openStore } from '../../store/open-store.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { recoveryKit } from '../recovery-kit.ts'
 import { printable } from '../printable.ts'
+import { shellWord } from '../shell-word.ts'
 import { createKeyFolder } from '../repository-access.ts'
 import { writeSecretFile } from '../secret-file.ts'
 import { requireRepository } from '../settings.ts'
@@ -39,9 +41,10 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     })
   }
   const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
-  const directory = requireRepository(settings)
+  const place = requireRepository(settings)
   await removeLeftovers()
-  await refuseForeign(directory)
+  const store = await openStore(place, { create: true })
+  await refuseForeign(store, { signal })
   const written: string[] = []
   const write = async (path: string, text: string) => {
     await writeSecretFile(path, text)
@@ -49,7 +52,6 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     return path
   }
   try {
-    const store = await DirectoryStore.create(directory)
     let kit = ''
     let keyFile = ''
     const { repository, key } = await createRepository(store, {
@@ -75,28 +77,37 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
       `  recovery kit  ${printable(kitFile)}\n\n` +
       `${warning(key.canRead ? 'Keep the recovery kit away from this machine: print it, or put it into a password manager.' : 'The recovery kit holds no reading key: the private halves of the recipients read the backups.')}\n` +
       `Without ${key.canRead ? (options.passphrase ? 'it and without the passphrase' : 'it') : 'them'} nobody can read the backups, not even we.\n\n` +
-      `next: pgrevive backup postgres://user@host/database --repo ${printable(store.location)}\n`
+      `next: pgrevive backup postgres://user@host/database --repo ${printable(shellWord(store.location))}\n`
     return { document, text }
   } catch (error) {
-    // whatever failed, a repository that is there needs its key
-    if (!(await namesIn(directory)).includes('config')) await Promise.allSettled(written.map((path) => unlink(path)))
+    // whatever failed, a repository that is there, or may be, needs its key
+    const isThere = await holdsRepository(store).catch(() => true)
+    if (!isThere) await Promise.allSettled(written.map((path) => unlink(path)))
     throw error
   }
 }
 
-const leftByStoppedInit: ReadonlySet<string> = new Set(['tmp', 'config.bak', ...kitKeys])
+const leftByStoppedInit: ReadonlySet<string> = new Set([configCopyKey, ...kitKeys])
 
-/** A directory that holds other things is no place for a repository; what holds one already is told by its creator. */
-async function refuseForeign(directory: string): Promise<void> {
-  const names = await namesIn(directory)
-  if (names.includes('config') || names.every((name) => leftByStoppedInit.has(name))) return
-  throw new AppError('usage-invalid', `${directory} is not empty`, {
-    hint: 'name a directory that does not exist yet, or an empty one',
-  })
+/** A place that holds other things is none for a repository; what holds one already is told by its creator. */
+async function refuseForeign(store: ObjectStore, options: AbortOptions): Promise<void> {
+  for await (const { key } of store.list('', options)) {
+    if (leftByStoppedInit.has(key)) continue
+    if (await holdsRepository(store, options)) return
+    throw new AppError('usage-invalid', `${store.location} is not empty`, {
+      hint: 'name a place that does not exist yet, or an empty one',
+    })
+  }
 }
 
-async function namesIn(directory: string): Promise<string[]> {
-  return readdir(directory).catch((): string[] => []) // whether it can be made and read shows when it is created
+async function holdsRepository(store: ObjectStore, options: AbortOptions = {}): Promise<boolean> {
+  try {
+    await store.get(configKey, options)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'object-missing')) return false
+    throw error
+  }
 }
 
 export const initCommand = defineCommand({

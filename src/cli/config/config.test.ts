@@ -23,7 +23,7 @@ function problems(text: string): string[] {
 describe('pgrevive.yaml', () => {
   it('is understood as the reference shows it', () => {
     const config = parseConfig(exampleConfig, options)
-    assert.equal(config.repository, '/etc/backups')
+    assert.deepEqual(config.repository, { kind: 'directory', path: '/etc/backups' })
     assert.equal(config.keyFile, '/home/ann/.config/pgrevive/backups.key')
     assert.equal(config.jobs, 2)
     const shop = config.databases.get('shop')

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Document, LineCounter, parseDocument } from 'yaml'
-import { AppError } from '../../core/app-error.ts'
+import { AppError, hasCode } from '../../core/app-error.ts'
 import type { SelectionPatterns } from '../../postgres/catalog-tables.ts'
 import type { Environment } from '../../postgres/connection-target.ts'
 import type { PgDumpChoice } from '../../postgres/pg-dump.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
+import { type StorePlace, parseStorePlace } from '../../store/store-place.ts'
 import { pgDumpChoice } from '../option-types.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
 import { type ConfigFile, type DatabaseEntry, configFileSchema } from './config-schema.ts'
@@ -14,7 +15,7 @@ import { expandEnvironment, findPassword } from './config-url.ts'
 /** pgrevive.yaml, understood. Paths are absolute. */
 export interface Config {
   readonly file: string
-  readonly repository: string | undefined
+  readonly repository: StorePlace | undefined
   readonly keyFile: string | undefined
   readonly jobs: number | undefined
   readonly pgDump: PgDumpChoice | undefined
@@ -101,11 +102,24 @@ class ConfigResolver {
     const databases = Object.entries(input.databases ?? {})
     return {
       file: this.#options.file,
-      repository: this.#path(typeof repository === 'object' ? repository.path : repository, ['repository']),
+      repository: this.#repository(typeof repository === 'object' ? repository.path : repository),
       keyFile: this.#path(input.key_file, ['key_file']),
       jobs: input.jobs,
       pgDump: this.#pgDump(input.pg_dump),
       databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry)])),
+    }
+  }
+
+  #repository(text: string | undefined): StorePlace | undefined {
+    const path = ['repository']
+    if (text === undefined) return undefined
+    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { kind: 'directory', path: this.#path(text, path) }
+    try {
+      return parseStorePlace(this.#expand(text, path), dirname(this.#options.file))
+    } catch (error) {
+      if (!hasCode(error, 'usage-invalid')) throw error
+      this.problems.push({ path, message: error.message })
+      return undefined
     }
   }
 
@@ -156,8 +170,6 @@ class ConfigResolver {
   #path(text: string | undefined, path: readonly string[]): string | undefined {
     if (text === undefined) return undefined
     const expanded = this.#expand(text, path)
-    // Left as it is: a store that is not a directory is for the settings to judge.
-    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(expanded)) return expanded
     if (expanded === '~' || expanded.startsWith('~/')) return join(this.#options.homeDirectory, expanded.slice(1))
     return resolve(dirname(this.#options.file), expanded)
   }

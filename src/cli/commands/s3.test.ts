@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { withDatabase } from '../../postgres/connection-target.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
+import { TestS3Server } from '../../store/test-s3-server.ts'
+import { TestHost, assertFailed, initDocument, proveDocument, restoreDocument } from './test-host.ts'
+
+const s3 = await TestS3Server.start()
+const skip = typeof s3 === 'string' ? s3 : undefined
+after(() => (typeof s3 === 'string' ? undefined : s3[Symbol.asyncDispose]()))
+
+describe('a repository on S3', { timeout: 180_000, ...(skip !== undefined && { skip }) }, () => {
+  let server: TestServer
+  let url: string
+  before(async () => {
+    assert.ok(typeof s3 !== 'string')
+    server = await startTestServer()
+    url = `s3://${await s3.createBucket()}/some/folder?endpoint=${s3.endpoint}`
+    await loadSql(server.target, 'CREATE DATABASE shop TEMPLATE template0')
+    await loadSql(
+      withDatabase(server.target, 'shop'),
+      "CREATE TABLE orders AS SELECT i AS id, md5(i::text) AS what FROM generate_series(1, 20000) i; COMMENT ON TABLE orders IS 'of all times'",
+    )
+  })
+  after(() => server?.[Symbol.asyncDispose]())
+
+  /** A host whose `--repo` is `url`, with the credentials of an owner or of whoever else. */
+  async function createHost(user?: 'owner' | 'writer' | 'stranger'): Promise<TestHost> {
+    assert.ok(typeof s3 !== 'string')
+    const host = await TestHost.create(server)
+    return host.with({ PGREVIVE_REPO: url, ...s3.credentials(user) })
+  }
+
+  it('is created, filled, checked, proven, restored and compared', async () => {
+    await using host = await createHost('writer')
+    const { location, kitFile } = await host.document(initDocument, 'init')
+    assert.equal(location, url)
+    assert.match(
+      await readFile(kitFile, 'utf8'),
+      /--repo 's3:\/\/bucket-1\/some\/folder\?endpoint=http:\/\/127.0.0.1:\d+' --key-file/,
+    )
+    const first = await host.backUp('postgres:///shop')
+    await loadSql(withDatabase(server.target, 'shop'), "UPDATE orders SET what = 'sold' WHERE id = 4711")
+    const second = await host.backUp('postgres:///shop')
+    assert.ok(second.added.bytes < first.added.bytes / 2)
+    assert.deepEqual(
+      (await host.list()).map(({ id }) => id),
+      [second.id, first.id],
+    )
+    await host.assertClean({ backups: 2 })
+    assert.equal((await host.document(proveDocument, 'prove', 'latest')).proof.outcome, 'proven')
+    const restored = await host.document(restoreDocument, 'restore', first.id, '--to', 'postgres:///shop_again')
+    assert.deepEqual([restored.database, restored.rows], ['shop_again', 20000])
+    assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 20,000 rows/m)
+    assert.match((await host.run('diff', first.id, second.id)).stdout, /orders/)
+    assert.equal((await host.run('diff', first.id, second.id)).exitCode, 9)
+
+    const again = await host.run('init', '--kit', 'other-kit.txt', '--json')
+    assertFailed(again, 'repository-exists')
+    // on another machine, with the kit and another way to write the same place
+    await using elsewhere = await createHost('owner')
+    const kit = elsewhere.with({ PGREVIVE_REPO: url.replace('/some/folder', '/some/folder/') })
+    assert.match(await kit.succeed('list', '--key-file', kitFile), new RegExp(second.id))
+  })
+
+  it("is not created among what is somebody else's, and its neighbours stay alone", async () => {
+    await using host = await createHost('writer')
+    const parent = host.with({ PGREVIVE_REPO: url.replace('/some/folder', '/some') })
+    assertFailed(await parent.run('init', '--json'), 'usage-invalid', { message: /is not empty/ })
+    const neighbour = host.with({ PGREVIVE_REPO: url.replace('/some/folder', '/some/fold') })
+    await neighbour.succeed('init')
+    assert.deepEqual(await neighbour.list(), [])
+  })
+
+  it('tells what is wrong with its place or its credentials, and keeps no key of what was not created', async () => {
+    await using host = await createHost('stranger')
+    assertFailed(await host.run('init'), 'store-denied', { hint: /s3:PutObject/ })
+    await using nobody = await createHost()
+    assertFailed(await nobody.run('list'), 'store-denied', { hint: /AWS_ACCESS_KEY_ID/ })
+    const down = nobody.with({ PGREVIVE_REPO: 's3://bucket?endpoint=http://127.0.0.1:9' })
+    assertFailed(await down.run('init', '--json'), 'store-denied')
+    assertFailed(await host.with({ PGREVIVE_REPO: down.environment['PGREVIVE_REPO'] }).run('list'), 'store-unreachable')
+    const inUrl = host.with({ PGREVIVE_REPO: 's3://AKIA:hushhush@bucket/x' })
+    const refused = await inUrl.run('init', '--json')
+    assertFailed(refused, 'usage-invalid', { hint: /AWS_PROFILE/ })
+    assert.doesNotMatch(refused.stdout, /hushhush|AKIA/)
+    assert.deepEqual([...(await host.everyFile()).keys(), ...(await nobody.everyFile()).keys()], [])
+  })
+})

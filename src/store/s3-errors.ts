@@ -1,0 +1,175 @@
+import { S3ServiceException } from '@aws-sdk/client-s3'
+import { AppError, type ErrorCode, messageOf } from '../core/app-error.ts'
+import type { S3Place } from './s3-place.ts'
+
+/** What an operation failed at, for its error. */
+export interface FailedRequest {
+  /** "records/01… in s3://…", or the place. */
+  readonly what: string
+  readonly place: S3Place
+}
+
+const network = new Set(
+  'ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOTFOUND EAI_AGAIN'.split(
+    ' ',
+  ),
+)
+/** Statuses and codes of a server that may do better in a moment, or of a request that was damaged on its way. */
+const transientStatuses = new Set([408, 429, 500, 502, 503, 504])
+const transientCodes = new Set(
+  'SlowDown Throttling ThrottlingException TooManyRequests RequestTimeout InternalError ServiceUnavailable OperationAborted BadDigest XAmzContentSHA256Mismatch IncompleteBody RequestTimeTooSkewed'.split(
+    ' ',
+  ),
+)
+
+/** Whether the same request may succeed in a moment. The SDK corrects its clock by an answer that says it is wrong. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof S3ServiceException) {
+    return transientStatuses.has(error.$metadata.httpStatusCode ?? 0) || transientCodes.has(error.name)
+  }
+  return isNetwork(error)
+}
+
+/** The failure in the words of a store. Errors that are no answers and no network's stay as they are. */
+export function explainS3Error(error: unknown, request: FailedRequest): unknown {
+  if (error instanceof S3ServiceException) return explainAnswer(error, request)
+  const { what, place } = request
+  const server = place.endpoint ?? 'Amazon S3'
+  if (isNetwork(error)) {
+    return new AppError('store-unreachable', `${server} can not be reached for ${what}`, {
+      cause: error,
+      hint: 'check the endpoint and the network; what was stored is safe: run the same command again',
+    })
+  }
+  if (isTls(error)) {
+    return new AppError('store-unreachable', `no TLS with ${server}: ${messageOf(error).split('\n', 1)[0]}`, {
+      cause: error,
+      hint: 'is it http:// or https://? a certificate authority of your own is named by NODE_EXTRA_CA_CERTS=FILE',
+    })
+  }
+  if (error instanceof Error && error.name === 'CredentialsProviderError') {
+    return new AppError('store-denied', `no credentials for ${what} were found`, {
+      cause: error,
+      hint: credentialsHint,
+    })
+  }
+  if (error instanceof Error && error.message === 'Region is missing') {
+    return new AppError('usage-invalid', `no region for ${what} is named`, {
+      hint: 'add region=… to the URL of the repository, or set AWS_REGION',
+    })
+  }
+  if (error instanceof Error && '$response' in error) {
+    return new AppError('store-failed', `${server} does not answer as S3 does`, {
+      cause: error,
+      hint: 'check that the endpoint is that of the S3 service, not of its console',
+    })
+  }
+  return error
+}
+
+const credentialsHint =
+  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for the user whom pgrevive runs as'
+
+type Explanation = readonly [code: ErrorCode, message: string, hint: string]
+
+function explainAnswer(error: S3ServiceException, request: FailedRequest): AppError {
+  const status = error.$metadata.httpStatusCode ?? 0
+  const said = error.message === '' || error.message === 'UnknownError' ? '' : `: ${error.message}`
+  const requestId = error.$metadata.requestId === undefined ? '' : `, request ${error.$metadata.requestId}`
+  const [code, message, hint] = explanationOf(error, status, request)
+  const cause = new Error(`the server answered ${status} ${error.name}${said}${requestId}`)
+  return new AppError(code, message, { cause, hint })
+}
+
+function explanationOf(error: S3ServiceException, status: number, { what, place }: FailedRequest): Explanation {
+  const { bucket, endpoint = 'Amazon S3', region } = place
+  switch (error.name) {
+    case 'NoSuchBucket':
+      return [
+        'store-missing',
+        `the bucket "${bucket}" does not exist at ${endpoint}`,
+        'check the name and the endpoint; pgrevive makes no buckets',
+      ]
+    case 'PermanentRedirect':
+    case 'AuthorizationHeaderMalformed':
+    case 'IllegalLocationConstraintException':
+      return [
+        'store-failed',
+        `the bucket "${bucket}" is not in ${region === undefined ? 'the region of the settings' : `region ${region}`}`,
+        `name its region in the URL of the repository: region=${regionIn(error) ?? '…'}`,
+      ]
+    case 'InvalidAccessKeyId':
+      return ['store-denied', `the store does not know the access key for ${what}`, credentialsHint]
+    case 'SignatureDoesNotMatch':
+      return ['store-denied', `the secret key for ${what} is wrong`, credentialsHint]
+    case 'ExpiredToken':
+    case 'InvalidToken':
+    case 'TokenRefreshRequired':
+      return [
+        'store-denied',
+        `the session of the credentials for ${what} has expired`,
+        'log in again, or renew the token',
+      ]
+    case 'RequestTimeTooSkewed':
+      return [
+        'store-failed',
+        `the clocks of this machine and of the store differ too much for ${what}`,
+        'set the clock of this machine (timedatectl); S3 refuses what seems to be signed more than 15 minutes ago or ahead',
+      ]
+    case 'QuotaExceeded':
+    case 'XMinioStorageFull':
+      return full(what)
+    case 'NotImplemented':
+    case 'InvalidArgument':
+    case 'InvalidRequest':
+      return [
+        'store-failed',
+        `the store does not know what ${what} was asked with`,
+        'an old server may need checksums=off in the URL of the repository',
+      ]
+  }
+  if (status === 507) return full(what)
+  if (status === 401 || status === 403) {
+    return [
+      'store-denied',
+      `the credentials have no right for ${what}`,
+      'backups need s3:ListBucket of the bucket, s3:GetObject and s3:PutObject of what is below the prefix',
+    ]
+  }
+  if (isTransient(error)) {
+    return [
+      'store-unreachable',
+      `the store was too busy for ${what}, again and again`,
+      'what was stored is safe: run the same command again later',
+    ]
+  }
+  return ['store-failed', `the store refused ${what}`, 'check the endpoint, and whether the server is meant for S3']
+}
+
+function full(what: string): Explanation {
+  return [
+    'store-full',
+    `no space left for ${what}`,
+    'nothing that was stored before is touched; free space or raise the quota, and run the same command again',
+  ]
+}
+
+/** The region that the server names, in the body of its answer or in a header. */
+function regionIn(error: S3ServiceException): string | undefined {
+  if ('Region' in error && typeof error.Region === 'string') return error.Region
+  return error.$response?.headers['x-amz-bucket-region']
+}
+
+function isNetwork(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'TimeoutError' || network.has(codeOf(error)))
+}
+
+function isTls(error: unknown): boolean {
+  return (
+    error instanceof Error && /^(EPROTO|ERR_(TLS|SSL)_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/.test(codeOf(error))
+  )
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { after, before, describe, it, mock } from 'node:test'
+import { type ErrorCode, AppError } from '../core/app-error.ts'
+import { type S3Place, parseS3Place } from './s3-place.ts'
+import { S3Store } from './s3-store.ts'
+import { TestGateway } from './test-gateway.ts'
+import { TestS3Server, type TestS3User } from './test-s3-server.ts'
+import { describeStoreContract } from './test-store-contract.ts'
+
+const server = await TestS3Server.start()
+const skip = typeof server === 'string' ? server : undefined
+after(() => (typeof server === 'string' ? undefined : server[Symbol.asyncDispose]()))
+
+function running(): TestS3Server {
+  assert.ok(typeof server !== 'string')
+  return server
+}
+
+/** What the SDK finds from now on. */
+function logIn(user?: TestS3User): void {
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) delete process.env[name]
+  Object.assign(process.env, running().credentials(user))
+}
+
+function placeOf(bucket: string, options: { readonly endpoint?: string; readonly more?: string } = {}): S3Place {
+  return parseS3Place(`s3://${bucket}/a/b?endpoint=${options.endpoint ?? running().endpoint}${options.more ?? ''}`)
+}
+
+describeStoreContract(
+  'an S3 store',
+  async () => {
+    logIn('owner')
+    const place = placeOf(await running().createBucket())
+    return { store: new S3Store(place), other: new S3Store(place) }
+  },
+  { skip },
+)
+
+describe('an S3 store', skip === undefined ? {} : { skip }, () => {
+  let bucket: string
+  before(async () => {
+    logIn('owner')
+    bucket = await running().createBucket()
+  })
+
+  const fails = async (store: S3Store, code: ErrorCode, message: RegExp, hint: RegExp) => {
+    const calls = [
+      () => store.put('object', [Buffer.from('x')]),
+      () => store.get('object'),
+      () => store.delete('object'),
+      () => Array.fromAsync(store.list('')),
+      () => store.now(),
+    ]
+    for (const call of calls) {
+      await assert.rejects(call, (error) => {
+        assert.ok(error instanceof AppError && error.cause instanceof Error, String(error))
+        assert.deepEqual(error.code, code, error.message)
+        assert.match(error.message, message)
+        assert.match(error.hint ?? '', hint)
+        assert.doesNotMatch(`${error.message} ${error.hint} ${error.cause.message}`, /ownersecret|strangersecret/)
+        return true
+      })
+    }
+  }
+
+  it('says that a bucket does not exist', async () => {
+    await fails(new S3Store(placeOf('nowhere')), 'store-missing', /bucket "nowhere" does not exist at http/, /name/)
+  })
+
+  it('says that an access key is unknown, or the secret key wrong, or neither is there', async () => {
+    try {
+      process.env['AWS_SECRET_ACCESS_KEY'] = 'wrong'
+      await fails(new S3Store(placeOf(bucket)), 'store-denied', /secret key .* is wrong/, /AWS_PROFILE/)
+      process.env['AWS_ACCESS_KEY_ID'] = 'NOBODY'
+      await fails(new S3Store(placeOf(bucket)), 'store-denied', /does not know the access key/, /AWS_PROFILE/)
+      logIn()
+      await fails(new S3Store(placeOf(bucket)), 'store-denied', /no credentials .* found/, /AWS_PROFILE/)
+    } finally {
+      logIn('owner')
+    }
+  })
+
+  it('says that somebody has no right', async () => {
+    try {
+      logIn('stranger')
+      await fails(new S3Store(placeOf(bucket)), 'store-denied', /no right for/, /s3:PutObject/)
+    } finally {
+      logIn('owner')
+    }
+  })
+
+  it('says soon that nobody is there, and whether it is TLS that they do not agree on', async () => {
+    await using gateway = await TestGateway.start(running().endpoint)
+    await gateway.close()
+    const store = (endpoint: string) => new S3Store(placeOf(bucket, { endpoint }), { firstMs: 100 })
+    await fails(store(gateway.endpoint), 'store-unreachable', /can not be reached/, /endpoint/)
+    await fails(store('http://nobody.invalid'), 'store-unreachable', /can not be reached/, /endpoint/)
+    await fails(store(running().endpoint.replace('http:', 'https:')), 'store-unreachable', /no TLS/, /http:\/\//)
+  })
+
+  it('says that what answers is no S3 server', async () => {
+    const console = createServer((_, answer) => answer.end('<html><p>Welcome & hello</html>')).listen(0, '127.0.0.1')
+    await once(console, 'listening')
+    const address = console.address()
+    assert.ok(address !== null && typeof address === 'object')
+    const store = new S3Store(placeOf(bucket, { endpoint: `http://127.0.0.1:${address.port}` }))
+    await assert.rejects(Array.fromAsync(store.list('')), { code: 'store-failed' })
+    console.close()
+    console.closeAllConnections()
+  })
+
+  it('works with a clock that is wrong by an hour', async () => {
+    mock.timers.enable({ apis: ['Date'], now: Date.now() + 3600_000 })
+    try {
+      const store = new S3Store(placeOf(bucket))
+      await store.put('skewed', [Buffer.from('x')])
+      assert.equal((await store.get('skewed')).toString(), 'x')
+      assert.ok(Math.abs((await store.now()).getTime() + 3600_000 - Date.now()) < 60_000)
+    } finally {
+      mock.timers.reset()
+    }
+  })
+
+  it('stores without checksums of its own where an old server does not know them, in any region', async () => {
+    const store = new S3Store(placeOf(bucket, { more: '&checksums=off&region=eu-central-1' }))
+    await store.put('plain', [Buffer.from('abc'), Buffer.from('def')])
+    assert.equal((await store.get('plain')).toString(), 'abcdef')
+  })
+
+  describe('tries again', () => {
+    const content = Buffer.alloc(3_000_000, 'content ')
+    for (const trouble of ['busy', 'silent', 'lost'] as const) {
+      it(`what meets a ${trouble} server or network`, async () => {
+        await using gateway = await TestGateway.start(running().endpoint)
+        const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { silenceMs: 700, firstMs: 20_000 })
+        const inSpiteOf = async <Result>(work: () => Promise<Result>) => {
+          gateway.troubles = [trouble]
+          const before = gateway.requests
+          const result = await work()
+          assert.ok(gateway.requests >= before + 2)
+          return result
+        }
+        await inSpiteOf(() => store.put(`r/${trouble}`, [content]))
+        assert.ok((await inSpiteOf(() => store.get(`r/${trouble}`))).equals(content))
+        assert.equal((await inSpiteOf(() => Array.fromAsync(store.list('r/')))).at(-1)?.sizeBytes, content.length)
+        await inSpiteOf(() => store.now())
+        await inSpiteOf(() => store.delete(`r/${trouble}`))
+        await assert.rejects(store.get(`r/${trouble}`), { code: 'object-missing' })
+      })
+    }
+
+    it('what breaks off in the middle', async () => {
+      await using gateway = await TestGateway.start(running().endpoint)
+      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }))
+      await store.put('cut/1', [content])
+      gateway.troubles = ['cut', 'cut']
+      assert.ok((await store.get('cut/1')).equals(content))
+      gateway.troubles = ['cut', 'cut']
+      assert.equal((await Array.fromAsync(store.list('cut/'))).length, 1)
+      assert.deepEqual([gateway.troubles, gateway.requests], [[], 7])
+    })
+
+    it('while the server is away, and gives up in the end', async () => {
+      await using gateway = await TestGateway.start(running().endpoint)
+      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { laterMs: 800 })
+      await store.put('r/1', [content])
+      await gateway.close()
+      const later = store.get('r/1')
+      setTimeout(() => void gateway.listen(), 300)
+      assert.ok((await later).equals(content))
+      await gateway.close()
+      await fails(store, 'store-unreachable', /can not be reached/, /what was stored is safe/)
+    })
+
+    it('when the server is busy for too long, and says so', async () => {
+      await using gateway = await TestGateway.start(running().endpoint)
+      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { laterMs: 200 })
+      gateway.troubles = Array.from({ length: 1000 }, () => 'busy' as const)
+      await fails(store, 'store-unreachable', /too busy/, /what was stored is safe/)
+    })
+
+    it('until it is told to stop', async () => {
+      await using gateway = await TestGateway.start(running().endpoint)
+      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }))
+      const reason = new Error('enough')
+      for (const trouble of ['busy', 'silent'] as const) {
+        gateway.troubles = Array.from({ length: 1000 }, () => trouble)
+        const stop = new AbortController()
+        setTimeout(() => stop.abort(reason), 300)
+        await assert.rejects(store.get('r/1', { signal: stop.signal }), reason)
+      }
+    })
+  })
+})

@@ -1,0 +1,35 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { AppError } from '../core/app-error.ts'
+import { type S3Place, parseS3Place } from './s3-place.ts'
+
+/** Where a store is, as `--repo` and the configuration name it. */
+export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place
+
+/** A path, relative to `directory`, or a URL. Throws `usage-invalid`; what is wrong with a URL may be secret and is not told. */
+export function parseStorePlace(text: string, directory: string): StorePlace {
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
+  switch (scheme?.toLowerCase()) {
+    case undefined:
+      return { kind: 'directory', path: resolve(directory, text) }
+    case 'file':
+      return { kind: 'directory', path: pathOf(text) }
+    case 's3':
+      return parseS3Place(text)
+    default:
+      throw new AppError('usage-invalid', `there are no repositories at ${scheme}:// places`, {
+        hint: 'name a directory, file:///path, or s3://bucket/prefix?endpoint=…&region=…',
+      })
+  }
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url)
+  } catch (error) {
+    throw new AppError('usage-invalid', 'the file:// URL names no path on this machine', {
+      cause: error,
+      hint: 'write file:///path, with three slashes',
+    })
+  }
+}
