@@ -10,7 +10,7 @@ export interface FailedRequest {
 }
 
 const network = new Set(
-  'ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOTFOUND EAI_AGAIN'.split(
+  'ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOTFOUND EAI_AGAIN ERR_STREAM_PREMATURE_CLOSE'.split(
     ' ',
   ),
 )
@@ -47,7 +47,7 @@ export function explainS3Error(error: unknown, request: FailedRequest): unknown 
       hint: 'is it http:// or https://? a certificate authority of your own is named by NODE_EXTRA_CA_CERTS=FILE',
     })
   }
-  if (error instanceof Error && error.name === 'CredentialsProviderError') {
+  if (error instanceof Error && /^(Credentials|Token)ProviderError$/.test(error.name)) {
     return new AppError('store-denied', `no credentials for ${what} were found`, {
       cause: error,
       hint: credentialsHint,
@@ -58,7 +58,7 @@ export function explainS3Error(error: unknown, request: FailedRequest): unknown 
       hint: 'add region=… to the URL of the repository, or set AWS_REGION',
     })
   }
-  if (error instanceof Error && '$response' in error) {
+  if (error instanceof Error && ('$response' in error || codeOf(error).startsWith('HPE_'))) {
     return new AppError('store-failed', `${server} does not answer as S3 does`, {
       cause: error,
       hint: 'check that the endpoint is that of the S3 service, not of its console',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer } from 'node:net'
 import { after, before, describe, it, mock } from 'node:test'
-import { type ErrorCode, AppError } from '../core/app-error.ts'
+import { AppError, type ErrorCode, hasCode } from '../core/app-error.ts'
+import { largestObjectBytes } from './keys.ts'
 import { type S3Place, parseS3Place } from './s3-place.ts'
 import { S3Store } from './s3-store.ts'
 import { TestGateway } from './test-gateway.ts'
@@ -101,14 +102,39 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
   })
 
   it('says that what answers is no S3 server', async () => {
-    const console = createServer((_, answer) => answer.end('<html><p>Welcome & hello</html>')).listen(0, '127.0.0.1')
-    await once(console, 'listening')
-    const address = console.address()
-    assert.ok(address !== null && typeof address === 'object')
-    const store = new S3Store(placeOf(bucket, { endpoint: `http://127.0.0.1:${address.port}` }))
-    await assert.rejects(Array.fromAsync(store.list('')), { code: 'store-failed' })
-    console.close()
-    console.closeAllConnections()
+    const page = 'HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<html><p>Welcome & hello</p></html>'
+    for (const answer of [page, 'SSH-2.0-OpenSSH_9.2\r\n']) {
+      const other = createServer((socket) => socket.once('data', () => socket.end(answer)).on('error', () => undefined))
+      other.listen(0, '127.0.0.1')
+      await once(other, 'listening')
+      const address = other.address()
+      assert.ok(address !== null && typeof address === 'object')
+      const store = new S3Store(placeOf(bucket, { endpoint: `http://127.0.0.1:${address.port}` }))
+      await assert.rejects(Array.fromAsync(store.list('')), (error) => {
+        return hasCode(error, 'store-failed') && /does not answer as S3 does/.test(error.message)
+      })
+      other.close()
+    }
+  })
+
+  it('reads nothing that is larger than any object', async () => {
+    const store = new S3Store(placeOf(bucket))
+    await store.put('huge/1', [Buffer.alloc(largestObjectBytes + 1)])
+    await assert.rejects(store.get('huge/1'), { code: 'object-damaged' })
+    const [[object] = []] = await Array.fromAsync(store.readFolder('huge/', { wanted: () => true }))
+    assert.ok(hasCode(object?.bytes, 'object-damaged'))
+    await store.delete('huge/1')
+  })
+
+  it('takes a whole bucket, too', async () => {
+    const whole = parseS3Place(`s3://${await running().createBucket()}?endpoint=${running().endpoint}`)
+    const store = new S3Store(whole)
+    await store.put('config', [Buffer.from('x')])
+    await new S3Store({ ...whole, prefix: 'deeper/' }).put('config', [Buffer.from('y')])
+    await store.now()
+    const keys = async (of: S3Store) => (await Array.fromAsync(of.list(''))).map(({ key }) => key)
+    assert.deepEqual(await keys(store), ['config', 'deeper/config'])
+    assert.deepEqual(await keys(new S3Store({ ...whole, prefix: 'deeper/' })), ['config'])
   })
 
   it('works with a clock that is wrong by an hour', async () => {
@@ -160,6 +186,18 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
       gateway.troubles = ['cut', 'cut']
       assert.equal((await Array.fromAsync(store.list('cut/'))).length, 1)
       assert.deepEqual([gateway.troubles, gateway.requests], [[], 7])
+    })
+
+    it('what arrives damaged', async () => {
+      await using gateway = await TestGateway.start(running().endpoint)
+      for (const more of ['', '&checksums=off']) {
+        const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint, more }))
+        gateway.troubles = ['garbled', 'garbled']
+        const before = gateway.requests
+        await store.put('garbled', [content])
+        assert.equal(gateway.requests, before + 3)
+        assert.ok((await store.get('garbled')).equals(content))
+      }
     })
 
     it('while the server is away, and gives up in the end', async () => {

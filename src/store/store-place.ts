@@ -6,9 +6,16 @@ import { type S3Place, parseS3Place } from './s3-place.ts'
 /** Where a store is, as `--repo` and the configuration name it. */
 export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place
 
+const urlPattern = /^([a-z][a-z0-9+.-]*):\/\//i
+
+/** Whether it is no path. */
+export function isStoreUrl(text: string): boolean {
+  return urlPattern.test(text)
+}
+
 /** A path, relative to `directory`, or a URL. Throws `usage-invalid`; what is wrong with a URL may be secret and is not told. */
 export function parseStorePlace(text: string, directory: string): StorePlace {
-  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
+  const [, scheme] = urlPattern.exec(text) ?? []
   switch (scheme?.toLowerCase()) {
     case undefined:
       return { kind: 'directory', path: resolve(directory, text) }

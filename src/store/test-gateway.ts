@@ -5,9 +5,10 @@ import { pipeline } from 'node:stream/promises'
 
 /**
  * `busy`: 503, as a load balancer says it. `cut`: the connection breaks in the middle of the answer's body. `silent`: no
- * answer ever comes. `lost`: the server does what it is asked for, and its answer gets lost.
+ * answer ever comes. `lost`: the server does what it is asked for, and its answer gets lost. `garbled`: a bit of what is
+ * sent is flipped on its way.
  */
-export type Trouble = 'busy' | 'cut' | 'silent' | 'lost'
+export type Trouble = 'busy' | 'cut' | 'silent' | 'lost' | 'garbled'
 
 /** What stands between a client and an S3 server, and makes trouble when it is told to. */
 export class TestGateway implements AsyncDisposable {
@@ -66,6 +67,8 @@ export class TestGateway implements AsyncDisposable {
       to.writeHead(503, { 'content-type': 'text/html' }).end('<html><body>No server is available</body></html>')
       return
     }
+    if (trouble === 'garbled' && body.length > 0)
+      body.writeUInt8(body.readUInt8(body.length >> 1) ^ 1, body.length >> 1)
     const { method, headers } = from
     const forwarded = request(new URL(from.url ?? '/', this.#backend), { method: method ?? 'GET', headers })
     forwarded.end(body)

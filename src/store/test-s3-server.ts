@@ -30,15 +30,15 @@ export class TestS3Server implements AsyncDisposable {
 
   /** Returns why there is none, having said it loudly: tests are then skipped. */
   static async start(): Promise<TestS3Server | string> {
+    const directory = join(folder, `pgrevive-ceph-${process.pid}-${await processStartTime(process.pid)}`)
     try {
       await access(tool)
       await stopAbandoned()
-      const directory = join(folder, `pgrevive-ceph-${process.pid}-${await processStartTime(process.pid)}`)
       // twenty ports from here on, below those that the system gives to whoever asks for any
       const port = randomInt(1000, 1600) * 20
-      const variables = parseEnv(await runTool(['up', directory], { S3_CEPH_PORT: `${port}` }))
-      return new TestS3Server(directory, variables)
+      return new TestS3Server(directory, parseEnv(await runTool(['up', directory], { S3_CEPH_PORT: `${port}` })))
     } catch (error) {
+      await runTool(['down', directory]).catch(() => undefined) // what failed may not even have begun
       const problem = `no S3 server: ${messageOf(error)}`
       console.error(`\nALL TESTS ON S3 ARE SKIPPED: ${problem}\n`)
       return problem

@@ -132,6 +132,10 @@ export const initCommand = defineCommand({
     { command: 'pgrevive init --repo ./backups --kit kit.txt', meaning: 'a repository, a new key, the kit in a file' },
     { command: 'pgrevive init --repo ./backups --passphrase', meaning: 'opened by a passphrase instead' },
     {
+      command: "pgrevive init --repo 's3://bucket/shop?region=eu-central-1'",
+      meaning: "in a folder of a bucket, with the AWS tools' credentials",
+    },
+    {
       command:
         'pgrevive init --repo ./backups --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p',
       meaning: 'this host writes backups, and only the holder of the other half reads them',

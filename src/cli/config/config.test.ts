@@ -72,6 +72,7 @@ databases:
     assert.equal(database('postgres://${HOST}/x')?.conninfo, 'postgres://db/x')
     assert.equal(database('${URL}')?.conninfo, 'postgres://u:p@h/x')
     assert.deepEqual(problems('repository: ${NOWHERE}/x'), ['1: the environment has no variable NOWHERE'])
+    assert.match(problems('jobs: 2\nrepository: s3://bucket?secret=x').join(), /^2: .*options that are not known$/)
   })
 
   it('refuses passwords in the file', () => {

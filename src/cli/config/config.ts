@@ -6,7 +6,7 @@ import type { SelectionPatterns } from '../../postgres/catalog-tables.ts'
 import type { Environment } from '../../postgres/connection-target.ts'
 import type { PgDumpChoice } from '../../postgres/pg-dump.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
-import { type StorePlace, parseStorePlace } from '../../store/store-place.ts'
+import { type StorePlace, isStoreUrl, parseStorePlace } from '../../store/store-place.ts'
 import { pgDumpChoice } from '../option-types.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
 import { type ConfigFile, type DatabaseEntry, configFileSchema } from './config-schema.ts'
@@ -111,11 +111,12 @@ class ConfigResolver {
   }
 
   #repository(text: string | undefined): StorePlace | undefined {
-    const path = ['repository']
     if (text === undefined) return undefined
-    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { kind: 'directory', path: this.#path(text, path) }
+    const path = ['repository']
+    const expanded = this.#expand(text, path)
+    if (!isStoreUrl(expanded)) return { kind: 'directory', path: this.#absolute(expanded) }
     try {
-      return parseStorePlace(this.#expand(text, path), dirname(this.#options.file))
+      return parseStorePlace(expanded, dirname(this.#options.file))
     } catch (error) {
       if (!hasCode(error, 'usage-invalid')) throw error
       this.problems.push({ path, message: error.message })
@@ -168,10 +169,12 @@ class ConfigResolver {
   #path(text: string, path: readonly string[]): string
   #path(text: string | undefined, path: readonly string[]): string | undefined
   #path(text: string | undefined, path: readonly string[]): string | undefined {
-    if (text === undefined) return undefined
-    const expanded = this.#expand(text, path)
-    if (expanded === '~' || expanded.startsWith('~/')) return join(this.#options.homeDirectory, expanded.slice(1))
-    return resolve(dirname(this.#options.file), expanded)
+    return text === undefined ? undefined : this.#absolute(this.#expand(text, path))
+  }
+
+  #absolute(path: string): string {
+    if (path === '~' || path.startsWith('~/')) return join(this.#options.homeDirectory, path.slice(1))
+    return resolve(dirname(this.#options.file), path)
   }
 
   #expand(text: string, path: readonly string[]): string {
