@@ -4,16 +4,18 @@ import { AppError, hasCode } from '../core/app-error.ts'
 import { type RepositoryKey, parseKeyFile } from '../repository/key-file.ts'
 import { openRepository } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
+import type { ObjectStore } from '../store/object-store.ts'
 import { openStore } from '../store/open-store.ts'
 import type { CommandContext } from './command-context.ts'
 import { readPassphrase } from './passphrase.ts'
+import { printable } from './printable.ts'
 import { requireRepository } from './settings.ts'
 
 /** Opens the repository that the settings name, with the key file they name, this user's keys, or the passphrase. */
 export async function openRepositoryOf(context: CommandContext): Promise<Repository> {
   const settings = await context.settings()
   const { signal } = context
-  const store = await openStore(requireRepository(settings))
+  const store = await openStoreOf(context)
   const keys = settings.keyFile === undefined ? await readUserKeys(context) : [await readKeyFile(settings.keyFile)]
   const { PGREVIVE_PASSPHRASE, PGREVIVE_PASSPHRASE_FILE } = context.environment
   if (PGREVIVE_PASSPHRASE !== undefined || PGREVIVE_PASSPHRASE_FILE !== undefined) {
@@ -35,6 +37,15 @@ export async function openRepositoryOf(context: CommandContext): Promise<Reposit
       },
     )
   }
+}
+
+/** Opens the place that the settings name; `create` makes a directory that is not there. */
+export async function openStoreOf(
+  context: CommandContext,
+  options: { readonly create?: boolean } = {},
+): Promise<ObjectStore> {
+  const onTrouble = (text: string) => context.terminal.warn(printable(text))
+  return openStore(requireRepository(await context.settings()), { ...options, onTrouble })
 }
 
 /** Where `init` leaves the keys of this user's repositories. */

@@ -4,6 +4,9 @@ export interface AbortOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Told, in words, of a store that fails and is tried again for long. */
+export type OnTrouble = (text: string) => void
+
 export interface ObjectInfo {
   readonly key: string
   readonly sizeBytes: number

@@ -1,15 +1,18 @@
 import { DirectoryStore } from './directory-store.ts'
-import type { ObjectStore } from './object-store.ts'
+import type { ObjectStore, OnTrouble } from './object-store.ts'
 import type { StorePlace } from './store-place.ts'
 
 /**
  * Opens the store at a place; with `create` a directory is made if it is not there. Rejects with `store-missing`. A bucket
  * is asked nothing yet, and never made: who may do that decides about much more than its name.
  */
-export async function openStore(place: StorePlace, options: { readonly create?: boolean } = {}): Promise<ObjectStore> {
+export async function openStore(
+  place: StorePlace,
+  options: { readonly create?: boolean; readonly onTrouble?: OnTrouble } = {},
+): Promise<ObjectStore> {
   if (place.kind === 'directory') {
     return options.create ? DirectoryStore.create(place.path) : DirectoryStore.open(place.path)
   }
   const { S3Store } = await import('./s3-store.ts') // the SDK takes long to load
-  return new S3Store(place)
+  return new S3Store(place, { onTrouble: options.onTrouble })
 }

@@ -13,6 +13,8 @@ export async function withRetries<Result>(
   options: {
     readonly isTransient: (error: unknown) => boolean
     readonly patienceMs: () => number
+    /** Called before each pause. */
+    readonly onFailure?: (error: unknown, failingMs: number) => void
     readonly signal?: AbortSignal | undefined
   },
 ): Promise<Result> {
@@ -24,8 +26,9 @@ export async function withRetries<Result>(
     } catch (error) {
       options.signal?.throwIfAborted()
       failedFirst ??= performance.now()
-      const leftMs = failedFirst + options.patienceMs() - performance.now()
-      if (leftMs <= 0 || !options.isTransient(error)) throw error
+      const failingMs = performance.now() - failedFirst
+      if (failingMs >= options.patienceMs() || !options.isTransient(error)) throw error
+      options.onFailure?.(error, failingMs)
     }
     await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: options.signal })
   }

@@ -9,25 +9,36 @@ export interface FailedRequest {
   readonly place: S3Place
 }
 
-const network = new Set(
-  'ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOTFOUND EAI_AGAIN ERR_STREAM_PREMATURE_CLOSE'.split(
-    ' ',
-  ),
-)
-/** Statuses and codes of a server that may do better in a moment, or of a request that was damaged on its way. */
+const networkCode = /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENET\w+|ENOTFOUND|EAI_AGAIN|ERR_STREAM_PREMATURE_CLOSE)$/
+const tlsCode = /^(EPROTO|ERR_(TLS|SSL)_\w+|CERT_\w+|UNABLE_TO_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+)$/
+/** Of a server that may do better in a moment. */
 const transientStatuses = new Set([408, 429, 500, 502, 503, 504])
-const transientCodes = new Set(
-  'SlowDown Throttling ThrottlingException TooManyRequests RequestTimeout InternalError ServiceUnavailable OperationAborted BadDigest XAmzContentSHA256Mismatch IncompleteBody RequestTimeTooSkewed'.split(
-    ' ',
-  ),
-)
+const busyAnswer = /^(SlowDown|Throttling\w*|RequestTimeout|InternalError|OperationAborted)$/
+/** What was sent was damaged on its way. */
+const damagedAnswer = /^(BadDigest|XAmzContentSHA256Mismatch|IncompleteBody)$/
+/** The SDK sets its clock by the answer, and signs the next request by that. */
+const clockAnswer = 'RequestTimeTooSkewed'
 
-/** Whether the same request may succeed in a moment. The SDK corrects its clock by an answer that says it is wrong. */
+/** Whether the same request may succeed in a moment. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof S3ServiceException) {
-    return transientStatuses.has(error.$metadata.httpStatusCode ?? 0) || transientCodes.has(error.name)
+    const { name, $metadata } = error
+    return (
+      transientStatuses.has($metadata.httpStatusCode ?? 0) ||
+      busyAnswer.test(name) ||
+      damagedAnswer.test(name) ||
+      name === clockAnswer
+    )
   }
   return isNetwork(error)
+}
+
+/** What happened, in one line. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof S3ServiceException)) return messageOf(error).split('\n', 1)[0] || codeOf(error)
+  const { httpStatusCode = 'nothing', requestId } = error.$metadata
+  const said = error.message === '' || error.message === 'UnknownError' ? '' : `: ${error.message}`
+  return `the server answered ${httpStatusCode} ${error.name}${said}${requestId === undefined ? '' : `, request ${requestId}`}`
 }
 
 /** The failure in the words of a store. Errors that are no answers and no network's stay as they are. */
@@ -41,8 +52,8 @@ export function explainS3Error(error: unknown, request: FailedRequest): unknown 
       hint: 'check the endpoint and the network; what was stored is safe: run the same command again',
     })
   }
-  if (isTls(error)) {
-    return new AppError('store-unreachable', `no TLS with ${server}: ${messageOf(error).split('\n', 1)[0]}`, {
+  if (tlsCode.test(codeOf(error))) {
+    return new AppError('store-unreachable', `no TLS with ${server}: ${describeFailure(error)}`, {
       cause: error,
       hint: 'is it http:// or https://? a certificate authority of your own is named by NODE_EXTRA_CA_CERTS=FILE',
     })
@@ -73,12 +84,8 @@ const credentialsHint =
 type Explanation = readonly [code: ErrorCode, message: string, hint: string]
 
 function explainAnswer(error: S3ServiceException, request: FailedRequest): AppError {
-  const status = error.$metadata.httpStatusCode ?? 0
-  const said = error.message === '' || error.message === 'UnknownError' ? '' : `: ${error.message}`
-  const requestId = error.$metadata.requestId === undefined ? '' : `, request ${error.$metadata.requestId}`
-  const [code, message, hint] = explanationOf(error, status, request)
-  const cause = new Error(`the server answered ${status} ${error.name}${said}${requestId}`)
-  return new AppError(code, message, { cause, hint })
+  const [code, message, hint] = explanationOf(error, error.$metadata.httpStatusCode ?? 0, request)
+  return new AppError(code, message, { cause: new Error(describeFailure(error)), hint })
 }
 
 function explanationOf(error: S3ServiceException, status: number, { what, place }: FailedRequest): Explanation {
@@ -110,7 +117,7 @@ function explanationOf(error: S3ServiceException, status: number, { what, place 
         `the session of the credentials for ${what} has expired`,
         'log in again, or renew the token',
       ]
-    case 'RequestTimeTooSkewed':
+    case clockAnswer:
       return [
         'store-failed',
         `the clocks of this machine and of the store differ too much for ${what}`,
@@ -161,15 +168,9 @@ function regionIn(error: S3ServiceException): string | undefined {
 }
 
 function isNetwork(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || network.has(codeOf(error)))
+  return error instanceof Error && (error.name === 'TimeoutError' || networkCode.test(codeOf(error)))
 }
 
-function isTls(error: unknown): boolean {
-  return (
-    error instanceof Error && /^(EPROTO|ERR_(TLS|SSL)_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/.test(codeOf(error))
-  )
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

@@ -160,7 +160,11 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
     for (const trouble of ['busy', 'silent', 'lost'] as const) {
       it(`what meets a ${trouble} server or network`, async () => {
         await using gateway = await TestGateway.start(running().endpoint)
-        const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { silenceMs: 700, firstMs: 20_000 })
+        const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), {
+          silenceMs: 700,
+          firstMs: 20_000,
+          laterMs: 20_000,
+        })
         const inSpiteOf = async <Result>(work: () => Promise<Result>) => {
           gateway.troubles = [trouble]
           const before = gateway.requests
@@ -177,16 +181,18 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
       })
     }
 
-    it('what breaks off in the middle', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }))
-      await store.put('cut/1', [content])
-      gateway.troubles = ['cut', 'cut']
-      assert.ok((await store.get('cut/1')).equals(content))
-      gateway.troubles = ['cut', 'cut']
-      assert.equal((await Array.fromAsync(store.list('cut/'))).length, 1)
-      assert.deepEqual([gateway.troubles, gateway.requests], [[], 7])
-    })
+    for (const trouble of ['cut', 'stuck'] as const) {
+      it(`what is ${trouble} in the middle`, async () => {
+        await using gateway = await TestGateway.start(running().endpoint)
+        const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { silenceMs: 700 })
+        await store.put(`${trouble}/1`, [content])
+        gateway.troubles = [trouble, trouble]
+        assert.ok((await store.get(`${trouble}/1`)).equals(content))
+        gateway.troubles = [trouble, trouble]
+        assert.equal((await Array.fromAsync(store.list(`${trouble}/`))).length, 1)
+        assert.deepEqual([gateway.troubles, gateway.requests], [[], 7])
+      })
+    }
 
     it('what arrives damaged', async () => {
       await using gateway = await TestGateway.start(running().endpoint)
@@ -200,16 +206,21 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
       }
     })
 
-    it('while the server is away, and gives up in the end', async () => {
+    it('while the server is away, says so once, and gives up in the end', async () => {
       await using gateway = await TestGateway.start(running().endpoint)
-      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { laterMs: 800 })
+      const told: string[] = []
+      const onTrouble = (text: string) => told.push(text)
+      const options = { laterMs: 1000, tellMs: 100, onTrouble }
+      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), options)
       await store.put('r/1', [content])
       await gateway.close()
       const later = store.get('r/1')
-      setTimeout(() => void gateway.listen(), 300)
+      setTimeout(() => void gateway.listen(), 400)
       assert.ok((await later).equals(content))
       await gateway.close()
       await fails(store, 'store-unreachable', /can not be reached/, /what was stored is safe/)
+      assert.equal(told.length, 2)
+      for (const text of told) assert.match(text, /^s3:.*ECONNREFUSED.*; trying again for up to 1 min$/)
     })
 
     it('when the server is busy for too long, and says so', async () => {
@@ -222,12 +233,13 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
     it('until it is told to stop', async () => {
       await using gateway = await TestGateway.start(running().endpoint)
       const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }))
+      await store.put('stop', [content])
       const reason = new Error('enough')
-      for (const trouble of ['busy', 'silent'] as const) {
+      for (const trouble of ['busy', 'silent', 'stuck'] as const) {
         gateway.troubles = Array.from({ length: 1000 }, () => trouble)
         const stop = new AbortController()
         setTimeout(() => stop.abort(reason), 300)
-        await assert.rejects(store.get('r/1', { signal: stop.signal }), reason)
+        await assert.rejects(store.get('stop', { signal: stop.signal }), reason)
       }
     })
   })

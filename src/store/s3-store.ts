@@ -11,20 +11,28 @@ import {
 } from '@aws-sdk/client-s3'
 import { AppError } from '../core/app-error.ts'
 import { foreignObject, largestObjectBytes, missingObject, requireKey } from './keys.ts'
-import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, ReadObject } from './object-store.ts'
+import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, OnTrouble, ReadObject } from './object-store.ts'
 import { readObjects } from './read-folder.ts'
 import { withRetries } from './retry.ts'
 import { type S3Patience, createS3Client, onDate, readBody, signHash } from './s3-client.ts'
-import { explainS3Error, isTransient } from './s3-errors.ts'
+import { describeFailure, explainS3Error, isTransient } from './s3-errors.ts'
 import { type S3Place, formatS3Place } from './s3-place.ts'
 
 export interface S3StorePatience extends S3Patience {
   /** How long what fails is tried again: before the server has answered for the first time, and later. */
   readonly firstMs: number
   readonly laterMs: number
+  /** After how long that is told. */
+  readonly tellMs: number
 }
 
-const usualPatience: S3StorePatience = { connectMs: 10_000, silenceMs: 60_000, firstMs: 3_000, laterMs: 180_000 }
+const usualPatience: S3StorePatience = {
+  connectMs: 10_000,
+  silenceMs: 60_000,
+  firstMs: 3_000,
+  laterMs: 180_000,
+  tellMs: 5_000,
+}
 
 /** Objects below a prefix of a bucket. One request puts an object: packs are far below the 5 GiB that it may hold. */
 export class S3Store implements ObjectStore {
@@ -32,12 +40,15 @@ export class S3Store implements ObjectStore {
   readonly #place: S3Place
   readonly #client: S3Client
   readonly #patience: S3StorePatience
+  readonly #onTrouble: OnTrouble | undefined
   #hasAnswered = false
+  #hasTold = false
 
-  constructor(place: S3Place, patience: Partial<S3StorePatience> = {}) {
+  constructor(place: S3Place, options: Partial<S3StorePatience> & { readonly onTrouble?: OnTrouble | undefined } = {}) {
     this.location = formatS3Place(place)
     this.#place = place
-    this.#patience = { ...usualPatience, ...patience }
+    this.#patience = { ...usualPatience, ...options }
+    this.#onTrouble = options.onTrouble
     this.#client = createS3Client(place, this.#patience)
   }
 
@@ -150,6 +161,7 @@ export class S3Store implements ObjectStore {
       try {
         const result = await work()
         this.#hasAnswered = true
+        this.#hasTold = false
         return result
       } catch (error) {
         this.#hasAnswered ||= error instanceof S3ServiceException || error instanceof AppError
@@ -160,12 +172,21 @@ export class S3Store implements ObjectStore {
       return await withRetries(attempt, {
         isTransient,
         patienceMs: () => (this.#hasAnswered ? laterMs : firstMs),
+        onFailure: (error, failingMs) => this.#tell(error, failingMs),
         signal: options.signal,
       })
     } catch (error) {
       options.signal?.throwIfAborted()
       throw explainS3Error(error, { what, place: this.#place })
     }
+  }
+
+  /** Once for each time of trouble. */
+  #tell(error: unknown, failingMs: number): void {
+    if (this.#hasTold || failingMs < this.#patience.tellMs) return
+    this.#hasTold = true
+    const minutes = Math.ceil(this.#patience.laterMs / 60_000)
+    this.#onTrouble?.(`${this.location}: ${describeFailure(error)}; trying again for up to ${minutes} min`)
   }
 
   #objectAt(key: string): { readonly Bucket: string; readonly Key: string } {

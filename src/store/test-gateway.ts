@@ -4,11 +4,11 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 
 /**
- * `busy`: 503, as a load balancer says it. `cut`: the connection breaks in the middle of the answer's body. `silent`: no
- * answer ever comes. `lost`: the server does what it is asked for, and its answer gets lost. `garbled`: a bit of what is
+ * `busy`: 503, as a load balancer says it. `cut`: the connection breaks in the middle of the answer's body. `stuck`: it
+ * does not, and nothing more comes. `silent`: no answer ever comes. `lost`: the server does what it is asked for, and its answer gets lost. `garbled`: a bit of what is
  * sent is flipped on its way.
  */
-export type Trouble = 'busy' | 'cut' | 'silent' | 'lost' | 'garbled'
+export type Trouble = 'busy' | 'cut' | 'stuck' | 'silent' | 'lost' | 'garbled'
 
 /** What stands between a client and an S3 server, and makes trouble when it is told to. */
 export class TestGateway implements AsyncDisposable {
@@ -79,9 +79,9 @@ export class TestGateway implements AsyncDisposable {
       return
     }
     to.writeHead(answer.statusCode ?? 500, answer.rawHeaders)
-    if (trouble === 'cut') {
+    if (trouble === 'cut' || trouble === 'stuck') {
       const whole = await buffer(answer)
-      to.write(whole.subarray(0, whole.length >> 1), () => to.destroy())
+      to.write(whole.subarray(0, whole.length >> 1), () => trouble === 'cut' && to.destroy())
       return
     }
     await pipeline(answer, to)

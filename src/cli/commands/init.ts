@@ -6,14 +6,12 @@ import { createRepository } from '../../repository/create-repository.ts'
 import { formatKeyFile } from '../../repository/key-file.ts'
 import { configCopyKey, configKey, kitKeys } from '../../repository/object-keys.ts'
 import type { AbortOptions, ObjectStore } from '../../store/object-store.ts'
-import { openStore } from '../../store/open-store.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { recoveryKit } from '../recovery-kit.ts'
 import { printable } from '../printable.ts'
 import { shellWord } from '../shell-word.ts'
-import { createKeyFolder } from '../repository-access.ts'
+import { createKeyFolder, openStoreOf } from '../repository-access.ts'
 import { writeSecretFile } from '../secret-file.ts'
-import { requireRepository } from '../settings.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -41,9 +39,8 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     })
   }
   const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
-  const place = requireRepository(settings)
   await removeLeftovers()
-  const store = await openStore(place, { create: true })
+  const store = await openStoreOf(context, { create: true })
   await refuseForeign(store, { signal })
   const written: string[] = []
   const write = async (path: string, text: string) => {
