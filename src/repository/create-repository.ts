@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { AppError, hasCode } from '../core/app-error.ts'
+import { AppError } from '../core/app-error.ts'
+import { hasObject } from '../store/has-object.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import { generateIdentity, recipientOf, toArmor, wrapForRecipients, wrapWithPassphrase } from './age.ts'
 import { deriveKeys, repositorySecretBytes } from './derived-keys.ts'
@@ -81,16 +82,6 @@ async function refuseExisting(store: ObjectStore, options: AbortOptions): Promis
   throw new AppError('repository-exists', `there is a repository in ${store.location} already`, {
     hint: 'open it with its key, or choose another place',
   })
-}
-
-async function hasObject(store: ObjectStore, key: string, options: AbortOptions): Promise<boolean> {
-  try {
-    await store.get(key, options)
-    return true
-  } catch (error) {
-    if (hasCode(error, 'object-missing')) return false
-    throw error
-  }
 }
 
 async function hasAny(store: ObjectStore, prefix: string, options: AbortOptions): Promise<boolean> {

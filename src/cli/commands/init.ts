@@ -1,10 +1,11 @@
 import { unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { AppError, hasCode } from '../../core/app-error.ts'
+import { AppError } from '../../core/app-error.ts'
 import { removeLeftovers } from '../../postgres/leftovers.ts'
 import { createRepository } from '../../repository/create-repository.ts'
 import { formatKeyFile } from '../../repository/key-file.ts'
 import { configCopyKey, configKey, kitKeys } from '../../repository/object-keys.ts'
+import { hasObject } from '../../store/has-object.ts'
 import type { AbortOptions, ObjectStore } from '../../store/object-store.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { recoveryKit } from '../recovery-kit.ts'
@@ -78,7 +79,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
     return { document, text }
   } catch (error) {
     // whatever failed, a repository that is there, or may be, needs its key
-    const isThere = await holdsRepository(store).catch(() => true)
+    const isThere = await hasObject(store, configKey).catch(() => true)
     if (!isThere) await Promise.allSettled(written.map((path) => unlink(path)))
     throw error
   }
@@ -90,20 +91,10 @@ const leftByStoppedInit: ReadonlySet<string> = new Set([configCopyKey, ...kitKey
 async function refuseForeign(store: ObjectStore, options: AbortOptions): Promise<void> {
   for await (const { key } of store.list('', options)) {
     if (leftByStoppedInit.has(key)) continue
-    if (await holdsRepository(store, options)) return
+    if (await hasObject(store, configKey, options)) return
     throw new AppError('usage-invalid', `${store.location} is not empty`, {
       hint: 'name a place that does not exist yet, or an empty one',
     })
-  }
-}
-
-async function holdsRepository(store: ObjectStore, options: AbortOptions = {}): Promise<boolean> {
-  try {
-    await store.get(configKey, options)
-    return true
-  } catch (error) {
-    if (hasCode(error, 'object-missing')) return false
-    throw error
   }
 }
 

@@ -10,7 +10,7 @@ const s3 = await TestS3Server.start()
 const skip = typeof s3 === 'string' ? s3 : undefined
 after(() => (typeof s3 === 'string' ? undefined : s3[Symbol.asyncDispose]()))
 
-describe('a repository on S3', { timeout: 180_000, ...(skip !== undefined && { skip }) }, () => {
+describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { skip }) }, () => {
   let server: TestServer
   let url: string
   before(async () => {
