@@ -12,6 +12,7 @@ import type { BackupRecord } from '../repository/backup-record.ts'
 import { type Manifest, type Selection, warningsOf } from '../repository/manifest.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { BackupOptions, ReadOptions } from './backup-options.ts'
+import { withOrigin } from './backup-origin.ts'
 import { explainDenial } from './explain-denial.ts'
 import { LockedSnapshot } from './locked-snapshot.ts'
 import { readContents } from './read-contents.ts'
@@ -32,7 +33,9 @@ export async function backUpDatabase(
 ): Promise<BackedUp> {
   const runTime = new RunTime()
   await using session = await repository.startSession(options)
-  const manifest = await readDatabase(target, session, options)
+  const { origin } = options
+  const read = await readDatabase(target, session, options)
+  const manifest = origin ? withOrigin(read, origin) : read
   const manifestRef = await writeStream(session, 'meta', Buffer.from(JSON.stringify(manifest)))
   await session.store()
   const { server, sequences, tables, largeObjects } = manifest
@@ -41,9 +44,10 @@ export async function backUpDatabase(
     kind: 'logical',
     tool: toolVersion,
     database: options.database,
-    source: describeTarget(target),
+    source: origin?.source ?? describeTarget(target),
     ...(options.comment === undefined ? {} : { comment: options.comment }),
-    ...runTime.untilNow(),
+    ...(origin ? { imported: origin.imported } : {}),
+    ...(origin ? momentOf(origin.at) : runTime.untilNow()),
     serverVersion: server.version,
     snapshot: { at: manifest.snapshot.at, lsn: manifest.snapshot.lsn },
     selection: options.selection,
@@ -60,6 +64,10 @@ export async function backUpDatabase(
   options.signal?.throwIfAborted()
   const { id } = await session.commit(record)
   return { id, record, warnings: warningsOf(manifest) }
+}
+
+function momentOf(at: Date): { startedAt: string; finishedAt: string } {
+  return { startedAt: at.toISOString(), finishedAt: at.toISOString() }
 }
 
 /** Reads what is selected of a database at one moment; its streams go to `sink`. */

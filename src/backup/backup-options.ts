@@ -2,6 +2,7 @@ import type { OnProgress } from '../core/progress.ts'
 import type { Environment } from '../postgres/connection-target.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump.ts'
 import type { QualifiedName, Selection } from '../repository/manifest.ts'
+import type { BackupOrigin } from './backup-origin.ts'
 
 /** How a database is read. */
 export interface ReadOptions {
@@ -21,4 +22,6 @@ export interface BackupOptions extends ReadOptions {
   /** The name under which `list` shows the database. */
   readonly database: string
   readonly comment?: string | undefined
+  /** What is backed up is somebody's dump, brought back for this alone. */
+  readonly origin?: BackupOrigin | undefined
 }

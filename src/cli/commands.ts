@@ -5,6 +5,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./commands/demo.ts')).demoCommand,
   init: async () => (await import('./commands/init.ts')).initCommand,
   backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  import: async () => (await import('./commands/import.ts')).importCommand,
   list: async () => (await import('./commands/list.ts')).listCommand,
   show: async () => (await import('./commands/show.ts')).showCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,

@@ -1,5 +1,6 @@
 import { AppError } from '../core/app-error.ts'
-import type { Backup } from '../repository/open-backup.ts'
+import { decodeTime } from 'ulid'
+import { type Backup, momentOf } from '../repository/open-backup.ts'
 import { type BackupReference, describeBackupReference } from './backup-reference.ts'
 import { printable } from './printable.ts'
 
@@ -19,7 +20,7 @@ export function findBackup(
           .slice(-1)
   const [only] = fitting
   const unreadable = damaged.findLast((id) =>
-    reference.kind === 'id' ? id.startsWith(reference.prefix) : id > (only?.id ?? ''),
+    reference.kind === 'id' ? id.startsWith(reference.prefix) : mayBeLater(id, only),
   )
   if (unreadable !== undefined) throw damagedRecord(unreadable, reference)
   if (only && fitting.length === 1) return only
@@ -31,6 +32,12 @@ export function findBackup(
       : `${fitting.length} backups begin with "${shown}": ${fitting.map(({ id }) => id).join(', ')}`,
     { hint: '"pgrevive list" shows all ids; "latest" and "latest:DATABASE" work too' },
   )
+}
+
+/** Nothing is later than its id: an imported backup is of an earlier time. */
+function mayBeLater(id: string, found: Backup | undefined): boolean {
+  if (!found?.record.imported) return id > (found?.id ?? '')
+  return decodeTime(id) >= momentOf(found)
 }
 
 function damagedRecord(id: string, reference: BackupReference): AppError {

@@ -37,6 +37,10 @@ export const environmentVariables = [
     name: 'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION, …',
     meaning: 'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host',
   },
+  {
+    name: 'PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE',
+    meaning: 'the same two for an encrypted dump that is imported',
+  },
   { name: 'NO_COLOR, FORCE_COLOR', meaning: 'never colours, always colours' },
   {
     name: 'PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGPASSFILE, PGSERVICE, PGSSLMODE, …',

@@ -8,18 +8,19 @@ import type { CommandContext } from './command-context.ts'
 type PassphraseSource = Pick<CommandContext, 'environment' | 'currentDirectory' | 'terminal' | 'signal'>
 
 /**
- * The passphrase from PGREVIVE_PASSPHRASE, the first line of PGREVIVE_PASSPHRASE_FILE, or a person at a terminal, who
- * is asked without echo (twice with `confirm`). Undefined when none of them is there. Throws `key-invalid` for an empty
+ * The passphrase from the variable (PGREVIVE_PASSPHRASE unless named), the first line of the file that the variable with
+ * _FILE behind it names, or a person at a terminal, who is asked without echo (twice with `confirm`). Undefined when none of them is there. Throws `key-invalid` for an empty
  * one or two that differ, `key-missing` for a file that can not be read, `interrupted`.
  */
 export async function readPassphrase(
   source: PassphraseSource,
-  options: { prompt: string; confirm?: boolean },
+  options: { prompt: string; confirm?: boolean; variable?: 'PGREVIVE_PASSPHRASE' | 'PGREVIVE_DUMP_PASSPHRASE' },
 ): Promise<string | undefined> {
   const { environment, terminal } = source
-  const given = environment['PGREVIVE_PASSPHRASE']
-  if (given !== undefined) return accept(given, 'PGREVIVE_PASSPHRASE')
-  const file = environment['PGREVIVE_PASSPHRASE_FILE']
+  const { variable = 'PGREVIVE_PASSPHRASE' } = options
+  const given = environment[variable]
+  if (given !== undefined) return accept(given, variable)
+  const file = environment[`${variable}_FILE`]
   if (file !== undefined && file !== '')
     return accept(await readFirstLine(resolve(source.currentDirectory, file)), file)
   if (!terminal.interactive) return undefined

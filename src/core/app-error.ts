@@ -2,7 +2,7 @@
  * Every way in which pgrevive can fail, with the exit code a script sees. Codes are never renamed or renumbered.
  *
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
- * 6 restore and export, 7 proof refuted, 8 check found damage, 10 restored without what is damaged, 130 interrupted.
+ * 6 restore, export and import, 7 proof refuted, 8 check found damage, 10 restored without what is damaged, 130 interrupted.
  * 9 is no failure: diff found a difference.
  */
 export const errorCodes = {
@@ -49,6 +49,7 @@ export const errorCodes = {
   'key-invalid': { exit: 5, meaning: 'the key file can not be read as one' },
   'key-wrong': { exit: 5, meaning: 'the key or passphrase does not open this repository' },
   'key-cannot-read': { exit: 5, meaning: 'the key may write backups but not read them' },
+  'dump-passphrase': { exit: 5, meaning: 'the passphrase of an encrypted dump is not there, or does not open it' },
   // restore
   'target-not-empty': { exit: 6, meaning: 'the target database holds objects already' },
   'target-exists': { exit: 6, meaning: 'a database of the target name exists already' },
@@ -59,6 +60,11 @@ export const errorCodes = {
   // export
   'output-exists': { exit: 6, meaning: 'the file or directory to export to exists already' },
   'output-failed': { exit: 6, meaning: 'what is exported, or told on stdout, could not be written' },
+  // import
+  'dump-unreadable': { exit: 6, meaning: 'a file or directory to import can not be read' },
+  'dump-unknown': { exit: 6, meaning: 'a file to import is no dump of pg_dump, or of a kind that is not understood' },
+  'dump-damaged': { exit: 6, meaning: 'a dump is empty, was cut off, or is not what pg_dump wrote' },
+  'dump-refused': { exit: 6, meaning: 'PostgreSQL refused a statement of a dump, or import does not run it for safety' },
   // outcomes
   'proof-refuted': { exit: 7, meaning: 'the restored database differs from what was backed up' },
   'restore-incomplete': {

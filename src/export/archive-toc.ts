@@ -32,8 +32,8 @@ export interface ArchiveFacts {
   readonly compressionLevel: number
 }
 
-const formats = { custom: 1, tar: 3 } as const
-const sections = { none: 1, 'pre-data': 2, data: 3, 'post-data': 4 } as const
+export const archiveFormats = { custom: 1, tar: 3 } as const
+export const archiveSections = { none: 1, 'pre-data': 2, data: 3, 'post-data': 4 } as const
 /** The OID of pg_largeobject. */
 const largeObjectCatalog = '2613'
 /** Where an entry's data are. */
@@ -46,12 +46,12 @@ const places = { unknown: 1, known: 2, none: 3 } as const
 export function encodeToc(
   entries: readonly TocEntry[],
   facts: ArchiveFacts,
-  format: keyof typeof formats,
+  format: keyof typeof archiveFormats,
   placeOf: (entry: TocEntry, writer: ArchiveWriter) => void,
 ): Buffer {
   const writer = new ArchiveWriter(facts.encoding)
   writer.bytes(Buffer.from('PGDMP'))
-  writer.bytes(Buffer.from([1, 14, 0, intBytes, offsetBytes, formats[format]]))
+  writer.bytes(Buffer.from([1, 14, 0, intBytes, offsetBytes, archiveFormats[format]]))
   writer.int(facts.compressionLevel)
   const { createdAt: at } = facts
   const month = [at.getDate(), at.getMonth(), at.getFullYear() - 1900]
@@ -66,7 +66,7 @@ export function encodeToc(
     writer.text(entry.description === 'BLOB' ? entry.tag : '0')
     writer.text(entry.tag)
     writer.text(entry.description)
-    writer.int(sections[entry.section])
+    writer.int(archiveSections[entry.section])
     writer.text(entry.definition)
     writer.text(entry.drop)
     writer.text(entry.copy)

@@ -27,8 +27,8 @@ export function deflate(source: Pieces, level: number): AsyncIterable<Uint8Array
   return through(source, createDeflate({ level, chunkSize }))
 }
 
-/** A piece is done with when the next one is asked for. */
-async function* through(source: Pieces, transform: Transform): AsyncGenerator<Uint8Array> {
+/** What a transform makes of it. A piece is done with when the next one is asked for. */
+export async function* through(source: Pieces, transform: Transform): AsyncGenerator<Uint8Array> {
   const feed = async () => {
     for await (const piece of source) await writePiece(transform, piece)
     transform.end()

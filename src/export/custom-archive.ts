@@ -2,7 +2,8 @@ import { type ArchiveFacts, type TocEntry, encodeInt, encodeToc } from './archiv
 import { deflate } from './compression.ts'
 import type { ExportData } from './export-data.ts'
 
-const blockTypes = { rows: 1, largeObjects: 3 } as const
+/** What a block begins with. */
+export const archiveBlocks = { rows: 1, largeObjects: 3 } as const
 const endOfBlock = encodeInt(0)
 
 /**
@@ -46,11 +47,11 @@ export class CustomArchive {
     options: { readonly signal?: AbortSignal | undefined },
   ): AsyncGenerator<Uint8Array> {
     if (typeof data === 'object') {
-      yield Buffer.concat([Buffer.from([blockTypes.rows]), encodeInt(id)])
+      yield Buffer.concat([Buffer.from([archiveBlocks.rows]), encodeInt(id)])
       yield* this.#pieces(this.#data.rows(data.table, options))
       return
     }
-    yield Buffer.concat([Buffer.from([blockTypes.largeObjects]), encodeInt(id)])
+    yield Buffer.concat([Buffer.from([archiveBlocks.largeObjects]), encodeInt(id)])
     for await (const { oid, bytes } of this.#data.largeObjects(options)) {
       yield encodeInt(oid | 0) // as pg_dump's C has it
       yield* this.#pieces(bytes)

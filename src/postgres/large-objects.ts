@@ -66,6 +66,15 @@ export async function loadLargeObjects(
   await inTransactions(connection, objects, options, (batch) => [
     `SELECT pg_catalog.count(pg_catalog.lo_create(oid)) FROM pg_catalog.unnest('{${batch.map(({ oid }) => oid).join()}}'::pg_catalog.oid[]) AS o(oid)`,
   ])
+  await fillLargeObjects(connection, source, options)
+}
+
+/** Writes rows as copyLargeObjectsOut gives them into large objects that are there; all of them or none. */
+export async function fillLargeObjects(
+  connection: Connection,
+  source: AsyncIterable<Uint8Array>,
+  options: QueryOptions = {},
+): Promise<void> {
   await connection.execute(
     'BEGIN; CREATE TEMPORARY TABLE pgrevive_large_objects (oid oid, start int8, data bytea) ON COMMIT DROP',
     options,

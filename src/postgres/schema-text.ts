@@ -179,7 +179,7 @@ export function mapRoles(entry: SchemaEntry, roles: ReadonlyMap<string, string>)
 }
 
 /** The roles that `mapRoles` could replace. PUBLIC and the like are none. */
-export function rolesOf(entry: SchemaEntry): Set<string> {
+export function rolesOf(entry: Pick<SchemaEntry, 'sql'>): Set<string> {
   return new Set(roleTokens(entry).map(nameOf))
 }
 
@@ -191,10 +191,11 @@ const rolePatterns = [
   /^(?:GRANT|REVOKE) .* GRANTED BY (#\d+) /,
   /^CREATE USER MAPPING FOR (#\d+) /,
   /^CREATE SCHEMA (?:#\d+ )?AUTHORIZATION (#\d+) /,
+  /^ALTER ROLE (#\d+) IN DATABASE /,
 ]
 
 /** In the order of the text. */
-function roleTokens(entry: SchemaEntry): Token[] {
+function roleTokens(entry: Pick<SchemaEntry, 'sql'>): Token[] {
   return readStatements(entry.sql).flatMap((statement) => {
     const shape = outline(statement)
     const named = rolePatterns.map((pattern) => pattern.exec(shape)?.[1] ?? '').join(' ')

@@ -18,10 +18,10 @@ const opening =
 
 /**
  * The tokens of SQL text as PostgreSQL reads it with standard_conforming_strings on. Throws `pg-dump-failed` if a quote
- * or a comment does not end.
+ * or a comment does not end. `from`: where a token begins.
  */
-export function* readTokens(text: string): Generator<Token> {
-  for (let start = skipBlanks(text, 0); start < text.length;) {
+export function* readTokens(text: string, from = 0): Generator<Token> {
+  for (let start = skipBlanks(text, from); start < text.length;) {
     opening.lastIndex = start
     const match = opening.exec(text)
     const groups: Record<string, string | undefined> = match?.groups ?? {}
@@ -71,28 +71,44 @@ function unterminated(text: string, at: number): AppError {
   return new AppError('pg-dump-failed', `the schema text ends inside a quote or comment that begins in line ${line}`)
 }
 
-/** Groups tokens into statements, each with its semicolon; comments are left out. Knows BEGIN ATOMIC … END bodies. */
-export function splitStatements(tokens: Iterable<Token>): Token[][] {
-  const statements: Token[][] = []
-  let statement: Token[] = []
-  let parentheses = 0
-  let blocks = 0
-  for (const token of tokens) {
-    if (token.kind === 'comment') continue
-    const before = statement.at(-1)?.text
-    statement.push(token)
-    if (token.kind === 'symbol') parentheses += token.text === '(' ? 1 : token.text === ')' ? -1 : 0
-    if (token.kind === 'word') {
-      if (token.text === 'ATOMIC' && before === 'BEGIN' && parentheses === 0) blocks++
-      else if (blocks > 0 && token.text === 'CASE') blocks++
-      else if (blocks > 0 && token.text === 'END') blocks--
-    }
-    if (token.text !== ';' || parentheses > 0 || blocks > 0) continue
-    statements.push(statement)
-    statement = []
+/** Gathers tokens into statements, each with its semicolon; comments are left out. Knows BEGIN ATOMIC … END bodies. */
+export class StatementBuilder {
+  #statement: Token[] = []
+  #parentheses = 0
+  #blocks = 0
+
+  /** What has no semicolon yet. */
+  get unfinished(): readonly Token[] {
+    return this.#statement
   }
-  if (statement.length > 0) statements.push(statement)
-  return statements
+
+  /** Returns the statement that the token ends. */
+  add(token: Token): Token[] | undefined {
+    if (token.kind === 'comment') return undefined
+    const before = this.#statement.at(-1)?.text
+    this.#statement.push(token)
+    if (token.kind === 'symbol') this.#parentheses += token.text === '(' ? 1 : token.text === ')' ? -1 : 0
+    if (token.kind === 'word') {
+      if (token.text === 'ATOMIC' && before === 'BEGIN' && this.#parentheses === 0) this.#blocks++
+      else if (this.#blocks > 0 && token.text === 'CASE') this.#blocks++
+      else if (this.#blocks > 0 && token.text === 'END') this.#blocks--
+    }
+    if (token.text !== ';' || this.#parentheses > 0 || this.#blocks > 0) return undefined
+    const statement = this.#statement
+    this.#statement = []
+    return statement
+  }
+}
+
+/** The last one may lack its semicolon. */
+export function splitStatements(tokens: Iterable<Token>): Token[][] {
+  const builder = new StatementBuilder()
+  const statements: Token[][] = []
+  for (const token of tokens) {
+    const statement = builder.add(token)
+    if (statement) statements.push(statement)
+  }
+  return builder.unfinished.length === 0 ? statements : [...statements, [...builder.unfinished]]
 }
 
 let last: { readonly sql: string; readonly statements: readonly Token[][] } | undefined

@@ -65,10 +65,10 @@ export async function loadSql(
   }
 }
 
-/** Runs psql or pg_restore of the newest installed PostgreSQL, on a database if one is named. Returns its stdout. */
+/** Runs psql, pg_restore or pg_dump of the newest installed PostgreSQL, on a database if one is named. Returns its stdout. */
 export async function runClient(
   target: ConnectionTarget | undefined,
-  program: 'psql' | 'pg_restore',
+  program: 'psql' | 'pg_restore' | 'pg_dump',
   programArguments: readonly string[],
 ): Promise<string> {
   const found = await findServerBinaries({ environment: process.env })

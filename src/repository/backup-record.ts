@@ -12,6 +12,7 @@ export const backupRecordSchema = z.strictObject({
   /** user@host:port/database, without secrets. */
   source: z.string(),
   comment: z.string().optional(),
+  /** Of an import both are the time of the dump. */
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   serverVersion: z.string(),
@@ -27,6 +28,25 @@ export const backupRecordSchema = z.strictObject({
   /** What this backup added to the repository. */
   added: z.strictObject({ bytes: z.int(), chunks: z.int(), ofChunks: z.int() }),
   manifest: streamRefSchema,
+  /** Of a backup that was made from somebody's dump, whose path is `source`. */
+  imported: z
+    .strictObject({
+      at: z.iso.datetime(),
+      bytes: z.int(),
+      /** Of the file as it lay there; of a directory, of what `sha256sum *` prints in it. */
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      format: z.enum(['plain', 'custom', 'directory', 'tar']),
+      /** What was around it, from the outside in. */
+      wrappings: z.array(z.enum(['openssl', 'gzip', 'zstd'])),
+      /** Who says when it was dumped. */
+      timeFrom: z.enum(['name', 'archive', 'file']),
+      /** As the dump has them, which may be empty. */
+      serverVersion: z.string(),
+      dumpVersion: z.string(),
+      /** What of it is not in the backup as it was, in words. */
+      notes: z.array(z.string()),
+    })
+    .optional(),
 })
 export type BackupRecord = z.output<typeof backupRecordSchema>
 

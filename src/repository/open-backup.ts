@@ -1,3 +1,4 @@
+import { decodeTime } from 'ulid'
 import { AppError, hasCode, inContext } from '../core/app-error.ts'
 import { type LargeObject, largeObjectsSchema } from '../postgres/large-objects.ts'
 import { type ServerGlobals, serverGlobalsSchema } from '../postgres/server-globals.ts'
@@ -27,6 +28,14 @@ export interface Backup {
   readonly record: BackupRecord
 }
 
+/**
+ * When it was as the backup has it, in milliseconds, to put backups in order: the time of its id, by which a later run never
+ * has an earlier one; of an imported one, the time of the dump.
+ */
+export function momentOf({ id, record }: Pick<Backup, 'id' | 'record'>): number {
+  return record.imported ? Date.parse(record.snapshot.at) : decodeTime(id)
+}
+
 /** All backups whose record can be read, oldest first, and the ids of those whose record can not. */
 export async function listBackups(
   repository: Repository,
@@ -40,7 +49,7 @@ export async function listBackups(
       backups.push({ id: stored.id, committedAt: stored.committedAt, record: parsed.data })
     } else damaged.push(stored.id)
   }
-  return { backups, damaged }
+  return { backups: backups.toSorted((a, b) => momentOf(a) - momentOf(b)), damaged }
 }
 
 /** The newest proof of each backup, by the id of the backup. */

@@ -1,3 +1,4 @@
+import type { BackupRecord } from '../../repository/backup-record.ts'
 import { warningsOf } from '../../repository/manifest.ts'
 import { listBackups, listProofs, readManifest } from '../../repository/open-backup.ts'
 import { findBackup } from '../find-backup.ts'
@@ -47,10 +48,11 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
     ['extensions', manifest.extensions.map(({ name, version }) => `${name} ${version}`).join(', ') || 'none'],
     ...warningsOf(manifest).map((warning): [string, string] => ['warning', warning]),
     ['roles', `${manifest.roles.join(', ') || 'none'} (${manifest.rolePasswords ? 'with' : 'without'} passwords)`],
-    [
-      'taken',
-      `${formatTime(new Date(record.startedAt))} in ${formatDuration(tookMs)} by ${record.tool}, schema by ${manifest.pgDump.kind} pg_dump ${manifest.pgDump.version}`,
-    ],
+    record.imported
+      ? ['imported', describeImport(record.imported)]
+      : ['taken', `${formatTime(new Date(record.startedAt))} in ${formatDuration(tookMs)}`],
+    ...(record.imported?.notes ?? []).map((note): [string, string] => ['note', note]),
+    ['made by', `${record.tool}, schema by ${manifest.pgDump.kind} pg_dump ${manifest.pgDump.version}`],
     ...(record.comment === undefined ? [] : [['comment', record.comment] as [string, string]]),
   ]
   const lines = facts.map(([name, value]) => `${colors.faint(name.padEnd(12))}${printable(value)}\n`)
@@ -84,6 +86,13 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
     },
     text: `${colors.strong(backup.id)}\n${lines.join('')}${proofLines.join('')}${options.tables ? `\n${tables}` : ''}`,
   }
+}
+
+function describeImport(imported: NonNullable<BackupRecord['imported']>): string {
+  const { at, bytes, sha256, format, wrappings, timeFrom, serverVersion, dumpVersion } = imported
+  const origin = `of PostgreSQL ${serverVersion || 'unknown'} by pg_dump ${dumpVersion || 'unknown'}`
+  const shape = [...wrappings, format].join(', ')
+  return `${formatTime(new Date(at))}: a dump ${origin}; ${shape}, ${formatBytes(bytes)}, SHA-256 ${sha256}; its time is that of the ${timeFrom}`
 }
 
 export const showCommand = defineCommand({

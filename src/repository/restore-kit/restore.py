@@ -3,7 +3,8 @@
 
 Needs Python 3.9 or later with the packages "cryptography" and "zstandard", and the command "age" (age-encryption.org).
 """
-import argparse, base64, functools, glob, hmac, json, os, re, secrets, sqlite3, struct, subprocess, sys, tempfile
+import argparse, base64, datetime, functools, glob, hmac, json, os, re, secrets, sqlite3, struct
+import subprocess, sys, tempfile
 
 try:
     import zstandard
@@ -223,12 +224,14 @@ class Repository:
 
     def backups(self):
         """Ids and records, oldest first; None for a record that is damaged."""
+        found = []
         for key in self.objects('records/*'):
             try:
                 body = json.loads(self.sealed('record', key))['body']
             except Damage as damage:
                 body = say(f'warning: {damage}')
-            yield os.path.basename(key), body
+            found.append((os.path.basename(key), body))
+        return sorted(found, key=lambda it: moment(*it))
 
     def manifest(self, wanted):
         found = [(id, body) for id, body in self.backups() if wanted == 'latest' or id.startswith(wanted.upper())]
@@ -241,6 +244,16 @@ class Repository:
             return id, json.loads(self.text(body['manifest']))
         except Damage as damage:
             stop(f'the manifest of backup {id} is lost: {damage}')
+
+
+def moment(id, body):
+    """Seconds since 1970: the time of the ULID, or that of an imported dump."""
+    if body and body.get('imported'):
+        return datetime.datetime.fromisoformat(body['snapshot']['at'].replace('Z', '+00:00')).timestamp()
+    return functools.reduce(lambda time, digit: time * 32 + ULID_DIGITS.index(digit), id[:10], 0) / 1000
+
+
+ULID_DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 
 # ------------------------------------------------------------------------------------------------- SQL for psql

@@ -1,0 +1,166 @@
+import { resolve } from 'node:path'
+import { AppError, hasCode, inContext, messageOf } from '../../core/app-error.ts'
+import { type DumpPath, findDumps } from '../../import/find-dumps.ts'
+import { type ImportOptions as DumpOptions, type Imported, importDump } from '../../import/import-dump.ts'
+import { listBackups } from '../../repository/open-backup.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { proveBackup } from '../../restore/prove-backup.ts'
+import { errorDocument } from '../error-text.ts'
+import { formatBytes, formatQuantity, formatTime } from '../format.ts'
+import { readPassphrase } from '../passphrase.ts'
+import { printable } from '../printable.ts'
+import { openRepositoryOf } from '../repository-access.ts'
+import { z } from 'zod'
+import type { CommandContext } from '../command-context.ts'
+import { type Outcome, defineCommand } from '../define-command.ts'
+import { flag, jobs, pgDumpChoice, text, texts, wholeNumber } from '../option-types.ts'
+
+const importOptions = z.strictObject({
+  paths: texts.refine((paths) => paths.length > 0, 'name a dump, or a directory that holds some'),
+  database: text.optional(),
+  prove: flag,
+  trusted: flag,
+  iterations: wholeNumber({ min: 1, max: 100_000_000 }).optional(),
+  jobs: jobs.optional(),
+  pgDump: pgDumpChoice.optional(),
+  comment: text.optional(),
+})
+export type ImportOptions = z.output<typeof importOptions>
+
+async function importDumps(options: ImportOptions, context: CommandContext): Promise<Outcome> {
+  const repository = await openRepositoryOf(context)
+  const dumps = await findDumps(options.paths.map((path) => resolve(context.currentDirectory, path)))
+  const passphrase = askOnce(context)
+  const done: Imported[] = []
+  const failures: { path: string; error: unknown }[] = []
+  for (const dump of dumps) {
+    try {
+      done.push(await importOne(dump, repository, passphrase, options, context))
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!dump.named && hasCode(error, 'dump-unknown')) {
+        context.terminal.warn(printable(`${dump.path} was left out: ${error.message}`))
+        continue
+      }
+      if (dumps.length === 1) throw inContext(printable(dump.path), error)
+      failures.push({ path: dump.path, error })
+      context.terminal.warn(printable(`${dump.path} was not imported: ${messageOf(error)}`))
+    }
+  }
+  const document = {
+    backups: done.map(({ id, record, repeated, warnings }) => ({ id, ...record, repeated, warnings })),
+    failed: failures.map(({ path, error }) => ({ path, error: errorDocument(error) })),
+  }
+  const text = done.map((imported) => describe(imported, options, context)).join('')
+  const [first] = failures
+  if (!first) return { document, text: text + nextStep(done, options, context) }
+  const failure = inContext(
+    `${failures.length} of ${dumps.length} dumps were not imported; ${printable(first.path)}`,
+    first.error,
+  )
+  if (!(failure instanceof AppError)) throw failure
+  return { document, text, failure }
+}
+
+async function importOne(
+  { path }: DumpPath,
+  repository: Repository,
+  passphrase: DumpOptions['passphrase'],
+  options: ImportOptions,
+  context: CommandContext,
+): Promise<Imported> {
+  const settings = await context.settings()
+  const { backups } = await listBackups(repository, context)
+  const { environment, onProgress, signal } = context
+  const jobs = options.jobs ?? settings.jobs
+  const imported = await importDump(path, repository, {
+    ...options,
+    jobs,
+    pgDump: options.pgDump ?? settings.pgDump,
+    backups,
+    passphrase,
+    environment,
+    onProgress,
+    signal,
+  })
+  if (!options.prove || imported.repeated) return imported
+  const { id } = imported
+  const proof = await proveBackup(
+    repository,
+    { ...imported, committedAt: new Date() },
+    { assertions: [], jobs, environment, onProgress, signal },
+  )
+  if (proof.outcome === 'proven') return imported
+  const [difference] = proof.differences
+  throw new AppError('proof-refuted', `backup ${id} is refuted: ${difference?.object} ${difference?.problem}`, {
+    hint: 'do not rely on it; keep the dump, and report it',
+  })
+}
+
+/** For all files of a run. */
+function askOnce(context: CommandContext): DumpOptions['passphrase'] {
+  let asked: Promise<string | undefined> | undefined
+  return () =>
+    (asked ??= readPassphrase(context, { prompt: 'passphrase of the dump', variable: 'PGREVIVE_DUMP_PASSPHRASE' }))
+}
+
+function describe(
+  { id, record, repeated, notes, warnings }: Imported,
+  { prove }: ImportOptions,
+  { terminal }: CommandContext,
+): string {
+  const { colors } = terminal
+  const what = `${printable(record.source)} of ${formatTime(new Date(record.snapshot.at))}`
+  if (repeated) return `${colors.faint('already there')} ${what}: ${colors.strong(id)}\n`
+  const { totals, added } = record
+  return (
+    `${colors.good(prove ? 'imported and proven' : 'imported')} ${what} as ${colors.strong(id)} of ${printable(record.database)}: ` +
+    `${formatQuantity(totals.tables, 'table')}, ${formatQuantity(totals.rows, 'row')}, ${formatBytes(totals.bytes)}; ` +
+    `${formatBytes(added.bytes)} stored\n` +
+    notes.map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`).join('') +
+    warnings.map((warning) => `  ${colors.warning('warning')}: ${printable(warning)}\n`).join('')
+  )
+}
+
+function nextStep(done: readonly Imported[], { prove }: ImportOptions, { terminal }: CommandContext): string {
+  const last = done.findLast(({ repeated }) => !repeated)
+  if (!last || prove || terminal.quiet) return ''
+  return `next: pgrevive prove ${last.id}\n`
+}
+
+export const importCommand = defineCommand({
+  name: 'import',
+  summary: 'make backups of what pg_dump wrote',
+  description:
+    "Makes a backup of every dump: restores it on a throw-away PostgreSQL and backs that up, under the time of the dump, with where it came from and its SHA-256. Dumps of pg_dump in all its formats are understood: plain, custom, directory, tar; plain, custom and tar ones also compressed with gzip or zstd, or encrypted by openssl enc -aes-256-cbc. What a file is, its first bytes say and not its name. The time is the stamp in the name (such as 20260131_020000, in this machine's time zone), else the one in the archive, else that of the file. A dump that is empty, cut off or not whole is refused by name, and the others go on. The passphrase of an encrypted one comes from PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE, or is asked for. A dump that was imported before is not imported again.",
+  arguments: [
+    {
+      key: 'paths',
+      name: 'DUMP',
+      presence: 'any number',
+      help: 'a file, the directory of an archive, or a directory that holds such',
+    },
+  ],
+  options: [
+    { flags: '--database <NAME>', help: 'the name to list it under (default: that of the database in the dump)' },
+    { flags: '--prove', help: 'prove each backup that was made' },
+    {
+      flags: '--trusted',
+      help: 'run the dump as a superuser, which may run any program with the account of the scratch server: only for dumps whose maker may do that',
+    },
+    { flags: '--iterations <N>', help: 'what openssl enc -iter named (default: 10000)' },
+    { flags: '--jobs <N>', help: 'connections that read at the same time (default: cores, at most 4)' },
+    { flags: '--pg-dump <WHICH>', help: 'auto, bundled, or the path of a pg_dump (default: auto)' },
+    { flags: '--comment <TEXT>', help: 'a remark that show shows' },
+  ],
+  examples: [
+    { command: 'pgrevive import --prove /var/backups/shop_20260131_020000.dump.gz', meaning: 'one dump' },
+    { command: 'pgrevive import --prove /var/backups', meaning: 'all dumps of a directory' },
+    {
+      command: 'PGREVIVE_DUMP_PASSPHRASE_FILE=secret pgrevive import shop.dump.gz.enc',
+      meaning: 'one that is encrypted',
+    },
+  ],
+  schema: importOptions,
+  run: importDumps,
+})
