@@ -26,7 +26,7 @@ const ownership = new RegExp(
 
 const duties: readonly (readonly [RegExp, Duty])[] = [
   [/^(CREATE|DROP) DATABASE /, 'skip'],
-  [/^SET #\d+ = \S+ ;$/, 'setting'],
+  [/^SET #\d+ = \S+(?: , \S+)* ;$/, 'setting'],
   [new RegExp(String.raw`^COPY ${name} (?:\( \) )?FROM #\d+ (?:WITH \( \) |ENCODING ' )?;$`), 'copy'],
   [/^CREATE EXTENSION /, 'extension'],
   [/^(?:(?:CREATE|ALTER) EVENT TRIGGER|COMMENT ON EVENT TRIGGER) /, 'event trigger'],

@@ -20,6 +20,12 @@ export interface SessionOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+interface Deferred {
+  readonly duty: Duty
+  readonly sql: string
+  readonly searchPath: string | undefined
+}
+
 /**
  * Runs what a dump says in a database of a scratch server. Its statements may be anybody's: an ordinary role that owns
  * the database runs them, and owns what they make; owners, privileges and event triggers wait until nothing else is left
@@ -30,7 +36,9 @@ export class ImportSession implements AsyncDisposable {
   readonly #importer: Connection
   readonly #options: SessionOptions
   readonly #roles: Set<string>
-  readonly #deferred: { readonly duty: Duty; readonly sql: string }[] = []
+  readonly #deferred: Deferred[] = []
+  /** Under which old dumps name objects without their schemas. */
+  #searchPath: string | undefined
   #hasCode = false
   #leftOutTablespaces = false
 
@@ -69,8 +77,9 @@ export class ImportSession implements AsyncDisposable {
     const duty = dutyOf(tokens)
     if (duty === 'skip' || duty === 'copy') return duty
     await this.#makeRoles(sql)
-    if (duty === 'owner' || duty === 'privilege' || duty === 'event trigger') this.#deferred.push({ duty, sql })
-    else if (duty === 'setting') await this.#set(sql, tokens)
+    if (duty === 'owner' || duty === 'privilege' || duty === 'event trigger') {
+      this.#deferred.push({ duty, sql, searchPath: this.#searchPath })
+    } else if (duty === 'setting') await this.#set(sql, tokens)
     else await this.#runNow(sql, tokens, duty)
     return duty
   }
@@ -105,12 +114,13 @@ export class ImportSession implements AsyncDisposable {
     await this.#importer[Symbol.asyncDispose]()
     // a sequence goes with the table that owns it
     const owners = this.#take('owner')
-    const ofSequences = owners.filter((sql) => sql.startsWith('ALTER SEQUENCE '))
-    await this.#runAsSuperuser([...owners.filter((sql) => !ofSequences.includes(sql)), ...ofSequences])
-    const orphans = this.#options.trusted ? [] : [`REASSIGN OWNED BY ${importer} TO CURRENT_USER`]
-    await this.#runAsSuperuser([...orphans, ...this.#take('privilege')])
-    await this.#runAsSuperuser(this.#options.trusted ? [] : [`DROP OWNED BY ${importer}`, `DROP ROLE ${importer}`])
-    await this.#runAsSuperuser(this.#take('event trigger'))
+    const isOfSequence = ({ sql }: Deferred) => sql.startsWith('ALTER SEQUENCE ')
+    await this.#runDeferred(owners.filter((it) => !isOfSequence(it)))
+    await this.#runDeferred(owners.filter(isOfSequence))
+    if (!this.#options.trusted) await this.#runAsSuperuser(`REASSIGN OWNED BY ${importer} TO CURRENT_USER`)
+    await this.#runDeferred(this.#take('privilege'))
+    if (!this.#options.trusted) await this.#runAsSuperuser(`DROP OWNED BY ${importer}; DROP ROLE ${importer}`)
+    await this.#runDeferred(this.#take('event trigger'))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,12 +128,21 @@ export class ImportSession implements AsyncDisposable {
     await this.#superuser[Symbol.asyncDispose]()
   }
 
-  #take(duty: Duty): string[] {
-    return this.#deferred.filter((it) => it.duty === duty).map(({ sql }) => sql)
+  #take(duty: Duty): Deferred[] {
+    return this.#deferred.filter((it) => it.duty === duty)
   }
 
-  async #runAsSuperuser(statements: readonly string[]): Promise<void> {
-    for (const sql of statements) await this.#explained(sql, () => this.#superuser.execute(sql, this.#options))
+  async #runDeferred(statements: readonly Deferred[]): Promise<void> {
+    let inForce: string | undefined
+    for (const { sql, searchPath } of statements) {
+      if (searchPath !== undefined && searchPath !== inForce) await this.#runAsSuperuser(searchPath)
+      inForce = searchPath
+      await this.#runAsSuperuser(sql)
+    }
+  }
+
+  async #runAsSuperuser(sql: string): Promise<void> {
+    await this.#explained(sql, () => this.#superuser.execute(sql, this.#options))
   }
 
   async #runNow(sql: string, tokens: readonly Token[], duty: Duty): Promise<void> {
@@ -134,10 +153,10 @@ export class ImportSession implements AsyncDisposable {
     } catch (error) {
       if (isThere(sql, error) || (isDrop(tokens) && saysMissing(error))) return
       if (sqlStateOf(error) !== '42501' || !isHarmless(tokens)) throw this.#explain(sql, error)
-      await this.#runAsSuperuser([sql])
+      await this.#runAsSuperuser(sql)
       const [, kind, server] = tokens
       if (kind?.text !== 'SERVER' || !server) return
-      await this.#runAsSuperuser([`ALTER SERVER ${server.text} OWNER TO ${this.#importer.target.user}`])
+      await this.#runAsSuperuser(`ALTER SERVER ${server.text} OWNER TO ${this.#importer.target.user}`)
     }
   }
 
@@ -156,6 +175,7 @@ export class ImportSession implements AsyncDisposable {
         hint: 'make a dump with pg_dump 9.1 or later',
       })
     }
+    if (setting === 'search_path') this.#searchPath = sql
     if (setting === 'client_encoding') await this.#useEncoding(value?.text ?? '')
     try {
       await this.#importer.execute(sql, this.#options)

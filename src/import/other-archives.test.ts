@@ -41,6 +41,15 @@ const table = (qualified: string): readonly TestEntry[] => [
   },
 ]
 
+/** In the end pg_dump goes back and writes the table of contents again, with the places; here it came out behind the data. */
+function withLastToc(written: Buffer): Buffer {
+  const firstTag = 'ENCODING\0\x08\0\0\0ENCODING'
+  const bytesBefore = 32 // the number of entries, and the beginning of the first
+  const [first, last] = [written.indexOf(firstTag), written.lastIndexOf(firstTag)]
+  const toc = written.subarray(last)
+  return Buffer.concat([written.subarray(0, first), toc, written.subarray(first + toc.length, last - bytesBefore)])
+}
+
 describe('archives that pg_dump 15 does not write', { timeout: 300_000 }, () => {
   let bench: ImportBench
   before(async () => {
@@ -59,7 +68,7 @@ describe('archives that pg_dump 15 does not write', { timeout: 300_000 }, () => 
       const { exitCode, stdout, stderr } = await runBundledPgDump(['-Fc', ...options], connection)
       assert.equal(exitCode, 0, stderr)
       assert.equal(stdout[6], 16)
-      const imported = await bench.import(await bench.write('eighteen.dump', Buffer.from(stdout)))
+      const imported = await bench.import(await bench.write('eighteen.dump', withLastToc(Buffer.from(stdout))))
       await bench.assertSame(target, imported)
       assert.match(imported.record.imported?.dumpVersion ?? '', /^18\./)
     }

@@ -62,7 +62,7 @@ export function encodeArchive(version: number, entries: readonly TestEntry[]): B
 }
 
 function writeBlock(writer: ArchiveWriter, text: string): void {
-  writer.int(Buffer.byteLength(text))
+  if (text !== '') writer.int(Buffer.byteLength(text))
   writer.bytes(Buffer.from(text))
   writer.int(0)
 }

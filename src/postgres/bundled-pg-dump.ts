@@ -31,8 +31,7 @@ export async function runBundledPgDump(
     Atomics.notify(arrivals, 0)
   }
   await using worker = startWorker({
-    // The module has no source of random numbers, so the key of the \\restrict lines is given.
-    arguments: ['--restrict-key=pgrevive', ...programArguments],
+    arguments: programArguments,
     environment: { PGHOST: '/', PGUSER: 'pgrevive', PGDATABASE: 'pgrevive' },
     port: port2,
     arrivals,

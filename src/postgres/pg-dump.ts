@@ -78,7 +78,8 @@ export async function dumpSchema(pgDump: PgDump, connection: Connection, options
     ...(options.arguments ?? []),
   ]
   const { exitCode, stdout, stderr } = await (pgDump.path === undefined
-    ? runBundledPgDump(programArguments, connection, options)
+    ? // the module has no source of random numbers, so the key of the \\restrict lines is given
+      runBundledPgDump(['--restrict-key=pgrevive', ...programArguments], connection, options)
     : runInstalledPgDump(pgDump.path, programArguments, connection, options))
   if (exitCode !== 0) throw failureOf(stderr)
   for (const [, warning = ''] of stderr.matchAll(/^(?:\S*pg_dump: )?warning: (.*)/gm)) options.onWarning?.(warning)

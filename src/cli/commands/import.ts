@@ -55,7 +55,7 @@ async function importDumps(options: ImportOptions, context: CommandContext): Pro
   const [first] = failures
   if (!first) return { document, text: text + nextStep(done, options, context) }
   const failure = inContext(
-    `${failures.length} of ${dumps.length} dumps were not imported; ${printable(first.path)}`,
+    `${failures.length} of ${done.length + failures.length} dumps were not imported; ${printable(first.path)}`,
     first.error,
   )
   if (!(failure instanceof AppError)) throw failure
