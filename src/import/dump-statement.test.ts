@@ -5,6 +5,12 @@ import { dutyOf, isHarmless, makesNoCode } from './dump-statement.ts'
 
 const tokensOf = (sql: string) => readStatements(sql)[0] ?? []
 
+const settings = [
+  "ALTER DATABASE library SET search_path TO 'a', 'b';",
+  "ALTER DATABASE shop SET lc_messages TO 'C';",
+  "ALTER ROLE app IN DATABASE shop SET a.b TO 'c', 'd';",
+]
+
 describe('a superuser runs nothing of a dump that may run code', () => {
   for (const sql of [
     'ALTER TABLE public.t OWNER TO app;',
@@ -23,6 +29,7 @@ describe('a superuser runs nothing of a dump that may run code', () => {
     'ALTER TABLE t ADD CONSTRAINT c CHECK (evil()), OWNER TO app;',
     'alter table t owner to app;',
     'GRANT app TO other;',
+    "ALTER DATABASE shop SET local_preload_libraries TO 'evil';",
     "ALTER ROLE app IN DATABASE shop SET session_preload_libraries TO '/tmp/evil.so';",
     'CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; GRANT ALL ON t TO app; END;',
     'COPY t FROM PROGRAM $$touch /tmp/x$$;',
@@ -31,6 +38,8 @@ describe('a superuser runs nothing of a dump that may run code', () => {
   ]) {
     it(`leaves to the ordinary role ${sql}`, () => assert.equal(dutyOf(tokensOf(sql)), 'ordinary'))
   }
+
+  for (const sql of settings) it(`waits with ${sql}`, () => assert.equal(dutyOf(tokensOf(sql)), 'privilege'))
 
   it('knows what it may take over', () => {
     assert.ok(isHarmless(tokensOf("COMMENT ON EXTENSION hstore IS 'a';")))

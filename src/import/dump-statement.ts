@@ -33,7 +33,7 @@ const duties: readonly (readonly [RegExp, Duty])[] = [
   [ownership, 'owner'],
   [/^(GRANT|REVOKE) .* ON .* (TO|FROM) /, 'privilege'],
   [/^ALTER DEFAULT PRIVILEGES /, 'privilege'],
-  [/^ALTER ROLE #\d+ IN DATABASE #\d+ SET #\d+(?: \. #\d+)* TO [^;]* ;$/, 'privilege'],
+  [/^ALTER (?:ROLE #\d+ IN )?DATABASE #\d+ SET #\d+(?: \. #\d+)* TO [^;]* ;$/, 'privilege'],
 ]
 
 /** A library that a setting names runs in every later session. */
@@ -45,8 +45,8 @@ export function dutyOf(statement: readonly Token[]): Duty {
   const duty = duties.find(([pattern]) => pattern.test(shape))?.[1] ?? 'ordinary'
   // what looks like one statement to us must be one to the server
   const semicolons = statement.filter(({ kind, text }) => kind === 'symbol' && text === ';').length
-  const isSafe =
-    semicolons === 1 && !(shape.startsWith('ALTER ROLE ') && statement.some(({ text }) => namesLibrary.test(text)))
+  const [, setting] = /^ALTER (?:ROLE|DATABASE) .* SET #(\d+)/.exec(shape) ?? []
+  const isSafe = semicolons === 1 && !namesLibrary.test(statement[Number(setting)]?.text ?? '')
   return isSafe ? duty : 'ordinary'
 }
 

@@ -9,6 +9,7 @@ import { rolesOf } from '../postgres/schema-text.ts'
 import { type Token, readTokens, splitStatements } from '../postgres/sql-tokens.ts'
 import { existingRoles } from '../restore/target-checks.ts'
 import { damagedDump } from './byte-reader.ts'
+import { toText } from './dump-database.ts'
 import { type Duty, dutyOf, isDrop, isHarmless, makesNoCode } from './dump-statement.ts'
 import { bytesAsText, connectForImport, createImporter } from './import-connections.ts'
 import { largeObjectRows } from './large-object-text.ts'
@@ -217,8 +218,8 @@ export class ImportSession implements AsyncDisposable {
     this.#options.signal?.throwIfAborted()
     if (!hasCode(error, 'query-failed', 'permission-denied', 'database-missing')) return error
     const [line = ''] = sql.split('\n')
-    const what = Buffer.from(line.length > 100 ? `${line.slice(0, 100)}…` : line, 'latin1').toString('utf8')
-    const message = Buffer.from(messageOf(error), 'latin1').toString('utf8')
+    const what = toText(line.length > 100 ? line.slice(0, 100) : line)
+    const message = toText(messageOf(error))
     const lacksRight = hasCode(error, 'permission-denied') && !this.#options.trusted
     return new AppError('dump-refused', `${message}, at: ${what}`, {
       cause: error,

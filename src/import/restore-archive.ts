@@ -122,6 +122,6 @@ function ownerStatement(entry: ArchiveEntry): string {
   if (description === 'BLOB') return blobOwner(tag, entry)
   if (!owned.has(description)) return ''
   if (description === 'SCHEMA' && tag === 'public') return `ALTER SCHEMA public OWNER TO ${quote(owner)};\n`
-  const [, subject] = /^DROP ([^]*?);?\s*$/.exec(drop) ?? []
+  const [, subject] = /^DROP ([^]*?)(?: CASCADE)?;?\s*$/.exec(drop) ?? []
   return subject === undefined ? '' : `ALTER ${subject} OWNER TO ${quote(owner)};\n`
 }
