@@ -64,7 +64,10 @@ export const errorCodes = {
   'dump-unreadable': { exit: 6, meaning: 'a file or directory to import can not be read' },
   'dump-unknown': { exit: 6, meaning: 'a file to import is no dump of pg_dump, or of a kind that is not understood' },
   'dump-damaged': { exit: 6, meaning: 'a dump is empty, was cut off, or is not what pg_dump wrote' },
-  'dump-refused': { exit: 6, meaning: 'PostgreSQL refused a statement of a dump, or import does not run it for safety' },
+  'dump-refused': {
+    exit: 6,
+    meaning: 'PostgreSQL refused a statement of a dump, or import does not run it for safety',
+  },
   // outcomes
   'proof-refuted': { exit: 7, meaning: 'the restored database differs from what was backed up' },
   'restore-incomplete': {

@@ -52,7 +52,11 @@ export class ImportBench implements AsyncDisposable {
     const { repository } = this.exports.bench
     const { backups } = await listBackups(repository)
     return importDump(path, repository, {
-      ...{ trusted: false, jobs: 2, pgDump: 'auto', environment: process.env, backups },
+      trusted: false,
+      jobs: 2,
+      pgDump: 'auto',
+      environment: process.env,
+      backups,
       passphrase: async () => undefined,
       ...options,
     })
