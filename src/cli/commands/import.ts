@@ -157,8 +157,8 @@ export const importCommand = defineCommand({
     { command: 'pgrevive import --prove /var/backups/shop_20260131_020000.dump.gz', meaning: 'one dump' },
     { command: 'pgrevive import --prove /var/backups', meaning: 'all dumps of a directory' },
     {
-      command: 'PGREVIVE_DUMP_PASSPHRASE_FILE=secret pgrevive import shop.dump.gz.enc',
-      meaning: 'one that is encrypted',
+      command: 'pgrevive import shop_20260131_020000.dump.gz.enc',
+      meaning: 'one that is encrypted; the passphrase comes from PGREVIVE_DUMP_PASSPHRASE_FILE, or is asked for',
     },
   ],
   schema: importOptions,
