@@ -34,7 +34,7 @@ export async function backUpDatabase(
   const runTime = new RunTime()
   await using session = await repository.startSession(options)
   const { origin } = options
-  const read = await readDatabase(target, session, options)
+  const read = await readDatabase(target, session, { ...options, rolePasswords: !origin })
   const manifest = origin ? withOrigin(read, origin) : read
   const manifestRef = await writeStream(session, 'meta', Buffer.from(JSON.stringify(manifest)))
   await session.store()
@@ -126,7 +126,7 @@ async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options:
   const server = await readServerFacts(connection, options)
   const sequences = chosen.filter(({ kind }) => kind === 'S' && selection.content !== 'schema-only')
   const unreadable = chosen.filter(({ unlogged }) => unlogged && server.standby)
-  const globals = await readServerGlobals(connection, options)
+  const globals = await readServerGlobals(connection, { ...options, passwords: options.rolePasswords })
   return {
     format: 1,
     database: await readDatabaseProperties(connection, options),

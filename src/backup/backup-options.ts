@@ -14,6 +14,8 @@ export interface ReadOptions {
   readonly readsRowsOf?: ((table: QualifiedName) => boolean) | undefined
   /** Told what pg_dump printed, in the encoding that the manifest names. */
   readonly onSchema?: ((section: 'pre-data' | 'post-data', text: Buffer) => void) | undefined
+  /** false: the roles of the server only stand in for others. */
+  readonly rolePasswords?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }

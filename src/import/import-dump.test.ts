@@ -82,6 +82,7 @@ describe('a dump of pg_dump becomes a proven backup', { timeout: 600_000 }, () =
     assert.deepEqual([record.imported?.format, record.imported?.wrappings], ['plain', []])
     assert.match(record.imported?.sha256 ?? '', /^[0-9a-f]{64}$/)
     assert.equal(record.source, plain)
+    assert.equal(await bench.knowsPasswords(imported.id), false, 'those of the scratch server mean nothing')
   })
 
   it('plain SQL with INSERT statements, compressed with zstd, without a database of its own', async () => {

@@ -11,6 +11,7 @@ import { existingRoles } from '../restore/target-checks.ts'
 import { damagedDump } from './byte-reader.ts'
 import { toText } from './dump-database.ts'
 import { type Duty, dutyOf, isDrop, isHarmless, makesNoCode } from './dump-statement.ts'
+import { isThere, saysMissing } from './forgivable.ts'
 import { bytesAsText, connectForImport, createImporter } from './import-connections.ts'
 import { largeObjectRows } from './large-object-text.ts'
 
@@ -241,17 +242,4 @@ function tokensOf(sql: string): Token[] {
     if (hasCode(error, 'pg-dump-failed')) throw damagedDump('a statement of it ends within a quote')
     throw error
   }
-}
-
-/** What every database has, and old dumps make. */
-function isThere(sql: string, error: unknown): boolean {
-  return (
-    /^(42P06|42710)$/.test(sqlStateOf(error) ?? '') &&
-    /^CREATE (SCHEMA public|(OR REPLACE )?PROCEDURAL LANGUAGE plpgsql);$/.test(sql)
-  )
-}
-
-/** Undefined table, schema, function, object, column. */
-function saysMissing(error: unknown): boolean {
-  return /^(42P01|3F000|42883|42704|42703)$/.test(sqlStateOf(error) ?? '')
 }

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import type { ConnectionTarget } from '../postgres/connection-target.ts'
 import { runClient } from '../postgres/test-server.ts'
 import type { LargeObject } from '../postgres/large-objects.ts'
-import { listBackups, readBackupTexts, readManifest } from '../repository/open-backup.ts'
+import { listBackups, readBackupTexts, readGlobals, readManifest } from '../repository/open-backup.ts'
 import { ExportBench } from '../export/test-export.ts'
 import { type ImportOptions, type Imported, importDump } from './import-dump.ts'
 
@@ -70,14 +70,25 @@ export class ImportBench implements AsyncDisposable {
 
   /** Of a backup: all but their bytes. */
   async largeObjects(id: string): Promise<readonly LargeObject[]> {
-    const { repository } = this.exports.bench
-    const reader = await repository.openReader()
-    const backup = (await listBackups(repository)).backups.find((it) => it.id === id)
-    if (!backup) throw new Error(`there is no backup ${id}`)
-    return (await readBackupTexts(reader, await readManifest(reader, backup))).largeObjects
+    const { reader, manifest } = await this.#open(id)
+    return (await readBackupTexts(reader, manifest)).largeObjects
+  }
+
+  async knowsPasswords(id: string): Promise<boolean> {
+    const { reader, manifest } = await this.#open(id)
+    const { passwords, roles } = await readGlobals(reader, manifest)
+    return passwords || manifest.rolePasswords || roles.some(({ password }) => password !== null)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.exports[Symbol.asyncDispose]()
+  }
+
+  async #open(id: string) {
+    const { repository } = this.exports.bench
+    const reader = await repository.openReader()
+    const backup = (await listBackups(repository)).backups.find((it) => it.id === id)
+    if (!backup) throw new Error(`there is no backup ${id}`)
+    return { reader, manifest: await readManifest(reader, backup) }
   }
 }

@@ -57,12 +57,16 @@ export const serverGlobalsSchema = z.object({
 })
 export type ServerGlobals = z.output<typeof serverGlobalsSchema>
 
-export async function readServerGlobals(connection: Connection, options: QueryOptions = {}): Promise<ServerGlobals> {
+/** `passwords`: false for roles that only stand in for others. */
+export async function readServerGlobals(
+  connection: Connection,
+  options: QueryOptions & { readonly passwords?: boolean | undefined } = {},
+): Promise<ServerGlobals> {
   const [[mayReadPasswords] = ['f']] = await connection.query(
     "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT')",
     options,
   )
-  const passwords = mayReadPasswords === 't'
+  const passwords = mayReadPasswords === 't' && options.passwords !== false
   const roles = await queryJson(
     connection,
     roleSchema,
