@@ -124,6 +124,22 @@ describe('a dump of pg_dump becomes a proven backup', { timeout: 600_000 }, () =
     }
   })
 
+  it('with extensions, servers and settings that only a superuser makes', async () => {
+    const target = await bench.exports.bench.database(`
+      CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE EXTENSION postgres_fdw;
+      CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'localhost');
+      CREATE USER MAPPING FOR import_login SERVER far OPTIONS (user 'u'); GRANT USAGE ON FOREIGN SERVER far TO import_login;
+      CREATE FOREIGN TABLE over_there (i int) SERVER far; ALTER FOREIGN TABLE over_there OWNER TO import_reader;
+      CREATE TABLE t (h ext.hstore); INSERT INTO t VALUES ('a=>1'); CREATE INDEX ON t USING gist (h ext.gist_hstore_ops);
+      COMMENT ON EXTENSION hstore IS 'mine'`)
+    const { database } = target
+    await loadSql(target, `ALTER DATABASE ${database} SET lc_messages = 'C'`)
+    await loadSql(target, `ALTER ROLE import_login IN DATABASE ${database} SET search_path = ext, public`)
+    const imported = await bench.import(await bench.dump(target, 'extensions.dump', '-Fc'))
+    await bench.assertSame(target, imported)
+    assert.deepEqual(imported.notes, [])
+  })
+
   it('under its own time, and only once', async () => {
     const path = await bench.rewrite(custom, 'shop_20250105_023000.dump.gz', (bytes) => gzipSync(bytes))
     const { id, record } = await bench.import(path)
