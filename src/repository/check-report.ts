@@ -36,6 +36,7 @@ export interface CheckReport {
     readonly records: number
     readonly streams: number
     readonly proofs: number
+    readonly notes: number
   }
   /** Sorted by object; without what was repaired. */
   readonly damages: readonly (Damage & { readonly repairable: boolean })[]

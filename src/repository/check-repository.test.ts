@@ -35,6 +35,7 @@ async function createFull() {
   const test = await TestRepository.create()
   const backup = await backUp(test.repository)
   await test.repository.saveProof({ of: backup })
+  await test.repository.saveNote({ of: backup })
   await test.repository.condemn(['ab'.repeat(32)])
   return { test, backup, [Symbol.asyncDispose]: () => test[Symbol.asyncDispose]() }
 }
@@ -75,6 +76,7 @@ describe('check', () => {
     'index/': { flip: 'unreadable from 0', truncate: 'unreadable from 0', remove: 'nothing' },
     'records/': { flip: 'unreadable from 1', truncate: 'unreadable from 1', remove: 'nothing' },
     'proofs/': { flip: 'unreadable from 1', truncate: 'unreadable from 1', remove: 'nothing' },
+    'notes/': { flip: 'unreadable from 1', truncate: 'unreadable from 1', remove: 'nothing' },
     'gc/': { flip: 'unreadable from 0', truncate: 'unreadable from 0', remove: 'nothing' },
     'config.bak': { flip: 'unreadable from 1', truncate: 'unreadable from 1', remove: 'missing from 1' },
     config: { flip: 'unreadable from 1', truncate: 'unreadable from 1', remove: 'missing from 1' },

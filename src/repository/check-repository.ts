@@ -4,7 +4,7 @@ import type { AbortOptions } from '../store/object-store.ts'
 import { checkClearObjects } from './check-clear-objects.ts'
 import { checkPacks, type PackFindings } from './check-packs.ts'
 import { DamageList, type CheckLevel, type CheckReport } from './check-report.ts'
-import { StreamChecker } from './check-streams.ts'
+import { StreamChecker, type StreamsOf } from './check-streams.ts'
 import { Inventory } from './inventory.ts'
 import { cannotRead } from './key-ring.ts'
 import { packKey, packNameOf, sealedIdOf, sealedKey } from './object-keys.ts'
@@ -12,9 +12,8 @@ import { repairRepository } from './repair-repository.ts'
 import type { RepositoryContext } from './repository-context.ts'
 import { RepositoryReader } from './repository-reader.ts'
 import type { Repository } from './repository.ts'
-import { listSealed, type SealedObjectInfo } from './sealed-object.ts'
-import { getRecord, type CommittedRecord } from './stored-record.ts'
-import type { StreamRef } from './stream-ref.ts'
+import { hasSealed, listSealed, type SealedObjectInfo } from './sealed-object.ts'
+import { getRecord } from './stored-record.ts'
 
 const proofOfBackup = z.object({ backup: z.ulid() })
 
@@ -23,13 +22,10 @@ export interface CheckOptions extends AbortOptions {
   /** Mend what can be mended; what remains in the report is lost. Packs that the level does not read are not looked at. */
   readonly repair?: boolean | undefined
   /**
-   * All streams of a record, those first that are read to find the others. Where it throws `object-damaged` or
-   * `object-missing`, those that it gave before have been found damaged; else it is counted against the record.
+   * Where it throws `object-damaged` or `object-missing`, the streams that it gave before have been found damaged; else it
+   * is counted against the record.
    */
-  readonly streamsOf: (
-    record: CommittedRecord,
-    reader: RepositoryReader,
-  ) => AsyncIterable<{ readonly name: string; readonly stream: StreamRef }>
+  readonly streamsOf: StreamsOf
   readonly onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined
 }
 
@@ -57,6 +53,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
     : { repairs: [], salvagedBlobs: 0 }
   const { late, ...counts } = await checkRecords(context, { records, inventory, findings, damages }, options)
   const { proofs, proofsOf } = await checkProofs(repository, { records, damages }, options)
+  const notes = await checkNotes(repository, damages, options)
   const found = damages.toSorted()
   const stored = inventory.packs.filter(({ state }) => state === 'stored')
   return {
@@ -68,6 +65,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
       chunks: inventory.blobs.size,
       ...counts,
       proofs,
+      notes,
     },
     damages: found.map((damage) => ({ ...damage, repairable: isRepairable(damage.object, inventory) })),
     touched: [...new Set(found.flatMap(({ backups }) => backups.map(({ id }) => id)))].map((id) => ({
@@ -82,7 +80,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
 
 /** Whether a repair has not been at it yet and would do something. */
 function isRepairable(key: string, inventory: Inventory): boolean {
-  if (sealedIdOf('record', key) !== undefined || sealedIdOf('proof', key) !== undefined) return false
+  if ((['record', 'proof', 'note'] as const).some((kind) => sealedIdOf(kind, key) !== undefined)) return false
   return !inventory.packs.some((pack) => pack.condemned && packKey(pack.kind, pack.name ?? '') === key)
 }
 
@@ -166,22 +164,26 @@ async function checkProofs(
   }
   const known = new Set(records.map(({ id }) => id))
   for (const id of proofsOf.keys()) {
-    if (!known.has(id) && !(await isThere(repository, id, { signal }))) {
+    // records may have come since they were listed
+    if (!known.has(id) && !(await hasSealed(repository.store, { kind: 'record', id }, { signal }))) {
       damages.add(sealedKey('record', id), 'missing', { id })
     }
   }
   return { proofs, proofsOf }
 }
 
-/** Records may have come since they were listed. */
-async function isThere({ store }: Repository, backup: string, options: AbortOptions): Promise<boolean> {
-  try {
-    await store.get(sealedKey('record', backup), options)
-    return true
-  } catch (error) {
-    if (hasCode(error, 'object-missing')) return false
-    throw error
+async function checkNotes(
+  repository: Repository,
+  damages: DamageList,
+  { level, signal }: CheckOptions,
+): Promise<number> {
+  if (level === 0) return 0
+  let notes = 0
+  for await (const note of repository.notes({ signal })) {
+    notes++
+    if (note.state === 'damaged') damages.add(sealedKey('note', note.id), 'unreadable')
   }
+  return notes
 }
 
 function keyOf(inventory: Inventory, pack: number): string {

@@ -3,7 +3,14 @@ import type { AbortOptions } from '../store/object-store.ts'
 import type { PackFindings } from './check-packs.ts'
 import type { Inventory } from './inventory.ts'
 import type { RepositoryReader } from './repository-reader.ts'
+import type { CommittedRecord } from './stored-record.ts'
 import type { StreamRef } from './stream-ref.ts'
+
+/** All streams of a record, those first that are read to find the others. */
+export type StreamsOf = (
+  record: CommittedRecord,
+  reader: RepositoryReader,
+) => AsyncIterable<{ readonly name: string; readonly stream: StreamRef }>
 
 /** What stands between a stream and its being read in full. */
 export interface StreamFinding {

@@ -11,12 +11,13 @@ export const kitKeys = ['RESTORE.md', 'restore.py'] as const
 export type KitKey = (typeof kitKeys)[number]
 
 /** Objects that are named by a ULID and sealed under the metadata key. */
-export type SealedKind = 'index' | 'record' | 'proof' | 'gc'
+export type SealedKind = 'index' | 'record' | 'proof' | 'note' | 'gc'
 
 const sealedFolders = {
   index: 'index',
   record: 'records',
   proof: 'proofs',
+  note: 'notes',
   gc: 'gc',
 } as const satisfies Record<SealedKind, string>
 

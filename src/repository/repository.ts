@@ -1,11 +1,13 @@
+import { AppError } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import type { JsonValue } from './json-value.ts'
 import type { RepositoryKey } from './key-file.ts'
 import type { RepositoryContext } from './repository-context.ts'
 import { RepositoryReader } from './repository-reader.ts'
 import { kitFile } from './restore-kit.ts'
-import { nextSealedId } from './sealed-object.ts'
-import { proofs, putProof, records, type StoredProof, type StoredRecord } from './stored-record.ts'
+import { sealedKey } from './object-keys.ts'
+import { hasSealed } from './sealed-object.ts'
+import { putStatement, records, statements, type StoredRecord, type StoredStatement } from './stored-record.ts'
 import { WritingSession } from './writing-session.ts'
 
 /** An open repository. Holds nothing that must be closed. */
@@ -54,15 +56,32 @@ export class Repository {
   }
 
   /** In the order of their ids. */
-  proofs(options: AbortOptions = {}): AsyncIterable<StoredProof> {
-    return proofs(this.context, options)
+  proofs(options: AbortOptions = {}): AsyncIterable<StoredStatement> {
+    return statements(this.context, 'proof', options)
   }
 
-  /** Returns the id of the proof once it is durable. */
-  async saveProof(body: JsonValue, options: AbortOptions = {}): Promise<string> {
-    const id = await nextSealedId(this.store, 'proof', options)
-    await putProof(this.context, { id, body }, options)
-    return id
+  /**
+   * Returns the id of the proof once it is durable. Rejects with `backup-unknown`, and leaves none, if the record that it
+   * is `of` has been forgotten meanwhile: a proof without its record would tell of a loss.
+   */
+  async saveProof(body: JsonValue, options: AbortOptions & { readonly of?: string | undefined } = {}): Promise<string> {
+    const id = await putStatement(this.context, { kind: 'proof', body }, options)
+    if (options.of === undefined || (await hasSealed(this.store, { kind: 'record', id: options.of }, options)))
+      return id
+    await this.store.delete(sealedKey('proof', id), options)
+    throw new AppError('backup-unknown', `backup ${options.of} was forgotten meanwhile`, {
+      hint: '"pgrevive list" shows the backups that there are',
+    })
+  }
+
+  /** In the order of their ids. */
+  notes(options: AbortOptions = {}): AsyncIterable<StoredStatement> {
+    return statements(this.context, 'note', options)
+  }
+
+  /** Returns the id of the note once it is durable. */
+  saveNote(body: JsonValue, options: AbortOptions = {}): Promise<string> {
+    return putStatement(this.context, { kind: 'note', body }, options)
   }
 
   /** Reads what is there now; open another one for what is committed later. */

@@ -13,6 +13,7 @@ const largestContentBytes = 256 * 1024 * 1024
 export interface SealedObjectInfo {
   readonly id: string
   readonly key: string
+  readonly sizeBytes: number
   /** By the store's clock. */
   readonly modifiedAt: Date
 }
@@ -60,8 +61,8 @@ export async function* readSealed<Value>(
 ): AsyncIterable<(SealedObjectInfo & { readonly value: Value | AppError })[]> {
   const wanted = (objectKey: string) => sealedIdOf(kind, objectKey) !== undefined
   for await (const objects of store.readFolder(sealedPrefix(kind), { ...options, wanted })) {
-    yield objects.map(({ key: objectKey, modifiedAt, bytes }) => {
-      const info = { id: sealedIdOf(kind, objectKey) ?? '', key: objectKey, modifiedAt }
+    yield objects.map(({ key: objectKey, sizeBytes, modifiedAt, bytes }) => {
+      const info = { id: sealedIdOf(kind, objectKey) ?? '', key: objectKey, sizeBytes, modifiedAt }
       if (!Buffer.isBuffer(bytes)) return { ...info, value: bytes }
       try {
         return { ...info, value: open(openSealed(key, { kind, id: info.id }, bytes), info) }
@@ -79,10 +80,20 @@ export async function* listSealed(
   kind: SealedKind,
   options: AbortOptions = {},
 ): AsyncIterable<SealedObjectInfo> {
-  for await (const { key, modifiedAt } of store.list(sealedPrefix(kind), options)) {
+  for await (const { key, sizeBytes, modifiedAt } of store.list(sealedPrefix(kind), options)) {
     const id = sealedIdOf(kind, key)
-    if (id !== undefined) yield { id, key, modifiedAt }
+    if (id !== undefined) yield { id, key, sizeBytes, modifiedAt }
   }
+}
+
+/** Whether there is such an object, without reading it. */
+export async function hasSealed(
+  store: ObjectStore,
+  object: { readonly kind: SealedKind; readonly id: string },
+  options: AbortOptions = {},
+): Promise<boolean> {
+  for await (const { id } of listSealed(store, object.kind, options)) if (id === object.id) return true
+  return false
 }
 
 /**

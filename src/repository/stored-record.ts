@@ -5,7 +5,7 @@ import { commitWindowMs } from './commit-check.ts'
 import { damagedObject } from './damaged-object.ts'
 import type { JsonValue } from './json-value.ts'
 import type { RepositoryContext } from './repository-context.ts'
-import { getSealed, putSealed, readSealed, type SealedObjectInfo } from './sealed-object.ts'
+import { getSealed, nextSealedId, putSealed, readSealed, type SealedObjectInfo } from './sealed-object.ts'
 
 /** A commit: what its session wrote is kept as long as it exists. */
 export interface CommittedRecord {
@@ -27,12 +27,14 @@ export interface DamagedRecord {
 
 export type StoredRecord = CommittedRecord | DamagedRecord
 
-/** A statement about records that is made later, such as that one was restored. */
-export type StoredProof =
+/** What is said about a record later: that it was restored (a proof), or what somebody wants of it (a note). */
+export type StoredStatement =
   { readonly id: string; readonly state: 'saved'; readonly savedAt: Date; readonly body: unknown } | DamagedRecord
 
 const recordSchema = z.object({ checkedAt: z.iso.datetime(), body: z.unknown() })
-const proofSchema = z.object({ body: z.unknown() })
+export type StatementKind = 'proof' | 'note'
+
+const statementSchema = z.object({ body: z.unknown() })
 
 /** Returns the number of bytes stored. */
 export async function putRecord(
@@ -44,13 +46,15 @@ export async function putRecord(
   return putSealed(store, keys.metadata, { kind: 'record', id: record.id, content }, options)
 }
 
-export async function putProof(
+/** Returns its id once it is durable. */
+export async function putStatement(
   { store, keys }: RepositoryContext,
-  proof: { readonly id: string; readonly body: JsonValue },
+  { kind, body }: { readonly kind: StatementKind; readonly body: JsonValue },
   options: AbortOptions = {},
-): Promise<void> {
-  const content = Buffer.from(JSON.stringify({ body: proof.body }))
-  await putSealed(store, keys.metadata, { kind: 'proof', id: proof.id, content }, options)
+): Promise<string> {
+  const id = await nextSealedId(store, kind, options)
+  await putSealed(store, keys.metadata, { kind, id, content: Buffer.from(JSON.stringify({ body })) }, options)
+  return id
 }
 
 /** Undefined if it has been removed. */
@@ -80,13 +84,17 @@ export async function* records(context: RepositoryContext, options: AbortOptions
 }
 
 /** In the order of their ids. */
-export async function* proofs(context: RepositoryContext, options: AbortOptions = {}): AsyncIterable<StoredProof> {
+export async function* statements(
+  context: RepositoryContext,
+  kind: StatementKind,
+  options: AbortOptions = {},
+): AsyncIterable<StoredStatement> {
   const { store, keys } = context
-  const open = (content: Buffer, { id, key, modifiedAt }: SealedObjectInfo): StoredProof => {
-    const { body } = parseJson(key, content, proofSchema)
+  const open = (content: Buffer, { id, key, modifiedAt }: SealedObjectInfo): StoredStatement => {
+    const { body } = parseJson(key, content, statementSchema)
     return { id, state: 'saved', savedAt: modifiedAt, body }
   }
-  for await (const batch of readSealed(store, keys.metadata, 'proof', open, options)) {
+  for await (const batch of readSealed(store, keys.metadata, kind, open, options)) {
     for (const { id, value } of batch) yield value instanceof AppError ? { id, state: 'damaged', error: value } : value
   }
 }
