@@ -2,7 +2,8 @@
  * Every way in which pgrevive can fail, with the exit code a script sees. Codes are never renamed or renumbered.
  *
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
- * 6 restore, export and import, 7 proof refuted, 8 check found damage, 10 restored without what is damaged, 130 interrupted.
+ * 6 restore, export and import, 7 proof refuted, 8 check found damage, 10 restored without what is damaged,
+ * 11 a backup shrank, 130 interrupted.
  * 9 is no failure: diff found a difference.
  */
 export const errorCodes = {
@@ -12,6 +13,10 @@ export const errorCodes = {
   'node-too-old': { exit: 2, meaning: 'Node.js is older than 24' },
   'selection-empty': { exit: 2, meaning: 'a --schema, --table or --database pattern matches nothing' },
   'backup-unknown': { exit: 2, meaning: 'no backup has this id, or several begin with it' },
+  'backup-kept': {
+    exit: 2,
+    meaning: 'the backup is pinned, or the newest whole or proven one of its database, and is not forgotten',
+  },
   // PostgreSQL
   'connection-invalid': { exit: 3, meaning: 'the connection settings contradict each other or can not be parsed' },
   'connection-failed': { exit: 3, meaning: 'the server can not be reached or refuses connections' },
@@ -75,6 +80,10 @@ export const errorCodes = {
     meaning: 'the restore is done, without what is damaged in the repository, as --skip-damaged asked',
   },
   'check-damaged': { exit: 8, meaning: 'check found damaged or missing objects' },
+  'backup-shrank': {
+    exit: 11,
+    meaning: 'a backup holds much less than the one before: no policy forgets any until somebody has acknowledged that',
+  },
   interrupted: { exit: 130, meaning: 'the run was stopped by a signal' },
 } as const satisfies Record<string, { exit: number; meaning: string }>
 

@@ -6,6 +6,7 @@ import { type BackupRecord, type Proof, backupRecordSchema, proofSchema } from '
 import { type Manifest, manifestSchema } from './manifest.ts'
 import type { Repository } from './repository.ts'
 import type { RepositoryReader } from './repository-reader.ts'
+import type { CommittedRecord } from './stored-record.ts'
 import type { StreamRef } from './stream-ref.ts'
 import type { BackupTexts } from './restore-plan.ts'
 
@@ -24,7 +25,10 @@ export const streamNames = {
 
 export interface Backup {
   readonly id: string
+  /** By the store's clock. */
   readonly committedAt: Date
+  /** See `CommittedRecord`. */
+  readonly state: CommittedRecord['state']
   readonly record: BackupRecord
 }
 
@@ -46,7 +50,8 @@ export async function listBackups(
   for await (const stored of repository.records(options)) {
     const parsed = stored.state === 'damaged' ? undefined : backupRecordSchema.safeParse(stored.body)
     if (parsed?.success && stored.state !== 'damaged') {
-      backups.push({ id: stored.id, committedAt: stored.committedAt, record: parsed.data })
+      const { id, committedAt, state } = stored
+      backups.push({ id, committedAt, state, record: parsed.data })
     } else damaged.push(stored.id)
   }
   return { backups: backups.toSorted((a, b) => momentOf(a) - momentOf(b)), damaged }

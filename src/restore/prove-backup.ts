@@ -61,7 +61,7 @@ export async function proveBackup(repository: Repository, backup: Backup, option
       notes: found.notes,
     }
     try {
-      await repository.saveProof(proof, options)
+      await repository.saveProof(proof, { ...options, of: backup.id })
     } catch (error) {
       throw inContext(`${describeOutcome(proof)}, but the proof could not be stored`, error)
     }
