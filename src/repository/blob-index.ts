@@ -58,6 +58,18 @@ export class BlobIndex {
     }
   }
 
+  /** The first copy of the id that blob `number` has. */
+  firstCopy(number: number): number {
+    const { ids } = this.#columns
+    const own = number * idWords
+    const mask = this.#slots.length - 1
+    for (let slot = at(ids, own) & mask; ; slot = (slot + 1) & mask) {
+      const first = this.#slots[slot] ?? none
+      if (first === none) throw new RangeError(`no blob ${number}`)
+      if (this.#haveSameId(number, first)) return first
+    }
+  }
+
   /** The copy after `number`, or undefined. */
   next(number: number): number | undefined {
     const next = this.#columns.next[number] ?? none
@@ -94,27 +106,27 @@ export class BlobIndex {
   /** Enters a blob in the slots, or behind the first copy of its id. */
   #link(number: number): void {
     const { ids, next } = this.#columns
-    const own = number * idWords
     const mask = this.#slots.length - 1
-    for (let slot = at(ids, own) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = at(ids, number * idWords) & mask; ; slot = (slot + 1) & mask) {
       const first = this.#slots[slot] ?? none
       if (first === none) {
         this.#slots[slot] = number
         this.#usedSlots++
         return
       }
-      const word = first * idWords
-      if (
-        ids[word] === ids[own] &&
-        ids[word + 1] === ids[own + 1] &&
-        ids[word + 2] === ids[own + 2] &&
-        ids[word + 3] === ids[own + 3]
-      ) {
+      if (this.#haveSameId(number, first)) {
         next[number] = at(next, first)
         next[first] = number
         return
       }
     }
+  }
+
+  #haveSameId(one: number, other: number): boolean {
+    const { ids } = this.#columns
+    const a = one * idWords
+    const b = other * idWords
+    return ids[a] === ids[b] && ids[a + 1] === ids[b + 1] && ids[a + 2] === ids[b + 2] && ids[a + 3] === ids[b + 3]
   }
 
   #growSlots(): void {

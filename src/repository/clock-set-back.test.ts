@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ObjectStore } from '../store/object-store.ts'
 import { openRepository } from './open-repository.ts'
-import { backUp, TestRepository, writeStream } from './test-repository.ts'
+import { backUp, storeWith, TestRepository, writeStream } from './test-repository.ts'
 
 const hourMs = 3600 * 1000
 
@@ -33,16 +32,9 @@ describe('a clock that is set back', () => {
     const content = Buffer.from('what both sessions hold '.repeat(2000))
     await backUp(test.repository, content)
     let aheadMs = 23.5 * hourMs
-    const store: ObjectStore = {
-      location: test.store.location,
-      put: (...args) => test.store.put(...args),
-      get: (...args) => test.store.get(...args),
-      delete: (...args) => test.store.delete(...args),
-      list: (...args) => test.store.list(...args),
-      readFolder: (...args) => test.store.readFolder(...args),
-      removeAbandoned: () => test.store.removeAbandoned(),
+    const store = storeWith(test.store, {
       now: async () => new Date((await test.store.now()).getTime() + aheadMs),
-    }
+    })
     const repository = await openRepository(store, { keys: [test.key] })
     const commit = async () => {
       await using session = await repository.startSession()

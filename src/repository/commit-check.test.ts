@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { utimes } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { CommitPermit } from './commit-check.ts'
-import { backUp, TestRepository, writeStream } from './test-repository.ts'
+import { openRepository } from './open-repository.ts'
+import { backUp, storeWith, TestRepository, writeStream } from './test-repository.ts'
 
 const hourMs = 3600 * 1000
 const content = Buffer.from('what both sessions hold '.repeat(2000))
@@ -48,6 +49,21 @@ describe('commit check', () => {
     await test.flipBit(tombstone)
     const { repository } = await test.reopen()
     await assert.rejects(repository.startSession(), { code: 'object-damaged', message: new RegExp(tombstone) })
+  })
+
+  it('refuses a session that lasted longer than tombstones do: those that it has not seen may be gone', async () => {
+    await using test = await TestRepository.create()
+    const commitAfterDays = async (days: number) => {
+      let aheadMs = 0
+      const store = storeWith(test.store, { now: async () => new Date(Date.now() + aheadMs) })
+      const repository = await openRepository(store, { keys: [test.key] })
+      await using session = await repository.startSession()
+      const stream = await writeStream(session, content)
+      aheadMs = days * 24 * hourMs
+      return await session.commit({ stream })
+    }
+    await commitAfterDays(28)
+    await assert.rejects(commitAfterDays(30), { code: 'session-too-old', message: /more than 29 days ago/ })
   })
 
   it('grants a permit for fifteen minutes by either clock', () => {

@@ -21,6 +21,8 @@ export interface InventoryPack {
   /** `open`: of the session under way. `missing`: not in the store. `resized`: the store's object has another length. */
   state: 'open' | 'stored' | 'missing' | 'resized'
   condemned: boolean
+  /** When it was stored, by the store's clock; undefined for one that the store did not list. */
+  storedAt?: Date
 }
 
 type DamageListener = (key: string, error: AppError) => void
@@ -31,6 +33,8 @@ export class Inventory {
   readonly blobs = new BlobIndex()
   /** Packs that no index object names. */
   readonly unindexed: number[] = []
+  /** The numbers of the packs that each index object names, by its id. */
+  readonly indexes = new Map<string, readonly number[]>()
   readonly #byName = new Map<string, number>()
   /** By the numbers of stored packs. */
   readonly #firstBlobs = new Map<number, number>()
@@ -60,6 +64,10 @@ export class Inventory {
     return this.packs.length - 1
   }
 
+  hasPack(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
   pack(number: number): InventoryPack {
     const pack = this.packs[number]
     if (!pack) throw new RangeError(`no pack ${number}`)
@@ -82,34 +90,60 @@ export class Inventory {
     options: AbortOptions & { readonly onDamaged?: DamageListener },
   ): Promise<void> {
     const { store, keys } = context
+    let wasMerged: boolean
     const read = async ({ id, key }: SealedObjectInfo) => {
       try {
-        return parseIndexObject(key, await getSealed(store, keys.metadata, { kind: 'index', id }, options))
+        const packs = parseIndexObject(key, await getSealed(store, keys.metadata, { kind: 'index', id }, options))
+        return { id, packs }
       } catch (error) {
-        // The index only repeats what the packs say of themselves; another writer may have merged it away.
+        // it only repeats what the packs say of themselves
         if (!hasCode(error, 'object-damaged', 'object-missing')) throw error
         if (error.code === 'object-damaged') options.onDamaged?.(key, error)
-        return []
+        else wasMerged = true
+        return undefined
       }
     }
-    for await (const packs of readAhead(listSealed(store, 'index', options), 4, read, options)) {
-      for (const { name, kind, sizeBytes, directory } of packs) {
-        if (this.#byName.has(name)) continue
-        this.#addStored({ name, kind, sizeBytes, state: 'missing', condemned: condemned.has(name) }, directory, context)
+    // what is removed after it was listed has been merged into another one, which a second look finds
+    do {
+      wasMerged = false
+      for await (const index of readAhead(this.#unreadIndexes(context, options), 4, read, options)) {
+        if (index) this.#addIndex(index, condemned, context)
       }
-    }
+    } while (wasMerged)
+  }
+
+  async *#unreadIndexes({ store }: RepositoryContext, options: AbortOptions): AsyncIterable<SealedObjectInfo> {
+    for await (const info of listSealed(store, 'index', options)) if (!this.indexes.has(info.id)) yield info
+  }
+
+  #addIndex(
+    { id, packs }: { readonly id: string; readonly packs: ReturnType<typeof parseIndex> },
+    condemned: ReadonlyMap<string, Date>,
+    context: RepositoryContext,
+  ): void {
+    const numbers = packs.map(({ name, kind, sizeBytes, directory }) => {
+      const known = this.#byName.get(name)
+      if (known !== undefined) return known
+      const pack = { name, kind, sizeBytes, state: 'missing', condemned: condemned.has(name) } as const
+      return this.#addStored(pack, directory, context)
+    })
+    this.indexes.set(id, numbers)
   }
 
   /** Returns the packs that the store holds and the index does not know. */
   async #compareWithStore(context: RepositoryContext, options: AbortOptions): Promise<UnknownPack[]> {
     const unknown: UnknownPack[] = []
     for (const kind of ['data', 'meta'] as const) {
-      for await (const { key, sizeBytes } of context.store.list(packPrefix(kind), options)) {
+      for await (const { key, sizeBytes, modifiedAt } of context.store.list(packPrefix(kind), options)) {
         const name = packNameOf(kind, key)
         if (name === undefined) continue
         const known = this.packs[this.#byName.get(name) ?? -1]
-        if (!known || known.kind !== kind) unknown.push({ name, kind, sizeBytes })
-        else known.state = known.sizeBytes === sizeBytes ? 'stored' : 'resized'
+        if (!known || known.kind !== kind) {
+          unknown.push({ name, kind, sizeBytes, storedAt: modifiedAt })
+          continue
+        }
+        known.state = known.sizeBytes === sizeBytes ? 'stored' : 'resized'
+        known.storedAt = modifiedAt
       }
     }
     return unknown
@@ -161,6 +195,7 @@ interface UnknownPack {
   readonly name: string
   readonly kind: PackKind
   readonly sizeBytes: number
+  readonly storedAt: Date
 }
 
 function parseIndexObject(key: string, content: Buffer): ReturnType<typeof parseIndex> {

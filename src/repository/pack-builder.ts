@@ -17,7 +17,7 @@ export interface SealedPack {
 
 /** A pack while it grows in memory. */
 export class PackBuilder {
-  readonly #keys: readonly Uint8Array[]
+  readonly #keys: Uint8Array[]
   readonly #hash = createHash('sha256')
   readonly #entries: Buffer[] = []
   readonly #parts: Buffer[] = []
@@ -25,9 +25,14 @@ export class PackBuilder {
   #segmentFilled = 0
   #sizeBytes = 0
 
-  /** `keys`: the data keys that its blobs will name, wrapped. */
-  constructor(keys: readonly Uint8Array[]) {
-    this.#keys = keys
+  /** `keys`: data keys that its blobs will name, wrapped. */
+  constructor(keys: readonly Uint8Array[] = []) {
+    this.#keys = [...keys]
+  }
+
+  /** One more data key, wrapped. Returns the number by which blobs name it. */
+  addKey(wrapped: Uint8Array): number {
+    return this.#keys.push(wrapped) - 1
   }
 
   /** Of the blobs so far. */

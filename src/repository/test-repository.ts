@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DirectoryStore } from '../store/directory-store.ts'
+import type { ObjectStore } from '../store/object-store.ts'
 import { createRepository } from './create-repository.ts'
 import type { RepositoryKey } from './key-file.ts'
 import type { PackKind } from './object-keys.ts'
@@ -98,4 +99,19 @@ export async function backUp(
   const stream = await writeStream(session, bytes)
   const { id } = await session.commit({ stream })
   return { id, stream, stats: session.stats }
+}
+
+/** The store with some of its calls replaced. */
+export function storeWith(store: ObjectStore, changes: Partial<ObjectStore>): ObjectStore {
+  return {
+    location: store.location,
+    put: (...args) => store.put(...args),
+    get: (...args) => store.get(...args),
+    delete: (...args) => store.delete(...args),
+    list: (...args) => store.list(...args),
+    readFolder: (...args) => store.readFolder(...args),
+    removeAbandoned: (...args) => store.removeAbandoned(...args),
+    now: (...args) => store.now(...args),
+    ...changes,
+  }
 }

@@ -7,6 +7,12 @@ import { damagedObject } from './damaged-object.ts'
 import { readAhead } from './read-ahead.ts'
 import { getSealed, listSealed, putSealed, type SealedObjectInfo } from './sealed-object.ts'
 
+/**
+ * So long after it was written a tombstone may be dropped, once its packs are gone. No session lasts as long: it would
+ * not learn what became of packs that it relies on.
+ */
+export const tombstoneLifetimeMs = 30 * 24 * 3600 * 1000
+
 const packNames = z.array(z.string().regex(/^[0-9a-f]{64}$/))
 const tombstoneSchema = z.object({ condemned: packNames, deleted: packNames })
 
@@ -33,12 +39,7 @@ export class TombstoneBook {
     options: AbortOptions & { readonly onDamaged?: (key: string, error: AppError) => void } = {},
   ): Promise<ReadonlyMap<string, Date>> {
     const condemned = new Map<string, Date>()
-    const tombstones = listSealed(this.#store, 'gc', options)
-    const read = async (tombstone: SealedObjectInfo) => ({
-      ...tombstone,
-      packs: await this.#packsOf(tombstone, options),
-    })
-    for await (const { packs, modifiedAt } of readAhead(tombstones, 4, read, options)) {
+    for await (const { packs, modifiedAt } of this.tombstones(options)) {
       for (const pack of packs) {
         const earlier = condemned.get(pack)
         if (!earlier || modifiedAt < earlier) condemned.set(pack, modifiedAt)
@@ -47,10 +48,21 @@ export class TombstoneBook {
     return condemned
   }
 
-  /** Resolves once the tombstone is durable. `id`: of a damaged one, whose place it takes. */
-  async condemn(packs: readonly string[], options: AbortOptions & { readonly id?: string } = {}): Promise<void> {
+  /** Each with the packs that it condemns; see `condemned`. */
+  tombstones(
+    options: AbortOptions & { readonly onDamaged?: (key: string, error: AppError) => void } = {},
+  ): AsyncIterable<SealedObjectInfo & { readonly packs: readonly string[] }> {
+    const read = async (tombstone: SealedObjectInfo) => ({
+      ...tombstone,
+      packs: await this.#packsOf(tombstone, options),
+    })
+    return readAhead(listSealed(this.#store, 'gc', options), 4, read, options)
+  }
+
+  /** Returns the bytes stored once the tombstone is durable. `id`: of a damaged one, whose place it takes. */
+  async condemn(packs: readonly string[], options: AbortOptions & { readonly id?: string } = {}): Promise<number> {
     const content = Buffer.from(JSON.stringify(tombstoneSchema.parse({ condemned: packs, deleted: [] })))
-    await putSealed(this.#store, this.#metadataKey, { kind: 'gc', id: options.id ?? ulid(), content }, options)
+    return putSealed(this.#store, this.#metadataKey, { kind: 'gc', id: options.id ?? ulid(), content }, options)
   }
 
   async #packsOf(
@@ -65,6 +77,7 @@ export class TombstoneBook {
       this.#read.set(id, packs)
       return packs
     } catch (error) {
+      if (hasCode(error, 'object-missing')) return [] // dropped since it was listed, for its packs are long gone
       if (!options.onDamaged || !hasCode(error, 'object-damaged')) throw error
       options.onDamaged(key, error)
       return []
