@@ -56,6 +56,9 @@ function reference(commands: readonly Command[]): string {
 export const exampleConfig = `repository: ./backups
 key_file: ~/.config/pgrevive/backups.key
 jobs: 2
+retention:
+  keep_daily: 7
+  keep_weekly: 5
 databases:
   shop:
     url: postgres://backup@db.internal/shop

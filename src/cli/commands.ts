@@ -12,6 +12,11 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => (await import('./commands/export.ts')).exportCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
+  forget: async () => (await import('./commands/forget.ts')).forgetCommand,
+  prune: async () => (await import('./commands/prune.ts')).pruneCommand,
+  pin: async () => (await import('./commands/pin.ts')).pinCommand,
+  unpin: async () => (await import('./commands/pin.ts')).unpinCommand,
+  acknowledge: async () => (await import('./commands/acknowledge.ts')).acknowledgeCommand,
   check: async () => (await import('./commands/check.ts')).checkCommand,
   errors: async () => (await import('./commands/errors.ts')).errorsCommand,
 }

@@ -37,6 +37,43 @@ export const chunkSize = z.string().transform((value, context) => {
   return z.NEVER
 })
 
+const byteUnits: Readonly<Record<string, number>> = {
+  '': 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+}
+
+/** `500MB`, `2GiB` or plain bytes, in bytes. */
+export const byteCount = z.string().transform((value, context) => {
+  const [, digits = '', unit = ''] = /^([0-9]{1,15}) ?([kKMGT]?i?B?)$/.exec(value) ?? []
+  const factor = byteUnits[unit]
+  if (digits !== '' && factor !== undefined) return Number(digits) * factor
+  context.addIssue('must be a number of bytes, such as 500MB or 2GiB')
+  return z.NEVER
+})
+
+/** How long backups are kept. */
+export const retentionTime = /^([0-9]{1,5})([hdw])$/
+const hourMs = 3600 * 1000
+const retentionUnits: Readonly<Record<string, number>> = { h: hourMs, d: 24 * hourMs, w: 7 * 24 * hourMs }
+
+export function retentionMs(text: string): number {
+  const [, digits = '', unit = ''] = retentionTime.exec(text) ?? []
+  return Number(digits) * (retentionUnits[unit] ?? NaN)
+}
+
+/** `36h`, `14d`, `8w`, in milliseconds. */
+export const keepWithin = z
+  .string()
+  .regex(retentionTime, 'must be a number of hours, days or weeks, such as 36h, 14d or 8w')
+  .transform(retentionMs)
+
 /** Whose value may be a secret key by mistake, and is therefore never repeated. */
 export const recipient = z
   .string()

@@ -64,7 +64,7 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
   }
 }
 
-function nextStep({ damages, touched }: CheckReport): string {
+function nextStep({ damages }: CheckReport): string {
   const packs = damages.filter(({ object }) => /^(packs|meta)\//.test(object))
   const backUp = 'pgrevive backup": it stores again what was lost and the database still has'
   if (damages.some(({ repairable }) => repairable)) {
@@ -81,18 +81,17 @@ function nextStep({ damages, touched }: CheckReport): string {
     ...(damages.some(({ object }) => object.startsWith('proofs/'))
       ? ['run "pgrevive prove" again, then remove the damaged proof']
       : []),
-    'if there is another copy of the repository, copy the object from there',
-    ...(ofRecords.length > 0
-      ? [`else remove ${objectsOf(ofRecords, touched)}, and the backup is no longer missed`]
+    ...(damages.some(({ object }) => object.startsWith('notes/'))
+      ? ['pin again what is to stay ("pgrevive list" shows what is pinned), then remove the damaged note']
       : []),
+    'if there is another copy of the repository, copy the object from there',
+    ...(ofRecords.length > 0 ? [`else "pgrevive forget ${idsOf(ofRecords)}", and the backup is no longer missed`] : []),
   ]
   return steps.join('; ')
 }
 
-/** What makes the backups known that these damages touch. */
-function objectsOf(damages: readonly Damage[], touched: CheckReport['touched']): string {
-  const ids = new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))
-  return listSome(touched.flatMap(({ id, objects }) => (ids.has(id) ? objects : [])))
+function idsOf(damages: readonly Damage[]): string {
+  return [...new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))].join(' ')
 }
 
 const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const

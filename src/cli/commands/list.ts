@@ -1,3 +1,4 @@
+import { listNotes } from '../../repository/backup-notes.ts'
 import { listBackups, listProofs } from '../../repository/open-backup.ts'
 import { AppError } from '../../core/app-error.ts'
 import { printable } from '../printable.ts'
@@ -19,6 +20,7 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
   const repository = await openRepositoryOf(context)
   const { backups, damaged } = await listBackups(repository, context)
   const proofs = await listProofs(repository, context)
+  const { pins } = await listNotes(repository, context)
   const shown = backups
     .filter(({ record }) => options.database === undefined || record.database === options.database)
     .toReversed()
@@ -48,6 +50,7 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
             ? colors.bad(text)
             : colors.faint(text),
     },
+    { title: 'pinned' },
     { title: 'left out', style: colors.warning },
   ] as const
   const rows = shown.map(({ id, record }) => [
@@ -59,15 +62,28 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     formatBytes(record.totals.bytes),
     formatBytes(record.added.bytes),
     describeProof(proofs.get(id), now),
+    pins.get(id)?.reason ?? '',
     describeSelection(record.selection) ?? '',
   ])
-  const visible = rows.some((row) => row.at(-1) !== '') ? columns : columns.slice(0, -1)
+  const isFilled = columns.map((_, index) => index < columns.length - 2 || rows.some((row) => row[index] !== ''))
+  const filled = <Cell>(cells: readonly Cell[]) => cells.filter((_, index) => isFilled[index])
   return {
-    document: { backups: shown.map(({ id, record }) => ({ id, ...record, proof: proofs.get(id) ?? null })), damaged },
+    document: {
+      backups: shown.map(({ id, record }) => ({
+        id,
+        ...record,
+        proof: proofs.get(id) ?? null,
+        pin: pins.get(id) ?? null,
+      })),
+      damaged,
+    },
     text:
       shown.length === 0
         ? 'no backups yet\nnext: pgrevive backup postgres://user@host/database\n'
-        : formatTable(visible, rows, { heading: colors.faint, width: context.terminal.outputWidth }),
+        : formatTable(filled(columns), rows.map(filled), {
+            heading: colors.faint,
+            width: context.terminal.outputWidth,
+          }),
   }
 }
 
@@ -75,7 +91,7 @@ export const listCommand = defineCommand({
   name: 'list',
   summary: 'list the backups, and which of them are proven',
   description:
-    'Lists the backups of the repository, the newest first: when, of which database, how large, what was left out, and whether it is unproven, proven (when, how long it took) or refuted (why).',
+    'Lists the backups of the repository, the newest first: when, of which database, how large, what was left out, and whether it is unproven, proven (when, how long it took) or refuted (why), or pinned.',
   arguments: [],
   options: [
     { flags: '--database <NAME>', help: 'only backups of the database of this name' },

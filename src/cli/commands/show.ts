@@ -1,5 +1,6 @@
 import type { BackupRecord } from '../../repository/backup-record.ts'
 import { warningsOf } from '../../repository/manifest.ts'
+import { listNotes } from '../../repository/backup-notes.ts'
 import { listBackups, listProofs, readManifest } from '../../repository/open-backup.ts'
 import { findBackup } from '../find-backup.ts'
 import { describeProof, describeSelection, proofStyle } from '../describe-backup.ts'
@@ -21,6 +22,7 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
   const backup = findBackup(backups, options.backup)
   const manifest = await readManifest(await repository.openReader(context), backup, context)
   const proof = (await listProofs(repository, context)).get(backup.id)
+  const pin = (await listNotes(repository, context)).pins.get(backup.id)
   const { record } = backup
   const { colors } = context.terminal
   const { database, server } = manifest
@@ -54,6 +56,7 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
     ...(record.imported?.notes ?? []).map((note): [string, string] => ['note', note]),
     ['made by', `${record.tool}, schema by ${manifest.pgDump.kind} pg_dump ${manifest.pgDump.version}`],
     ...(record.comment === undefined ? [] : [['comment', record.comment] as [string, string]]),
+    ...(pin === undefined ? [] : [['pinned', `${formatTime(pin.pinnedAt)}: ${pin.reason}`] as [string, string]]),
   ]
   const lines = facts.map(([name, value]) => `${colors.faint(name.padEnd(12))}${printable(value)}\n`)
   const proofLines = [
@@ -83,6 +86,7 @@ async function show(options: ShowOptions, context: CommandContext): Promise<Outc
       ...record,
       manifest: options.tables ? manifest : { ...manifest, tables: undefined },
       proof: proof ?? null,
+      pin: pin ?? null,
     },
     text: `${colors.strong(backup.id)}\n${lines.join('')}${proofLines.join('')}${options.tables ? `\n${tables}` : ''}`,
   }

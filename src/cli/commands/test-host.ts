@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -135,6 +135,16 @@ export class TestHost implements AsyncDisposable {
       .toSorted()
   }
 
+  /** What is in the repository becomes older. */
+  async passTime(hours: number): Promise<void> {
+    const unfinished = this.path('backups', 'tmp')
+    for (const path of await this.objects()) {
+      if (path.startsWith(unfinished)) continue
+      const then = new Date((await stat(path)).mtimeMs - hours * 3600 * 1000)
+      await utimes(path, then, then)
+    }
+  }
+
   /** Every byte below the working directory. */
   async everyFile(): Promise<ReadonlyMap<string, Buffer>> {
     const entries = await readdir(this.directory, { recursive: true, withFileTypes: true })
@@ -215,7 +225,12 @@ export const backupDocument = z.object({
 })
 
 export const listDocument = z.strictObject({
-  backups: z.array(listedBackup.extend({ proof: proofSchema.nullable() })),
+  backups: z.array(
+    listedBackup.extend({
+      proof: proofSchema.nullable(),
+      pin: z.strictObject({ reason: z.string(), pinnedAt: z.iso.datetime() }).nullable(),
+    }),
+  ),
   damaged: z.array(z.string()),
 })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { retentionTime } from '../option-types.ts'
 
 const name = z.string().min(1)
 const patterns = z.array(name)
@@ -10,6 +11,29 @@ const assertion = z.union([
     sql: name.describe('A query that must return true'),
   }),
 ])
+
+const count = z.int().min(0)
+/** Also what a policy of the command line is made of. */
+export const retention = z.strictObject({
+  keep_last: count.describe('The newest N').optional(),
+  keep_within: z
+    .string()
+    .regex(retentionTime, 'must be a number of hours, days or weeks, such as 36h, 14d or 8w')
+    .describe('All that are at most so much older than the newest: 36h, 14d, 8w')
+    .optional(),
+  keep_hourly: count.describe('The newest one each of the N newest hours that have any; UTC').optional(),
+  keep_daily: count.describe('… of the N newest days').optional(),
+  keep_weekly: count.describe('… of the N newest weeks, which begin on Monday').optional(),
+  keep_monthly: count.describe('… of the N newest months').optional(),
+  keep_yearly: count.describe('… of the N newest years').optional(),
+  minimum: z.int().min(1).describe('Never fewer than this many of a database (default: 1)').optional(),
+  shrink_percent: z
+    .int()
+    .min(1)
+    .max(100)
+    .describe('Nothing is forgotten when a backup has lost more of its rows or bytes than this (default: 50)')
+    .optional(),
+})
 
 const database = z.strictObject({
   url: name.describe(
@@ -23,6 +47,7 @@ const database = z.strictObject({
   exclude_tables: patterns.describe('No tables that match one of these').optional(),
   exclude_table_data: patterns.describe('The definition but not the rows of tables that match one of these').optional(),
   assertions: z.array(assertion).describe('Queries that must return true in every restored copy').optional(),
+  retention: retention.describe('Which of its backups "forget" keeps, in place of the retention for all').optional(),
 })
 
 /** What may stand in pgrevive.yaml; also the source of its JSON Schema and its reference. */
@@ -37,11 +62,13 @@ export const configFileSchema = z.strictObject({
   key_file: name.describe('An age identity that opens the repository; relative to this file').optional(),
   jobs: z.int().min(1).max(64).describe('Connections at the same time (default: cores, at most 4)').optional(),
   pg_dump: name.describe('auto, bundled, or the path of a pg_dump (default: auto)').optional(),
+  retention: retention.describe('Which backups "forget" keeps of each database').optional(),
   databases: z.record(name, database).describe('The databases to back up, by the names that commands use').optional(),
 })
 
 export type ConfigFile = z.output<typeof configFileSchema>
 export type DatabaseEntry = z.output<typeof database>
+export type RetentionEntry = z.output<typeof retention>
 
 /** The keys that are known at a path of the file, for a suggestion. */
 export function knownKeys(path: readonly PropertyKey[]): string[] {

@@ -26,6 +26,7 @@ describe('pgrevive.yaml', () => {
     assert.deepEqual(config.repository, { kind: 'directory', path: '/etc/backups' })
     assert.equal(config.keyFile, '/home/ann/.config/pgrevive/backups.key')
     assert.equal(config.jobs, 2)
+    assert.deepEqual([config.retention?.policy.keepDaily, config.retention?.policy.keepWeekly], [7, 5])
     const shop = config.databases.get('shop')
     assert.deepEqual(shop?.password, { kind: 'variable', name: 'SHOP_PASSWORD' })
     assert.deepEqual(shop.selection.excludeTableData, ['audit.*', 'public.sessions'])
@@ -36,6 +37,22 @@ describe('pgrevive.yaml', () => {
   it('may be empty', () => {
     assert.deepEqual(problems(''), [])
     assert.equal(parseConfig('# nothing yet\n', options).databases.size, 0)
+  })
+
+  it('says how long backups stay, in general and of one database', () => {
+    const text = `retention: { keep_within: 36h, keep_last: 3, minimum: 2, shrink_percent: 90 }
+databases:
+  shop: { url: postgres:///shop, retention: { keep_within: 2w } }
+`
+    const config = parseConfig(text, options)
+    const hourMs = 3600 * 1000
+    assert.equal(config.retention?.policy.keepWithinMs, 36 * hourMs)
+    assert.deepEqual([config.retention.policy.minimum, config.retention.shrinkPercent], [2, 90])
+    assert.equal(config.databases.get('shop')?.retention?.policy.keepWithinMs, 14 * 24 * hourMs)
+    assert.deepEqual(problems('retention: { keep_within: 3 days, keep_dayly: 3 }'), [
+      '1: retention.keep_within: must be a number of hours, days or weeks, such as 36h, 14d or 8w',
+      '1: unknown key "keep_dayly" in retention; did you mean "keep_daily"?',
+    ])
   })
 
   it('says every problem with its line, and suggests what was meant', () => {

@@ -7,9 +7,10 @@ import type { Environment } from '../../postgres/connection-target.ts'
 import type { PgDumpChoice } from '../../postgres/pg-dump.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
 import { type StorePlace, isStoreUrl, parseStorePlace } from '../../store/store-place.ts'
-import { pgDumpChoice } from '../option-types.ts'
+import type { RetentionPolicy } from '../../repository/retention.ts'
+import { pgDumpChoice, retentionMs } from '../option-types.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
-import { type ConfigFile, type DatabaseEntry, configFileSchema } from './config-schema.ts'
+import { type ConfigFile, type DatabaseEntry, type RetentionEntry, configFileSchema } from './config-schema.ts'
 import { expandEnvironment, findPassword } from './config-url.ts'
 
 /** pgrevive.yaml, understood. Paths are absolute. */
@@ -19,7 +20,14 @@ export interface Config {
   readonly keyFile: string | undefined
   readonly jobs: number | undefined
   readonly pgDump: PgDumpChoice | undefined
+  /** For databases that have none of their own, configured or not. */
+  readonly retention: ConfiguredRetention | undefined
   readonly databases: ReadonlyMap<string, ConfiguredDatabase>
+}
+
+export interface ConfiguredRetention {
+  readonly policy: RetentionPolicy
+  readonly shrinkPercent: number | undefined
 }
 
 export interface ConfiguredDatabase {
@@ -29,6 +37,7 @@ export interface ConfiguredDatabase {
   readonly password: PasswordSource | undefined
   readonly selection: SelectionPatterns
   readonly assertions: readonly Assertion[]
+  readonly retention: ConfiguredRetention | undefined
 }
 
 export type PasswordSource =
@@ -88,6 +97,22 @@ function invalidConfig(file: string, problems: readonly { line: number; message:
   return new AppError('config-invalid', message, { hint: 'docs/reference.md describes every key of pgrevive.yaml' })
 }
 
+function resolveRetention(entry: RetentionEntry): ConfiguredRetention {
+  return {
+    policy: {
+      keepLast: entry.keep_last,
+      keepWithinMs: entry.keep_within === undefined ? undefined : retentionMs(entry.keep_within),
+      keepHourly: entry.keep_hourly,
+      keepDaily: entry.keep_daily,
+      keepWeekly: entry.keep_weekly,
+      keepMonthly: entry.keep_monthly,
+      keepYearly: entry.keep_yearly,
+      minimum: entry.minimum,
+    },
+    shrinkPercent: entry.shrink_percent,
+  }
+}
+
 /** Turns what the file says into what it means here, noting what can not be meant. */
 class ConfigResolver {
   readonly problems: ConfigProblem[] = []
@@ -106,6 +131,7 @@ class ConfigResolver {
       keyFile: this.#path(input.key_file, ['key_file']),
       jobs: input.jobs,
       pgDump: this.#pgDump(input.pg_dump),
+      retention: input.retention && resolveRetention(input.retention),
       databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry)])),
     }
   }
@@ -144,6 +170,7 @@ class ConfigResolver {
         excludeTableData: entry.exclude_table_data ?? [],
       },
       assertions: (entry.assertions ?? []).map((it) => (typeof it === 'string' ? { name: it, sql: it } : it)),
+      retention: entry.retention && resolveRetention(entry.retention),
     }
   }
 

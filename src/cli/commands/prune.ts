@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { listSome } from '../../core/list-some.ts'
+import { backupStreams } from '../../repository/open-backup.ts'
+import type { PruneReport } from '../../repository/prune/prune-report.ts'
+import { pruneRepository } from '../../repository/prune/prune-repository.ts'
+import type { CommandContext } from '../command-context.ts'
+import { type Outcome, defineCommand } from '../define-command.ts'
+import { formatBytes, formatQuantity, formatTime } from '../format.ts'
+import { byteCount, flag } from '../option-types.ts'
+import { printable } from '../printable.ts'
+import { openRepositoryOf } from '../repository-access.ts'
+
+const pruneOptions = z.strictObject({ maxRepack: byteCount.optional(), dryRun: flag })
+export type PruneOptions = z.output<typeof pruneOptions>
+
+async function prune({ maxRepack, dryRun }: PruneOptions, context: CommandContext): Promise<Outcome> {
+  const repository = await openRepositoryOf(context)
+  const { signal, terminal } = context
+  const report = await pruneRepository(repository, {
+    maxRepackBytes: maxRepack,
+    dryRun,
+    signal,
+    streamsOf: (record, reader) => backupStreams(reader, record, { signal }),
+    onProgress: ({ doneBytes, totalBytes }) =>
+      context.onProgress({ phase: 'copy', unit: 'bytes', done: doneBytes, total: totalBytes }),
+  })
+  if (report.damaged.length > 0) {
+    terminal.warn(`damaged, and left alone: ${printable(listSome(report.damaged))}; run "pgrevive check --repair"`)
+  }
+  return { document: { ...report, dryRun }, text: describe(report, dryRun) }
+}
+
+function describe(report: PruneReport, dryRun: boolean): string {
+  const { stored, removed, condemned, repacked, rescued, waiting, waitingUntil } = report
+  const would = dryRun ? 'would be ' : ''
+  const lines = [
+    `${would}freed: ${formatBytes(report.freedBytes)} of ${formatBytes(stored.bytes)}, ${formatQuantity(removed.packs, 'pack')}`,
+  ]
+  if (condemned.packs > 0) {
+    const copied = repacked.bytes > 0 ? `; ${formatBytes(repacked.bytes)} of that are needed and ${would}copied` : ''
+    lines.push(
+      `${would}condemned: ${formatBytes(condemned.bytes)}, ${formatQuantity(condemned.packs, 'pack')}${copied}`,
+    )
+  }
+  if (rescued.packs > 0)
+    lines.push(`${would}copied out of condemned packs, for backups that need it: ${formatBytes(rescued.bytes)}`)
+  if (waitingUntil) lines.push(`for a prune after ${formatTime(waitingUntil)}: ${formatBytes(waiting.bytes)}`)
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+export const pruneCommand = defineCommand({
+  name: 'prune',
+  summary: 'free the space of what was forgotten',
+  description:
+    'Removes data that no backup needs, in two steps: what is of no use is condemned first, so that no backup relies on it any more, and removed by a prune a day later. So run it regularly, such as after each forget. Packs that are partly of use are rewritten, the most wasteful first, until little is wasted. It may run at any time next to backups, restores and other prunes, and be stopped anywhere. It reads nothing but what backups consist of and the packs that it rewrites, and needs no key that opens data.',
+  arguments: [],
+  options: [
+    {
+      flags: '--max-repack <SIZE>',
+      help: 'copy at most this much out of packs, such as 5GB; one pack in any case (default: a tenth of the repository)',
+    },
+    { flags: '--dry-run', help: 'only tell what would be done' },
+  ],
+  examples: [
+    { command: 'pgrevive prune', meaning: 'every night, after forget' },
+    { command: 'pgrevive prune --max-repack 0 --dry-run', meaning: 'what would go without copying much' },
+  ],
+  schema: pruneOptions,
+  run: prune,
+})
