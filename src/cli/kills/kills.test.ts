@@ -16,6 +16,12 @@ const moments: readonly (readonly [scenario: string, before: string, step: RegEx
   ['prove', 'anybody watches the scratch server', /^program: \/bin\/sh/],
   ['prove on a server', 'the scratch database is dropped', /^sql: DROP DATABASE/],
   ['export', 'it has its name', /^file: rename .*shop\.sql$/],
+  ['forget', 'a proof goes', /^file: unlink .*\/proofs\//],
+  ['forget', 'the record goes', /^file: unlink .*\/records\//],
+  ['prune', 'what is to stay was copied', /^file: rename .*\/packs\//],
+  ['prune', 'packs are condemned', /^file: rename .*\/gc\//],
+  ['prune, a day later', 'a pack goes', /^file: unlink .*\/meta\//],
+  ['prune, a day later', 'an index object goes', /^file: unlink .*\/index\//],
   ['check', 'a file is removed that another run left', /^file: rm .*\/tmp\/pgrevive-0/],
 ]
 

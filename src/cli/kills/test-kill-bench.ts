@@ -32,6 +32,11 @@ const shop = `
   CREATE EVENT TRIGGER drops ON sql_drop EXECUTE FUNCTION note_drop();
   ALTER DATABASE shop SET work_mem = '6MB'; REVOKE ALL ON DATABASE shop FROM PUBLIC`
 
+/** Half of it changes between two backups. */
+const goods = `
+  CREATE TABLE names AS SELECT i, sha512(i::text::bytea)::text FROM generate_series(1, 3000) i;
+  CREATE TABLE prices AS SELECT i, sha512((-i)::text::bytea)::text AS note FROM generate_series(1, 3000) i`
+
 /** All that tells a whole shop from half a one. */
 const contents = `
   SELECT (SELECT count(*) FROM public.customers), (SELECT md5(string_agg(note, ',' ORDER BY id)) FROM public.orders),
@@ -87,6 +92,15 @@ export class KillBench implements AsyncDisposable {
     await this.#host.backUp('postgres:///shop')
     this.#bytesOfOne = await this.#storedBytes()
     await keep('one backup')
+    const source = this.#servers.source.target
+    await loadSql(source, 'CREATE DATABASE goods TEMPLATE template0')
+    await loadSql(withDatabase(source, 'goods'), goods)
+    for (const change of ['SELECT', "UPDATE prices SET note = note || 'x'"]) {
+      await loadSql(withDatabase(source, 'goods'), change)
+      await this.#host.backUp('postgres:///goods')
+      await this.#host.succeed('prove', 'latest:goods')
+    }
+    await keep('three backups')
   }
 
   /** Names of the durable steps of a run that nobody kills. */
@@ -192,6 +206,20 @@ export class KillBench implements AsyncDisposable {
     assert.equal((await run.ended).signal, 'SIGKILL')
     this.#abandoned = [run.child.pid]
     await rm(this.#stepList)
+  }
+
+  /** Runs on the source's host what nobody kills. */
+  async succeed(...args: readonly string[]): Promise<void> {
+    await this.#with({ on: 'source' }).succeed(...args)
+  }
+
+  /** What is in the repository becomes older. */
+  async passTime(hours: number): Promise<void> {
+    await this.#host.passTime(hours)
+  }
+
+  async assertBackups(count: number): Promise<void> {
+    assert.equal((await this.#host.list()).length, count)
   }
 
   /** As a writer leaves it that was killed two days ago. */

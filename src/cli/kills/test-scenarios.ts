@@ -6,8 +6,8 @@ import type { KillBench } from './test-kill-bench.ts'
 /** A command that is killed, and what it may leave. */
 export interface Scenario {
   readonly name: string
-  /** What the repository holds before: it is not there, is empty, or has a backup of the shop. */
-  readonly repository: 'none' | 'empty' | 'one backup'
+  /** What the repository holds before: it is not there, is empty, has a backup of the shop, or two more of another database. */
+  readonly repository: 'none' | 'empty' | 'one backup' | 'three backups'
   readonly args: readonly string[]
   /** The command runs on the host whose variables lead to the server that is restored onto. */
   readonly on: 'source' | 'destination'
@@ -46,6 +46,9 @@ async function assertExported(bench: KillBench): Promise<void> {
 }
 
 const intoExisting = ['restore', 'latest', '--to', restored, '--no-owner', '--no-privileges'] as const
+
+const forgetting = ['forget', '--keep-last', '1'] as const
+const pruning = ['prune', '--max-repack', '1GB'] as const
 
 export const scenarios: readonly Scenario[] = [
   {
@@ -141,5 +144,36 @@ export const scenarios: readonly Scenario[] = [
       await bench.abandonFile()
     },
     examine: async (bench) => assert.deepEqual(await bench.unfinishedFiles(), []),
+  },
+  {
+    name: 'forget',
+    repository: 'three backups',
+    args: forgetting,
+    on: 'source',
+    examine: (bench) => bench.assertBackups(2),
+  },
+  {
+    name: 'prune',
+    repository: 'three backups',
+    args: pruning,
+    on: 'source',
+    prepare: async (bench) => {
+      await bench.passTime(72)
+      await bench.succeed(...forgetting)
+    },
+    examine: (bench) => bench.assertBackups(2),
+  },
+  {
+    name: 'prune, a day later',
+    repository: 'three backups',
+    args: pruning,
+    on: 'source',
+    prepare: async (bench) => {
+      await bench.passTime(72)
+      await bench.succeed(...forgetting)
+      await bench.succeed(...pruning)
+      await bench.passTime(25)
+    },
+    examine: (bench) => bench.assertBackups(2),
   },
 ]
