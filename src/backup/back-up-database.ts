@@ -47,7 +47,7 @@ export async function backUpDatabase(
     source: origin?.source ?? describeTarget(target),
     ...(options.comment === undefined ? {} : { comment: options.comment }),
     ...(origin ? { imported: origin.imported } : {}),
-    ...(origin ? momentOf(origin.at) : runTime.untilNow()),
+    ...(origin ? onlyAt(origin.at) : runTime.untilNow()),
     serverVersion: server.version,
     snapshot: { at: manifest.snapshot.at, lsn: manifest.snapshot.lsn },
     selection: options.selection,
@@ -66,7 +66,7 @@ export async function backUpDatabase(
   return { id, record, warnings: warningsOf(manifest) }
 }
 
-function momentOf(at: Date): { startedAt: string; finishedAt: string } {
+function onlyAt(at: Date): { startedAt: string; finishedAt: string } {
   return { startedAt: at.toISOString(), finishedAt: at.toISOString() }
 }
 

@@ -1,7 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import type { AbortOptions } from '../store/object-store.ts'
 import { listNotes } from './backup-notes.ts'
-import { type Backup, listBackups, listProofs, readManifest } from './open-backup.ts'
+import { type Backup, listBackups, listProofs, momentOf, readManifest } from './open-backup.ts'
 import type { Repository } from './repository.ts'
 import {
   decideRetention,
@@ -45,7 +45,8 @@ export async function planForgetting(
   for (const database of toThin) {
     const sizes = await readSizes(
       repository,
-      concerned.filter(({ record }) => record.database === database),
+      // foreign dumps may have been of anything
+      concerned.filter(({ record }) => record.database === database && !record.imported),
       options,
     )
     shrinkage.push(...findShrinkage(sizes, { acknowledged, shrinkPercent: shrinkPercentOf(database) }))
@@ -93,7 +94,8 @@ async function retainedBackups(repository: Repository, backups: readonly Backup[
     id,
     database: record.database,
     selection: record.selection,
-    committedAt,
+    takenAt: record.imported ? new Date(Math.min(+committedAt, momentOf({ id, record }))) : committedAt,
+    isImported: record.imported !== undefined,
     isUnverified: state === 'unverified',
     proof: proofs.get(id)?.outcome,
     pin: pins.get(id)?.reason,

@@ -6,12 +6,12 @@ import { decideRetention, hasRules, type RetainedBackup, type RetentionPolicy } 
 const dayMs = 24 * 3600 * 1000
 const now = new Date('2026-11-22T12:00:00Z')
 
-function backup(id: string, committedAt: string, more: Partial<RetainedBackup> = {}): RetainedBackup {
+function backup(id: string, takenAt: string, more: Partial<RetainedBackup> = {}): RetainedBackup {
   return {
     id,
     database: 'shop',
     selection: everything,
-    committedAt: new Date(committedAt),
+    takenAt: new Date(takenAt),
     isUnverified: false,
     proof: undefined,
     pin: undefined,
@@ -49,7 +49,7 @@ describe('a retention policy', () => {
   it('keeps the young ones, too, when a clock was wrong: that of the last backup, or that of now', () => {
     const ahead = backup('ahead', '2036-01-01T00:00:00Z')
     assert.deepEqual(kept([...daily, ahead], { keepWithinMs: dayMs }), ['ahead', 'day-00', 'day-01'])
-    const later = { policyOf: () => ({ keepWithinMs: dayMs }), now: ahead.committedAt }
+    const later = { policyOf: () => ({ keepWithinMs: dayMs }), now: ahead.takenAt }
     assert.equal(decideRetention(daily, later).filter(({ keep }) => keep).length, 2)
   })
 
@@ -182,7 +182,7 @@ describe('no policy forgets', () => {
   })
 
   it('what nobody knows the age of, such as after a copy that lost the times; and that takes no place', () => {
-    const copied = daily.map((one) => ({ ...one, committedAt: now, isUnverified: true }))
+    const copied = daily.map((one) => ({ ...one, takenAt: now, isUnverified: true }))
     assert.equal(kept(copied, { keepDaily: 7 }).length, 30)
     const mixed = [...daily.slice(0, 3), backup('copy', now.toISOString(), { isUnverified: true })]
     assert.deepEqual(kept(mixed, { keepLast: 2 }), ['day-00', 'copy', 'day-01'])
@@ -227,10 +227,21 @@ describe('a year of nightly backups, each followed by the policy', () => {
       assert.ok(ids.includes(String(night).padStart(3, '0')), 'the newest stays')
       assert.ok(ids.length <= 7 + 4 + 12 + 3)
     }
-    const days = backups.map(({ committedAt }) => committedAt.toISOString().slice(0, 10))
+    const days = backups.map(({ takenAt }) => takenAt.toISOString().slice(0, 10))
     // seven days; Sundays; last days of months; the newest of the year is there already
     const expected =
       '01-31 02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-13 12-20 12-25 12-26 12-27 12-28 12-29 12-30 12-31'
     assert.equal(days.map((day) => day.slice(5)).join(' '), expected)
+  })
+
+  it('lets imported backups compete by the time of their dumps, and never with our own', () => {
+    const imported = daily.map((own) => ({
+      ...own,
+      id: `dump-${own.id}`,
+      takenAt: new Date(+own.takenAt + 3_600_000),
+      isImported: true,
+    }))
+    const ids = kept([...daily, ...imported], { keepDaily: 2 })
+    assert.deepEqual(ids.toSorted(), ['day-00', 'day-01', 'dump-day-00', 'dump-day-01'])
   })
 })

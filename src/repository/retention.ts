@@ -22,8 +22,10 @@ export interface RetainedBackup {
   /** Compared as it is. */
   readonly database: string
   readonly selection: Selection
-  /** By the store's clock, never by the writer's. */
-  readonly committedAt: Date
+  /** By the store's clock, never by the writer's; of an imported one, when its dump was taken, if that lies before. */
+  readonly takenAt: Date
+  /** What foreign dumps say of their age pushes out no backup of our own. */
+  readonly isImported?: boolean
   /** Stored late, or copied without its time: nobody knows how old it is. */
   readonly isUnverified: boolean
   readonly proof: 'proven' | 'refuted' | undefined
@@ -55,8 +57,8 @@ export function hasRules(policy: RetentionPolicy): boolean {
 
 /**
  * Decides on every backup, the newest first. Only backups of one series compete for places: those of one database that
- * leave out the same; and refuted ones only with each other, so that they never push out what may be good. One that is
- * unverified takes no place and is kept. No policy, or one without rules, keeps all.
+ * leave out the same; imported ones only with each other, and so do refuted ones, so that they never push out what may be
+ * good. One that is unverified takes no place and is kept. No policy, or one without rules, keeps all.
  */
 export function decideRetention<Backup extends RetainedBackup>(
   backups: readonly Backup[],
@@ -73,7 +75,8 @@ export function decideRetention<Backup extends RetainedBackup>(
     }
     applyFloors(ofDatabase, policy, keep)
     const dated = ofDatabase.filter(({ isUnverified }) => !isUnverified)
-    const competing = ({ selection, proof }: Backup) => `${proof === 'refuted'} ${seriesOf(selection)}`
+    const competing = ({ selection, proof, isImported }: Backup) =>
+      `${proof === 'refuted'} ${isImported === true} ${seriesOf(selection)}`
     for (const series of Map.groupBy(dated, competing).values()) applyRules(series, policy, now, keep)
   }
   return ordered.map((backup) => {
@@ -83,7 +86,7 @@ export function decideRetention<Backup extends RetainedBackup>(
 }
 
 export function newestFirst<Backup extends RetainedBackup>(backups: readonly Backup[]): Backup[] {
-  return backups.toSorted((a, b) => +b.committedAt - +a.committedAt || (a.id < b.id ? 1 : -1))
+  return backups.toSorted((a, b) => +b.takenAt - +a.takenAt || (a.id < b.id ? 1 : -1))
 }
 
 type Keep = (backup: RetainedBackup | undefined, reason: string) => void
@@ -115,11 +118,11 @@ export function floors<Backup extends RetainedBackup>(
 function applyRules(series: readonly RetainedBackup[], policy: RetentionPolicy, now: Date, keep: Keep): void {
   const { keepLast = 0, keepWithinMs = 0 } = policy
   for (const [index, backup] of series.slice(0, keepLast).entries()) keep(backup, `last ${index + 1} of ${keepLast}`)
-  const oldest = Math.min(Number(series[0]?.committedAt), now.getTime()) - keepWithinMs
-  for (const backup of series) if (keepWithinMs > 0 && +backup.committedAt >= oldest) keep(backup, 'young enough')
+  const oldest = Math.min(Number(series[0]?.takenAt), now.getTime()) - keepWithinMs
+  for (const backup of series) if (keepWithinMs > 0 && +backup.takenAt >= oldest) keep(backup, 'young enough')
   for (const [rule, name, periodOf] of calendars) {
     const most = policy[rule] ?? 0
-    const periods = [...Map.groupBy(series, ({ committedAt }) => periodOf(committedAt))]
+    const periods = [...Map.groupBy(series, ({ takenAt }) => periodOf(takenAt))]
     for (const [index, [period, [newest]]] of periods.slice(0, most).entries()) {
       keep(newest, `${name} ${index + 1} of ${most} (${period})`)
     }

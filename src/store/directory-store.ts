@@ -105,6 +105,7 @@ export class DirectoryStore implements ObjectStore {
     options.signal?.throwIfAborted()
     try {
       await unlink(this.#path(key))
+      await syncDirectory(dirname(this.#path(key)))
     } catch (error) {
       if (!isMissing(error)) throw translate(error, `${key} in ${this.location}`)
     }

@@ -75,7 +75,7 @@ async function forgetByPolicy(options: ForgetOptions, context: CommandContext): 
       decisions: plan.decisions.map(({ backup, keep, reasons }) => ({
         backup: backup.id,
         database: backup.database,
-        committedAt: backup.committedAt,
+        takenAt: backup.takenAt,
         keep,
         reasons,
       })),
@@ -123,7 +123,7 @@ function describe({ decisions }: ForgettingPlan, stopped: ReadonlySet<string>, {
   ]
   const rows = decisions.map((decision) => [
     decision.backup.id,
-    formatTime(decision.backup.committedAt),
+    formatTime(decision.backup.takenAt),
     decision.backup.database,
     verdict(decision),
     decision.reasons.join(', '),

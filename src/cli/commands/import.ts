@@ -87,7 +87,7 @@ async function importOne(
   const { id } = imported
   const proof = await proveBackup(
     repository,
-    { ...imported, committedAt: new Date() },
+    { ...imported, state: 'committed', committedAt: new Date() },
     { assertions: [], jobs, environment, onProgress, signal },
   )
   if (proof.outcome === 'proven') return imported

@@ -41,7 +41,7 @@ describe(`${days} days of a nightly backup, forget and prune`, { timeout: 600_00
           id: record.id,
           database: 'shop',
           selection: everything,
-          committedAt: record.state === 'committed' ? record.committedAt : new Date(NaN),
+          takenAt: record.state === 'committed' ? record.committedAt : new Date(NaN),
           isUnverified: false,
           proof: undefined,
           pin: undefined,
