@@ -1,11 +1,11 @@
-/** Compiles every .wat file of src/postgres/ into a module beside it that holds it as text. */
+/** Compiles every .wat file of src/postgres/copy/ into a module beside it that holds it as text. */
 import { glob, readFile, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import wabt from 'wabt'
 
 const tools = await wabt()
-for await (const path of glob(fileURLToPath(new URL('../src/postgres/*.wat', import.meta.url)))) {
+for await (const path of glob(fileURLToPath(new URL('../src/postgres/copy/*.wat', import.meta.url)))) {
   const name = basename(path, '.wat')
   const { buffer } = tools.parseWat(path, await readFile(path), { bulk_memory: true, simd: true }).toBinary({})
   const constant = name.replaceAll(/-./g, (letter) => letter.slice(1).toUpperCase()) + 'Wasm'

@@ -3,8 +3,8 @@
  * version must be able to read. Run it once for a release that writes something new: `npm run golden`. Needs psql.
  */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { withDatabase } from '../src/postgres/connection-target.ts'
-import { loadSql, startTestServer } from '../src/postgres/test-server.ts'
+import { withDatabase } from '../src/postgres/target/connection-target.ts'
+import { loadSql, startTestServer } from '../src/postgres/server/test-server.ts'
 import { type Expected, digestDatabase, goldenDatabase, goldenFolder } from '../src/cli/commands/test-golden.ts'
 import { TestHost, initDocument } from '../src/cli/commands/test-host.ts'
 import { toolVersion } from '../src/core/tool-version.ts'

@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type ConnectionTarget, withDatabase } from '../src/postgres/connection-target.ts'
-import { type TestServer, loadSql } from '../src/postgres/test-server.ts'
+import { type ConnectionTarget, withDatabase } from '../src/postgres/target/connection-target.ts'
+import { type TestServer, loadSql } from '../src/postgres/server/test-server.ts'
 import { hasLz4 } from '../src/restore/column-compression.ts'
 
 export interface Fixture {

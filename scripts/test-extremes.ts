@@ -4,8 +4,8 @@
  */
 import { parseArgs } from 'node:util'
 import { formatBytes } from '../src/cli/format.ts'
-import type { Connection } from '../src/postgres/connection.ts'
-import { quoteIdentifier, quoteLiteral } from '../src/postgres/quote.ts'
+import type { Connection } from '../src/postgres/wire/connection.ts'
+import { quoteIdentifier, quoteLiteral } from '../src/postgres/sql/quote.ts'
 import { prepareWorkplace, sizeOf } from './bench/workplace.ts'
 
 /** For so many that one transaction would need a lock for each. */

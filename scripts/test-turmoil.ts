@@ -9,8 +9,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Connection } from '../src/postgres/connection.ts'
-import { sqlStateOf } from '../src/postgres/postgres-error.ts'
+import { Connection } from '../src/postgres/wire/connection.ts'
+import { sqlStateOf } from '../src/postgres/wire/postgres-error.ts'
 import { prepareWorkplace } from './bench/workplace.ts'
 
 const { values } = parseArgs({ options: { backups: { type: 'string', default: '50' } } })

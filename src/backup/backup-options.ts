@@ -1,7 +1,7 @@
 import type { OnProgress } from '../core/progress.ts'
-import type { Environment } from '../postgres/connection-target.ts'
-import type { PgDumpChoice } from '../postgres/pg-dump.ts'
-import type { QualifiedName, Selection } from '../repository/manifest.ts'
+import type { Environment } from '../postgres/target/connection-target.ts'
+import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
+import type { QualifiedName, Selection } from '../repository/backups/manifest.ts'
 import type { BackupOrigin } from './backup-origin.ts'
 
 /** How a database is read. */

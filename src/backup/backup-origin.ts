@@ -1,6 +1,6 @@
-import type { DatabaseProperties } from '../postgres/catalog-database.ts'
-import type { BackupRecord } from '../repository/backup-record.ts'
-import type { Manifest } from '../repository/manifest.ts'
+import type { DatabaseProperties } from '../postgres/catalog/database.ts'
+import type { BackupRecord } from '../repository/backups/backup-record.ts'
+import type { Manifest } from '../repository/backups/manifest.ts'
 
 /** Of a database that is only there to be backed up: what it was where it came from. */
 export interface BackupOrigin {

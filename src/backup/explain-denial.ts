@@ -1,5 +1,5 @@
 import { AppError, hasCode } from '../core/app-error.ts'
-import { PostgresError } from '../postgres/postgres-error.ts'
+import { PostgresError } from '../postgres/wire/postgres-error.ts'
 
 /** A refusal to read, with what would help. Everything else stays as it is. */
 export function explainDenial(error: unknown): unknown {

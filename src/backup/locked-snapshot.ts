@@ -1,11 +1,11 @@
 import { AppError } from '../core/app-error.ts'
-import { type Relation, type SelectionPatterns, listRelations } from '../postgres/catalog-tables.ts'
-import { Connection } from '../postgres/connection.ts'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { sqlStateOf } from '../postgres/postgres-error.ts'
-import { exactPattern } from '../postgres/name-pattern.ts'
-import { quoteQualified } from '../postgres/quote.ts'
-import { prepareForReading } from '../postgres/session-settings.ts'
+import { type Relation, type SelectionPatterns, listRelations } from '../postgres/catalog/tables.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
+import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
+import { exactPattern } from '../postgres/sql/name-pattern.ts'
+import { quoteQualified } from '../postgres/sql/quote.ts'
+import { prepareForReading } from '../postgres/wire/session-settings.ts'
 
 const locksPerStatement = 500
 const attempts = 10

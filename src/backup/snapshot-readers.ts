@@ -1,7 +1,7 @@
-import { Connection } from '../postgres/connection.ts'
-import { sqlStateOf } from '../postgres/postgres-error.ts'
-import { quoteLiteral, quoteQualified } from '../postgres/quote.ts'
-import { prepareForReading } from '../postgres/session-settings.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
+import { quoteLiteral, quoteQualified } from '../postgres/sql/quote.ts'
+import { prepareForReading } from '../postgres/wire/session-settings.ts'
 import type { LockedSnapshot } from './locked-snapshot.ts'
 
 interface ReadOptions {

@@ -1,4 +1,4 @@
-import type { Relation } from '../postgres/catalog-tables.ts'
+import type { Relation } from '../postgres/catalog/tables.ts'
 
 /**
  * Blocks of one ctid range: 32 MiB of heap. Fixed, so that the same rows stand in the same part from backup to backup

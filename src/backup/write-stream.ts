@@ -1,6 +1,6 @@
-import type { Connection } from '../postgres/connection.ts'
-import type { RowDigest } from '../postgres/row-walker.ts'
-import type { StreamRef } from '../repository/stream-ref.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import type { RowDigest } from '../postgres/copy/row-walker.ts'
+import type { StreamRef } from '../repository/chunks/stream-ref.ts'
 
 /** Where what is read goes: the session of a backup, or nowhere. */
 export interface StreamSink {

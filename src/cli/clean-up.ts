@@ -1,5 +1,5 @@
 import { hasCode } from '../core/app-error.ts'
-import { removeLeftovers } from '../postgres/leftovers.ts'
+import { removeLeftovers } from '../postgres/server/leftovers.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { CommandContext } from './command-context.ts'
 import { formatQuantity } from './format.ts'

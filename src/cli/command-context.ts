@@ -1,5 +1,5 @@
 import type { OnProgress } from '../core/progress.ts'
-import type { Environment } from '../postgres/connection-target.ts'
+import type { Environment } from '../postgres/target/connection-target.ts'
 import type { Settings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
 

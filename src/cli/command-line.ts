@@ -1,5 +1,5 @@
 import { AppError, errorCodes } from '../core/app-error.ts'
-import type { Environment } from '../postgres/connection-target.ts'
+import type { Environment } from '../postgres/target/connection-target.ts'
 import type { CommandContext } from './command-context.ts'
 import type { Outcome } from './define-command.ts'
 import { errorText } from './error-text.ts'

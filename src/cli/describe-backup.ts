@@ -1,5 +1,5 @@
-import type { Proof } from '../repository/backup-record.ts'
-import type { Selection } from '../repository/manifest.ts'
+import type { Proof } from '../repository/backups/backup-record.ts'
+import type { Selection } from '../repository/backups/manifest.ts'
 import type { Palette } from './color.ts'
 import { formatAge, formatDuration } from './format.ts'
 import { truncateText } from './text-width.ts'

@@ -1,6 +1,6 @@
 import { AppError } from '../core/app-error.ts'
 import { decodeTime } from 'ulid'
-import { type Backup, momentOf } from '../repository/open-backup.ts'
+import { type Backup, momentOf } from '../repository/backups/open-backup.ts'
 import { type BackupReference, describeBackupReference } from './backup-reference.ts'
 import { printable } from './printable.ts'
 

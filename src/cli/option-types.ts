@@ -1,6 +1,6 @@
 import type { Compression } from '../export/compression.ts'
 import { type ExportFormat, exportFormats } from '../export/export-backup.ts'
-import type { PgDumpChoice } from '../postgres/pg-dump.ts'
+import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
 import { z } from 'zod'
 
 /** A switch: absent is false. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
-import type { Environment } from '../postgres/connection-target.ts'
+import type { Environment } from '../postgres/target/connection-target.ts'
 import { readPassphrase } from './passphrase.ts'
 import { Terminal } from './terminal.ts'
 

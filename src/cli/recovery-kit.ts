@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type RepositoryKey, formatKeyFile } from '../repository/key-file.ts'
+import { type RepositoryKey, formatKeyFile } from '../repository/keys/key-file.ts'
 import type { Repository } from '../repository/repository.ts'
 import { shellWord } from './shell-word.ts'
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, hasCode } from '../core/app-error.ts'
-import { type RepositoryKey, parseKeyFile } from '../repository/key-file.ts'
+import { type RepositoryKey, parseKeyFile } from '../repository/keys/key-file.ts'
 import { openRepository } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { ObjectStore } from '../store/object-store.ts'

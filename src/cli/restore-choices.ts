@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { RestoreChoices } from '../repository/restore-plan.ts'
+import type { RestoreChoices } from '../repository/backups/restore-plan.ts'
 import type { CommandOption } from './define-command.ts'
 import { flag, flagOn, roleMapping, texts } from './option-types.ts'
 

@@ -2,11 +2,11 @@ import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { AppError } from '../core/app-error.ts'
-import type { Environment } from '../postgres/connection-target.ts'
+import type { Environment } from '../postgres/target/connection-target.ts'
 import { type StorePlace, parseStorePlace } from '../store/store-place.ts'
 import type { Config } from './config/config.ts'
 import type { GlobalOptions } from './global-options.ts'
-import type { PgDumpChoice } from '../postgres/pg-dump.ts'
+import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
 
 /** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
 export interface Settings {

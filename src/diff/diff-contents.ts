@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
-import type { Manifest, ManifestTable, QualifiedName, Sequence } from '../repository/manifest.ts'
-import { keyOf } from '../repository/restore-scope.ts'
+import { type RowDigest, addDigests, emptyDigest } from '../postgres/copy/row-walker.ts'
+import type { Manifest, ManifestTable, QualifiedName, Sequence } from '../repository/backups/manifest.ts'
+import { keyOf } from '../repository/backups/restore-scope.ts'
 import { type ValueDiff, diffValues, pair } from './value-diff.ts'
 
 export type Digest = Pick<ManifestTable, 'rows' | 'bytes' | 'hash'>

@@ -1,7 +1,7 @@
-import type { DatabaseProperties } from '../postgres/catalog-database.ts'
-import { changedEntries } from '../postgres/schema-changes.ts'
-import { type SchemaEntry, statementsOf } from '../postgres/schema-text.ts'
-import type { Extension, Manifest } from '../repository/manifest.ts'
+import type { DatabaseProperties } from '../postgres/catalog/database.ts'
+import { changedEntries } from '../postgres/pg-dump/schema-changes.ts'
+import { type SchemaEntry, statementsOf } from '../postgres/pg-dump/schema-text.ts'
+import type { Extension, Manifest } from '../repository/backups/manifest.ts'
 import { type Change, type ValueDiff, diffValues, pair } from './value-diff.ts'
 import { unifiedDiff } from './unified-diff.ts'
 

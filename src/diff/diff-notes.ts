@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { listSome } from '../core/list-some.ts'
-import type { Manifest } from '../repository/manifest.ts'
+import type { Manifest } from '../repository/backups/manifest.ts'
 import type { DatabaseState } from './database-state.ts'
 import type { TableDiff } from './diff-contents.ts'
 import type { SchemaDiff } from './diff-definitions.ts'

@@ -1,6 +1,6 @@
 import { AppError } from '../core/app-error.ts'
-import { type SchemaEntry, tableOf } from '../postgres/schema-text.ts'
-import { cannotRead } from '../repository/key-ring.ts'
+import { type SchemaEntry, tableOf } from '../postgres/pg-dump/schema-text.ts'
+import { cannotRead } from '../repository/keys/key-ring.ts'
 import { isDifferent } from './value-diff.ts'
 import { type DatabaseState, scopeOf } from './database-state.ts'
 import {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ManifestTable, QualifiedName } from '../repository/manifest.ts'
+import type { ManifestTable, QualifiedName } from '../repository/backups/manifest.ts'
 import { archiveDependencies } from './archive-dependencies.ts'
 import type { NumberedItem } from './archive-objects.ts'
 import type { ExportItem } from './export-items.ts'

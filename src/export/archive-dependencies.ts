@@ -1,5 +1,5 @@
-import { referencedTableOf } from '../postgres/schema-text.ts'
-import { keyOf } from '../repository/restore-scope.ts'
+import { referencedTableOf } from '../postgres/pg-dump/schema-text.ts'
+import { keyOf } from '../repository/backups/restore-scope.ts'
 import { type ArchiveObject, ArchiveObjects, type NumberedItem, isAbout, tableOfRows } from './archive-objects.ts'
 
 /**

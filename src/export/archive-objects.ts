@@ -1,7 +1,7 @@
-import { indexSubjectsOf, subjectOf } from '../postgres/schema-subject.ts'
-import { type SchemaEntry, tableOf } from '../postgres/schema-text.ts'
-import type { QualifiedName } from '../repository/manifest.ts'
-import { attachedTo, keyOf } from '../repository/restore-scope.ts'
+import { indexSubjectsOf, subjectOf } from '../postgres/pg-dump/schema-subject.ts'
+import { type SchemaEntry, tableOf } from '../postgres/pg-dump/schema-text.ts'
+import type { QualifiedName } from '../repository/backups/manifest.ts'
+import { attachedTo, keyOf } from '../repository/backups/restore-scope.ts'
 import { type ExportItem, onOneLine } from './export-items.ts'
 
 export interface NumberedItem extends ExportItem {

@@ -5,10 +5,10 @@ import {
   databasePrivilegeStatements,
   databaseSettingStatements,
   mapDatabaseRoles,
-} from '../postgres/database-statements.ts'
-import { quoteIdentifier } from '../postgres/quote.ts'
-import type { Manifest } from '../repository/manifest.ts'
-import type { RestorePlan } from '../repository/restore-plan.ts'
+} from '../postgres/sql/database-statements.ts'
+import { quoteIdentifier } from '../postgres/sql/quote.ts'
+import type { Manifest } from '../repository/backups/manifest.ts'
+import type { RestorePlan } from '../repository/backups/restore-plan.ts'
 import { type ExportItem, plainEntry } from './export-items.ts'
 
 /** The database itself: what pg_restore wants for --create, and leaves out without it. */

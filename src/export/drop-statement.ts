@@ -1,6 +1,6 @@
-import { type Ownership, subjectOf } from '../postgres/schema-subject.ts'
-import { type SchemaEntry, outline } from '../postgres/schema-text.ts'
-import { readStatements } from '../postgres/sql-tokens.ts'
+import { type Ownership, subjectOf } from '../postgres/pg-dump/schema-subject.ts'
+import { type SchemaEntry, outline } from '../postgres/pg-dump/schema-text.ts'
+import { readStatements } from '../postgres/sql/sql-tokens.ts'
 
 /** Parts of tables and domains: each pattern captures the last token of what is altered and, if another, of what is dropped. */
 const partPatterns: readonly [RegExp, (head: string, part: string) => string][] = [

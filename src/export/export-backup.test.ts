@@ -4,8 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { withDatabase } from '../postgres/connection-target.ts'
-import { loadSql, runClient } from '../postgres/test-server.ts'
+import { withDatabase } from '../postgres/target/connection-target.ts'
+import { loadSql, runClient } from '../postgres/server/test-server.ts'
 import { ExportBench } from './test-export.ts'
 
 const shared = new URL('../../../shared/fixtures/', import.meta.url)

@@ -1,8 +1,8 @@
 import { inContext } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
-import { type LargeObjectContents, readLargeObjects } from '../postgres/large-object-rows.ts'
-import type { Manifest, ManifestTable } from '../repository/manifest.ts'
-import type { RestorePlan } from '../repository/restore-plan.ts'
+import { type LargeObjectContents, readLargeObjects } from '../postgres/copy/large-object-rows.ts'
+import type { Manifest, ManifestTable } from '../repository/backups/manifest.ts'
+import type { RestorePlan } from '../repository/backups/restore-plan.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 
 interface ReadOptions {

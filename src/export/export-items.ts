@@ -1,16 +1,22 @@
-import { adoptTableStatements } from '../postgres/adopted-table.ts'
-import { setSequenceStatement } from '../postgres/catalog-sequences.ts'
-import { copyTarget } from '../postgres/catalog-tables.ts'
+import { adoptTableStatements } from '../postgres/catalog/adopted-table.ts'
+import { setSequenceStatement } from '../postgres/catalog/sequences.ts'
+import { copyTarget } from '../postgres/catalog/tables.ts'
 import {
   type LargeObject,
   largeObjectCommentStatements,
   largeObjectOwnerStatement,
   largeObjectPrivilegeStatements,
-} from '../postgres/large-objects.ts'
-import { type TextEncoding, quoteIdentifier, quoteLiteral, quoteQualified, quoteRegclass } from '../postgres/quote.ts'
-import { type SchemaEntry, standInOf, statementsOf } from '../postgres/schema-text.ts'
-import type { Manifest, ManifestTable, QualifiedName } from '../repository/manifest.ts'
-import type { RestorePlan } from '../repository/restore-plan.ts'
+} from '../postgres/catalog/large-objects.ts'
+import {
+  type TextEncoding,
+  quoteIdentifier,
+  quoteLiteral,
+  quoteQualified,
+  quoteRegclass,
+} from '../postgres/sql/quote.ts'
+import { type SchemaEntry, standInOf, statementsOf } from '../postgres/pg-dump/schema-text.ts'
+import type { Manifest, ManifestTable, QualifiedName } from '../repository/backups/manifest.ts'
+import type { RestorePlan } from '../repository/backups/restore-plan.ts'
 
 /** One object, comment, grant or table's rows, in the words of pg_dump. */
 export interface ExportItem {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { runClient } from '../postgres/test-server.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
+import { runClient } from '../postgres/server/test-server.ts'
 import { ExportBench } from './test-export.ts'
 
 const contents = `

@@ -1,11 +1,11 @@
 import { toolVersion } from '../core/tool-version.ts'
-import { quoteLiteral } from '../postgres/quote.ts'
+import { quoteLiteral } from '../postgres/sql/quote.ts'
 import {
   type ServerGlobals,
   createRoleStatements,
   createTablespaceStatements,
   membershipStatements,
-} from '../postgres/server-globals.ts'
+} from '../postgres/catalog/server-globals.ts'
 
 /**
  * A script for psql that makes roles, with their memberships, and tablespaces. A role that is there stays as it is; a

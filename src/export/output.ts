@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { AppError, messageOf } from '../core/app-error.ts'
 import { createTemporaryDirectory, type TemporaryDirectory } from '../core/temporary-directory.ts'
-import { removeLeftovers } from '../postgres/leftovers.ts'
+import { removeLeftovers } from '../postgres/server/leftovers.ts'
 
 interface WriteOptions {
   readonly signal?: AbortSignal | undefined

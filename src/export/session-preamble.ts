@@ -1,4 +1,4 @@
-import type { Manifest } from '../repository/manifest.ts'
+import type { Manifest } from '../repository/backups/manifest.ts'
 
 /** Of names and statements: the schema's, which is UTF8 unless the database does not know what its bytes mean. */
 export function textEncoding({ database }: Manifest): 'UTF8' | 'SQL_ASCII' {

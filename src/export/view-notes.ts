@@ -1,8 +1,8 @@
-import { readStatements } from '../postgres/sql-tokens.ts'
-import { type SchemaEntry, nameOf, splitSchemaText, tableOf } from '../postgres/schema-text.ts'
-import type { QualifiedName } from '../repository/manifest.ts'
-import type { BackupTexts, RestorePlan } from '../repository/restore-plan.ts'
-import { keyOf } from '../repository/restore-scope.ts'
+import { readStatements } from '../postgres/sql/sql-tokens.ts'
+import { type SchemaEntry, nameOf, splitSchemaText, tableOf } from '../postgres/pg-dump/schema-text.ts'
+import type { QualifiedName } from '../repository/backups/manifest.ts'
+import type { BackupTexts, RestorePlan } from '../repository/backups/restore-plan.ts'
+import { keyOf } from '../repository/backups/restore-scope.ts'
 import { isRelation } from './archive-objects.ts'
 
 const mayBeOfView = ({ type }: SchemaEntry) => /^((MATERIALIZED )?VIEW|RULE)$/.test(type)

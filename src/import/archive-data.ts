@@ -1,7 +1,7 @@
 import { createInflate, createZstdDecompress } from 'node:zlib'
 import { AppError } from '../core/app-error.ts'
 import { through } from '../export/compression.ts'
-import type { LargeObjectContents } from '../postgres/large-object-rows.ts'
+import type { LargeObjectContents } from '../postgres/copy/large-object-rows.ts'
 import type { ArchiveCompression, ArchiveEntry } from './archive-toc.ts'
 import { damagedDump } from './byte-reader.ts'
 

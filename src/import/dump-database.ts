@@ -1,6 +1,6 @@
-import type { DatabaseProperties } from '../postgres/catalog-database.ts'
-import { nameOf } from '../postgres/schema-text.ts'
-import { type Token, readStatements } from '../postgres/sql-tokens.ts'
+import type { DatabaseProperties } from '../postgres/catalog/database.ts'
+import { nameOf } from '../postgres/pg-dump/schema-text.ts'
+import { type Token, readStatements } from '../postgres/sql/sql-tokens.ts'
 
 /** What a dump says of its database; CREATE DATABASE says all of it, and is in every archive and in scripts of --create. */
 export type DumpDatabase = Pick<

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readStatements } from '../postgres/sql-tokens.ts'
+import { readStatements } from '../postgres/sql/sql-tokens.ts'
 import { dutyOf, isHarmless, makesNoCode } from './dump-statement.ts'
 
 const tokensOf = (sql: string) => readStatements(sql)[0] ?? []

@@ -1,5 +1,5 @@
-import { outline } from '../postgres/schema-text.ts'
-import type { Token } from '../postgres/sql-tokens.ts'
+import { outline } from '../postgres/pg-dump/schema-text.ts'
+import type { Token } from '../postgres/sql/sql-tokens.ts'
 
 /** What an import does with a statement of a dump. */
 export type Duty =

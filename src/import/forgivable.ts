@@ -1,4 +1,4 @@
-import { sqlStateOf } from '../postgres/postgres-error.ts'
+import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
 
 /** What every database has, and old dumps make. */
 export function isThere(sql: string, error: unknown): boolean {

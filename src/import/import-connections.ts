@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { ulid } from 'ulid'
-import { Connection } from '../postgres/connection.ts'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import type { PostgresReport } from '../postgres/postgres-error.ts'
-import { quoteIdentifier } from '../postgres/quote.ts'
-import { prepareForLoading } from '../postgres/session-settings.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
+import type { PostgresReport } from '../postgres/wire/postgres-error.ts'
+import { quoteIdentifier } from '../postgres/sql/quote.ts'
+import { prepareForLoading } from '../postgres/wire/session-settings.ts'
 
 /** The text of a dump stays the bytes that it is: the dump tells the server what they mean. */
 export const bytesAsText = { encoding: 'latin1' } as const

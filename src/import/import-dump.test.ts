@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { hasCode } from '../core/app-error.ts'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { loadSql } from '../postgres/test-server.ts'
-import { listBackups } from '../repository/open-backup.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
+import { loadSql } from '../postgres/server/test-server.ts'
+import { listBackups } from '../repository/backups/open-backup.ts'
 import { ImportBench } from './test-import.ts'
 
 /** Odd names, owners that may do less than all, what is only in one of pg_dump's sections, and something of every kind. */

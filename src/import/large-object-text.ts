@@ -1,4 +1,4 @@
-import type { LargeObjectContents } from '../postgres/large-object-rows.ts'
+import type { LargeObjectContents } from '../postgres/copy/large-object-rows.ts'
 
 /** A row for each of the pieces that come. */
 const pieceBytes = 256 * 1024

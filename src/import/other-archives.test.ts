@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { hasCode } from '../core/app-error.ts'
-import { runBundledPgDump } from '../postgres/bundled-pg-dump.ts'
-import { Connection } from '../postgres/connection.ts'
+import { runBundledPgDump } from '../postgres/pg-dump/bundled-pg-dump.ts'
+import { Connection } from '../postgres/wire/connection.ts'
 import { type TestEntry, encodeArchive } from './test-archive.ts'
 import { ImportBench } from './test-import.ts'
 

@@ -1,4 +1,4 @@
-import { quoteIdentifier } from '../postgres/quote.ts'
+import { quoteIdentifier } from '../postgres/sql/quote.ts'
 import type { DataSink, ReadData } from './archive-data.ts'
 import type { ArchiveEntry, ArchiveToc } from './archive-toc.ts'
 import { ByteReader, damagedDump } from './byte-reader.ts'

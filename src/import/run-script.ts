@@ -1,6 +1,6 @@
 import { AppError } from '../core/app-error.ts'
-import { nameOf } from '../postgres/schema-text.ts'
-import { readTokens } from '../postgres/sql-tokens.ts'
+import { nameOf } from '../postgres/pg-dump/schema-text.ts'
+import { readTokens } from '../postgres/sql/sql-tokens.ts'
 import { type ByteReader, cutOff } from './byte-reader.ts'
 import { copyRows } from './copy-rows.ts'
 import type { ImportSession } from './import-session.ts'

@@ -1,5 +1,5 @@
 import { AppError, hasCode } from '../core/app-error.ts'
-import { type Token, StatementBuilder, readTokens } from '../postgres/sql-tokens.ts'
+import { type Token, StatementBuilder, readTokens } from '../postgres/sql/sql-tokens.ts'
 import { type ByteReader, cutOff, damagedDump } from './byte-reader.ts'
 
 export type ScriptPart =

@@ -1,4 +1,4 @@
-import type { LargeObjectContents } from '../postgres/large-object-rows.ts'
+import type { LargeObjectContents } from '../postgres/copy/large-object-rows.ts'
 import { type ReadData, checkComplete } from './archive-data.ts'
 import type { ArchiveEntry } from './archive-toc.ts'
 import { damagedDump } from './byte-reader.ts'

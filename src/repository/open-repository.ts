@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AppError, hasCode } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
-import { fromArmor, unwrapWithIdentities, unwrapWithPassphrase } from './age.ts'
-import { damagedObject } from './damaged-object.ts'
-import { deriveKeys, repositorySecretBytes } from './derived-keys.ts'
-import { RepositoryKey } from './key-file.ts'
-import { KeyRing } from './key-ring.ts'
-import { configCopyKey, configKey } from './object-keys.ts'
+import { fromArmor, unwrapWithIdentities, unwrapWithPassphrase } from './keys/age.ts'
+import { damagedObject } from './objects/damaged-object.ts'
+import { deriveKeys, repositorySecretBytes } from './keys/derived-keys.ts'
+import { RepositoryKey } from './keys/key-file.ts'
+import { KeyRing } from './keys/key-ring.ts'
+import { configCopyKey, configKey } from './objects/object-keys.ts'
 import { isAuthentic, readConfig, type RepositoryConfig } from './repository-config.ts'
 import { Repository } from './repository.ts'
-import { TombstoneBook } from './tombstones.ts'
+import { TombstoneBook } from './sessions/tombstones.ts'
 
 /** What may open a repository: keys of this and of others, and a passphrase. */
 export interface Unlock {

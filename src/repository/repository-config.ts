@@ -2,10 +2,10 @@ import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { AppError } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
-import { largestAverageBytes, smallestAverageBytes } from './chunker.ts'
-import { damagedObject } from './damaged-object.ts'
-import { canonicalJson, type JsonValue } from './json-value.ts'
-import { configCopyKey, configKey } from './object-keys.ts'
+import { largestAverageBytes, smallestAverageBytes } from './chunks/chunker.ts'
+import { damagedObject } from './objects/damaged-object.ts'
+import { canonicalJson, type JsonValue } from './objects/json-value.ts'
+import { configCopyKey, configKey } from './objects/object-keys.ts'
 
 export const repositoryFormat = 1
 

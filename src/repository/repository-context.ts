@@ -1,8 +1,8 @@
 import type { ObjectStore } from '../store/object-store.ts'
-import type { DerivedKeys } from './derived-keys.ts'
-import type { KeyRing } from './key-ring.ts'
+import type { DerivedKeys } from './keys/derived-keys.ts'
+import type { KeyRing } from './keys/key-ring.ts'
 import type { RepositoryConfig } from './repository-config.ts'
-import type { TombstoneBook } from './tombstones.ts'
+import type { TombstoneBook } from './sessions/tombstones.ts'
 
 /** An open repository, as the parts of this room hand it to each other. */
 export interface RepositoryContext {

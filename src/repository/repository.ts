@@ -1,14 +1,14 @@
 import { AppError } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
-import type { JsonValue } from './json-value.ts'
-import type { RepositoryKey } from './key-file.ts'
+import type { JsonValue } from './objects/json-value.ts'
+import type { RepositoryKey } from './keys/key-file.ts'
 import type { RepositoryContext } from './repository-context.ts'
 import { RepositoryReader } from './repository-reader.ts'
 import { kitFile } from './restore-kit.ts'
-import { sealedKey } from './object-keys.ts'
-import { hasSealed } from './sealed-object.ts'
-import { putStatement, records, statements, type StoredRecord, type StoredStatement } from './stored-record.ts'
-import { WritingSession } from './writing-session.ts'
+import { sealedKey } from './objects/object-keys.ts'
+import { hasSealed } from './objects/sealed-object.ts'
+import { putStatement, records, statements, type StoredRecord, type StoredStatement } from './sessions/stored-record.ts'
+import { WritingSession } from './sessions/writing-session.ts'
 
 /** An open repository. Holds nothing that must be closed. */
 export class Repository {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
-import type { KitKey } from './object-keys.ts'
+import type { KitKey } from './objects/object-keys.ts'
 
 const sources: Readonly<
   Record<KitKey, { readonly files: readonly URL[]; readonly comment: (text: string) => string }>

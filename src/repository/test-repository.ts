@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { DirectoryStore } from '../store/directory-store.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { createRepository } from './create-repository.ts'
-import type { RepositoryKey } from './key-file.ts'
-import type { PackKind } from './object-keys.ts'
+import type { RepositoryKey } from './keys/key-file.ts'
+import type { PackKind } from './objects/object-keys.ts'
 import { openRepository } from './open-repository.ts'
 import type { Repository } from './repository.ts'
-import type { StreamRef } from './stream-ref.ts'
-import type { WritingSession } from './writing-session.ts'
+import type { StreamRef } from './chunks/stream-ref.ts'
+import type { WritingSession } from './sessions/writing-session.ts'
 
 /** A repository in a temporary directory, for tests. */
 export class TestRepository implements AsyncDisposable {

@@ -1,9 +1,9 @@
 import { AppError } from '../core/app-error.ts'
-import { adoptTableStatements } from '../postgres/adopted-table.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { sqlStateOf } from '../postgres/postgres-error.ts'
-import { quoteRegclass } from '../postgres/quote.ts'
-import type { ManifestTable } from '../repository/manifest.ts'
+import { adoptTableStatements } from '../postgres/catalog/adopted-table.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
+import { quoteRegclass } from '../postgres/sql/quote.ts'
+import type { ManifestTable } from '../repository/backups/manifest.ts'
 
 interface AdoptOptions {
   readonly onNote: (note: string) => void

@@ -3,9 +3,9 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ErrorCode, hasCode } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { TestProxy } from '../postgres/test-proxy.ts'
-import { listBackups } from '../repository/open-backup.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
+import { TestProxy } from '../postgres/wire/test-proxy.ts'
+import { listBackups } from '../repository/backups/open-backup.ts'
 import { TestBench } from './test-bench.ts'
 
 const rows = `CREATE TABLE t (id int PRIMARY KEY, v text);

@@ -1,7 +1,7 @@
 import type { Task } from '../core/tasks.ts'
-import { type SchemaEntry, referencedTableOf, tableOf } from '../postgres/schema-text.ts'
-import { readTokens } from '../postgres/sql-tokens.ts'
-import { keyOf } from '../repository/restore-scope.ts'
+import { type SchemaEntry, referencedTableOf, tableOf } from '../postgres/pg-dump/schema-text.ts'
+import { readTokens } from '../postgres/sql/sql-tokens.ts'
+import { keyOf } from '../repository/backups/restore-scope.ts'
 
 /** An index or a constraint, with the comments on it. */
 interface Build {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { hasCode } from '../core/app-error.ts'
-import { Connection } from '../postgres/connection.ts'
+import { Connection } from '../postgres/wire/connection.ts'
 import { TestBench } from './test-bench.ts'
 
 describe('what is chosen of a database is backed up and restored', { timeout: 300_000 }, () => {

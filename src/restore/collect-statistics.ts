@@ -1,9 +1,9 @@
 import { AppError, hasCode, messageOf } from '../core/app-error.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { quoteQualified } from '../postgres/quote.ts'
-import type { QualifiedName } from '../repository/manifest.ts'
-import type { RestorePlan } from '../repository/restore-plan.ts'
-import { keyOf } from '../repository/restore-scope.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { quoteQualified } from '../postgres/sql/quote.ts'
+import type { QualifiedName } from '../repository/backups/manifest.ts'
+import type { RestorePlan } from '../repository/backups/restore-plan.ts'
+import { keyOf } from '../repository/backups/restore-scope.ts'
 import type { LoadOptions } from './load-database.ts'
 
 interface AnalyzedTable extends QualifiedName {

@@ -1,6 +1,6 @@
-import type { Connection } from '../postgres/connection.ts'
-import { withoutLz4 } from '../postgres/schema-text.ts'
-import type { RestorePlan } from '../repository/restore-plan.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { withoutLz4 } from '../postgres/pg-dump/schema-text.ts'
+import type { RestorePlan } from '../repository/backups/restore-plan.ts'
 
 /** Whether the server was built with lz4. One that was not refuses columns that ask for it, npm's for example. */
 export async function hasLz4(

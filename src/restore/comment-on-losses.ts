@@ -1,6 +1,6 @@
 import { hasCode, messageOf } from '../core/app-error.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { quoteIdentifier, quoteLiteral, quoteQualified, quoteRegclass } from '../postgres/quote.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { quoteIdentifier, quoteLiteral, quoteQualified, quoteRegclass } from '../postgres/sql/quote.ts'
 import type { Losses } from './losses.ts'
 
 interface CommentOptions {

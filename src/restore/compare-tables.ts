@@ -1,8 +1,8 @@
-import { copyOutStatement } from '../postgres/catalog-tables.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { type RowDigest, addDigests, emptyDigest } from '../postgres/row-walker.ts'
-import { type ManifestTable, type QualifiedName, formatHash } from '../repository/manifest.ts'
-import { keyOf } from '../repository/restore-scope.ts'
+import { copyOutStatement } from '../postgres/catalog/tables.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { type RowDigest, addDigests, emptyDigest } from '../postgres/copy/row-walker.ts'
+import { type ManifestTable, type QualifiedName, formatHash } from '../repository/backups/manifest.ts'
+import { keyOf } from '../repository/backups/restore-scope.ts'
 import type { Comparison } from './compare-database.ts'
 
 export const nameOf = ({ schema, name }: QualifiedName) => `${schema}.${name}`

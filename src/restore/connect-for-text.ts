@@ -1,6 +1,6 @@
-import { Connection } from '../postgres/connection.ts'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import type { Manifest } from '../repository/manifest.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
+import type { Manifest } from '../repository/backups/manifest.ts'
 
 /** Connects to a restored database: text goes as UTF-8, and as bytes where the database does not know what they mean. */
 export async function connectForText(

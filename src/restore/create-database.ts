@@ -1,7 +1,7 @@
-import type { DatabaseProperties } from '../postgres/catalog-database.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { createDatabaseStatement } from '../postgres/database-statements.ts'
-import { sqlStateOf } from '../postgres/postgres-error.ts'
+import type { DatabaseProperties } from '../postgres/catalog/database.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { createDatabaseStatement } from '../postgres/sql/database-statements.ts'
+import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
 
 export interface CreateOptions {
   /** undefined: whoever connects owns it. */

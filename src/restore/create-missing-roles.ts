@@ -1,11 +1,11 @@
-import type { Connection } from '../postgres/connection.ts'
-import { quoteIdentifier } from '../postgres/quote.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { quoteIdentifier } from '../postgres/sql/quote.ts'
 import {
   type ServerGlobals,
   type ServerRole,
   createRoleStatements,
   membershipStatements,
-} from '../postgres/server-globals.ts'
+} from '../postgres/catalog/server-globals.ts'
 import { existingRoles } from './target-checks.ts'
 
 interface CreateOptions {

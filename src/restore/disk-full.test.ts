@@ -4,8 +4,8 @@ import { chmod, mkdir, mkdtemp, readdir, rmdir } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { AppError } from '../core/app-error.ts'
-import { withDatabase } from '../postgres/connection-target.ts'
-import { startTestServer } from '../postgres/test-server.ts'
+import { withDatabase } from '../postgres/target/connection-target.ts'
+import { startTestServer } from '../postgres/server/test-server.ts'
 import { TestBench } from './test-bench.ts'
 
 const run = promisify(execFile)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { hasCode } from '../core/app-error.ts'
-import { listDatabases } from '../postgres/catalog-database.ts'
-import { Connection } from '../postgres/connection.ts'
-import { type ConnectionTarget, withDatabase } from '../postgres/connection-target.ts'
+import { listDatabases } from '../postgres/catalog/database.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import { type ConnectionTarget, withDatabase } from '../postgres/target/connection-target.ts'
 import { TestBench } from './test-bench.ts'
 
 /** As hosts set their servers up: the customer is no superuser, and objects of the host's lie among theirs. */

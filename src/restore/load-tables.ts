@@ -1,10 +1,10 @@
 import { AppError, hasCode, inContext } from '../core/app-error.ts'
 import type { Task } from '../core/tasks.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { loadRows } from '../postgres/load-rows.ts'
-import { quoteQualified } from '../postgres/quote.ts'
-import type { ManifestTable } from '../repository/manifest.ts'
-import type { StreamRef } from '../repository/stream-ref.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { loadRows } from '../postgres/copy/load-rows.ts'
+import { quoteQualified } from '../postgres/sql/quote.ts'
+import type { ManifestTable } from '../repository/backups/manifest.ts'
+import type { StreamRef } from '../repository/chunks/stream-ref.ts'
 
 export interface LoadTablesOptions {
   /** The worker's connection, in the encoding of the data. */

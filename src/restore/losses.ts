@@ -1,5 +1,5 @@
 import type { AppError } from '../core/app-error.ts'
-import type { ManifestTable } from '../repository/manifest.ts'
+import type { ManifestTable } from '../repository/backups/manifest.ts'
 
 /** Something that a restored database lacks. */
 export interface Loss {

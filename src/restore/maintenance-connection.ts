@@ -1,7 +1,7 @@
 import { hasCode } from '../core/app-error.ts'
-import { Connection } from '../postgres/connection.ts'
-import { type ConnectionTarget, withDatabase } from '../postgres/connection-target.ts'
-import { prepareForLoading } from '../postgres/session-settings.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import { type ConnectionTarget, withDatabase } from '../postgres/target/connection-target.ts'
+import { prepareForLoading } from '../postgres/wire/session-settings.ts'
 
 /** CREATE DATABASE and the like need a connection to another database: postgres, or where there is none, template1. */
 export async function connectForMaintenance(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { hasCode } from '../core/app-error.ts'
-import { type ConnectionTarget, withDatabase } from '../postgres/connection-target.ts'
+import { type ConnectionTarget, withDatabase } from '../postgres/target/connection-target.ts'
 import { TestBench } from './test-bench.ts'
 
 describe('a role that is no superuser', { timeout: 300_000 }, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { type TestServer, startTestServer } from '../postgres/test-server.ts'
+import { type TestServer, startTestServer } from '../postgres/server/test-server.ts'
 import { hasLz4 } from './column-compression.ts'
 import { TestBench } from './test-bench.ts'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { hasCode } from '../core/app-error.ts'
-import { withDatabase } from '../postgres/connection-target.ts'
-import { Connection } from '../postgres/connection.ts'
-import { startTestPooler, withoutPgBouncer } from '../postgres/test-pooler.ts'
+import { withDatabase } from '../postgres/target/connection-target.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import { startTestPooler, withoutPgBouncer } from '../postgres/wire/test-pooler.ts'
 import { TestBench } from './test-bench.ts'
 
 describe('behind a connection pooler', { timeout: 300_000, skip: withoutPgBouncer }, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { listProofs } from '../repository/open-backup.ts'
+import { listProofs } from '../repository/backups/open-backup.ts'
 import { TestBench } from './test-bench.ts'
 
 describe('privileges that others than the owner granted', { timeout: 120_000 }, () => {

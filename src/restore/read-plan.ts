@@ -1,9 +1,9 @@
 import { AppError, hasCode } from '../core/app-error.ts'
-import type { ServerGlobals } from '../postgres/server-globals.ts'
-import type { Manifest } from '../repository/manifest.ts'
-import { readBackupTexts, readGlobals, streamNames } from '../repository/open-backup.ts'
+import type { ServerGlobals } from '../postgres/catalog/server-globals.ts'
+import type { Manifest } from '../repository/backups/manifest.ts'
+import { readBackupTexts, readGlobals, streamNames } from '../repository/backups/open-backup.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
-import { type RestoreChoices, type RestorePlan, planRestore } from '../repository/restore-plan.ts'
+import { type RestoreChoices, type RestorePlan, planRestore } from '../repository/backups/restore-plan.ts'
 import type { Losses } from './losses.ts'
 
 interface ReadOptions {

@@ -1,7 +1,7 @@
 import { hasCode, messageOf } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
-import { Connection, type Row } from '../postgres/connection.ts'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
+import { Connection, type Row } from '../postgres/wire/connection.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
 import type { Difference } from './compare-database.ts'
 
 /** A statement of the user's about a restored database. */

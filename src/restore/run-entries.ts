@@ -1,8 +1,8 @@
 import { AppError, hasCode, inContext, messageOf } from '../core/app-error.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { PostgresError, sqlStateOf } from '../postgres/postgres-error.ts'
-import { quoteQualified } from '../postgres/quote.ts'
-import { type SchemaEntry, standInOf, statementsOf } from '../postgres/schema-text.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { PostgresError, sqlStateOf } from '../postgres/wire/postgres-error.ts'
+import { quoteQualified } from '../postgres/sql/quote.ts'
+import { type SchemaEntry, standInOf, statementsOf } from '../postgres/pg-dump/schema-text.ts'
 import type { Losses } from './losses.ts'
 
 export interface RunOptions {

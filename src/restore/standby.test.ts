@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
 import { hasCode } from '../core/app-error.ts'
 import type { OnProgress } from '../core/progress.ts'
-import { type ConnectionTarget, withDatabase } from '../postgres/connection-target.ts'
-import { findServerBinaries } from '../postgres/server-binaries.ts'
-import { type TestStandby, primarySettings, startTestStandby } from '../postgres/test-standby.ts'
+import { type ConnectionTarget, withDatabase } from '../postgres/target/connection-target.ts'
+import { findServerBinaries } from '../postgres/server/server-binaries.ts'
+import { type TestStandby, primarySettings, startTestStandby } from '../postgres/server/test-standby.ts'
 import { TestBench } from './test-bench.ts'
 
 const installed = (await findServerBinaries({ environment: process.env })).findLast(

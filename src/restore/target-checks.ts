@@ -1,10 +1,10 @@
 import { AppError } from '../core/app-error.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { describeTarget } from '../postgres/connection-target.ts'
-import { findTakenOids } from '../postgres/large-objects.ts'
-import { quoteQualified } from '../postgres/quote.ts'
-import type { SchemaEntry } from '../postgres/schema-text.ts'
-import type { RestorePlan } from '../repository/restore-plan.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { describeTarget } from '../postgres/target/connection-target.ts'
+import { findTakenOids } from '../postgres/catalog/large-objects.ts'
+import { quoteQualified } from '../postgres/sql/quote.ts'
+import type { SchemaEntry } from '../postgres/pg-dump/schema-text.ts'
+import type { RestorePlan } from '../repository/backups/restore-plan.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined

@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import type { ConnectionTarget } from '../postgres/connection-target.ts'
-import { formatKeyFile } from '../repository/key-file.ts'
+import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
+import { formatKeyFile } from '../repository/keys/key-file.ts'
 import type { Repository } from '../repository/repository.ts'
 
 /** Without the directories that npm puts first: whatever runs here finds no Node of ours. */

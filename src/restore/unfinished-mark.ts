@@ -1,8 +1,8 @@
 import { AppError } from '../core/app-error.ts'
-import { readDatabaseProperties } from '../postgres/catalog-database.ts'
-import type { Connection } from '../postgres/connection.ts'
-import { createDatabaseStatement } from '../postgres/database-statements.ts'
-import { quoteIdentifier } from '../postgres/quote.ts'
+import { readDatabaseProperties } from '../postgres/catalog/database.ts'
+import type { Connection } from '../postgres/wire/connection.ts'
+import { createDatabaseStatement } from '../postgres/sql/database-statements.ts'
+import { quoteIdentifier } from '../postgres/sql/quote.ts'
 import { countUserObjects } from './target-checks.ts'
 
 interface QueryOptions {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { AppError, hasCode } from '../core/app-error.ts'
-import { listDatabases } from '../postgres/catalog-database.ts'
-import { Connection } from '../postgres/connection.ts'
-import { withDatabase } from '../postgres/connection-target.ts'
-import { dropTemporaryDatabase, reserveTemporaryDatabase } from '../postgres/temporary-database.ts'
+import { listDatabases } from '../postgres/catalog/database.ts'
+import { Connection } from '../postgres/wire/connection.ts'
+import { withDatabase } from '../postgres/target/connection-target.ts'
+import { dropTemporaryDatabase, reserveTemporaryDatabase } from '../postgres/server/temporary-database.ts'
 import { TestBench } from './test-bench.ts'
 
 describe('what an unfinished restore or proof leaves on a server', { timeout: 180_000 }, () => {

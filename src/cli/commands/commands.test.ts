@@ -3,10 +3,10 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { z } from 'zod'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
-import { withDatabase } from '../../postgres/connection-target.ts'
-import { proofSchema } from '../../repository/backup-record.ts'
-import { manifestSchema } from '../../repository/manifest.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
+import { withDatabase } from '../../postgres/target/connection-target.ts'
+import { proofSchema } from '../../repository/backups/backup-record.ts'
+import { manifestSchema } from '../../repository/backups/manifest.ts'
 import {
   TestHost,
   assertFailed,

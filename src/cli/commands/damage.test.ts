@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { withDatabase } from '../../postgres/connection-target.ts'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
+import { withDatabase } from '../../postgres/target/connection-target.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { type ListedBackup, TestHost, assertFailed, checkDocument } from './test-host.ts'
 
 async function flipBit(path: string): Promise<void> {

@@ -3,9 +3,9 @@ import { rm, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { z } from 'zod'
-import { withDatabase } from '../../postgres/connection-target.ts'
-import { quoteIdentifier } from '../../postgres/quote.ts'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
+import { withDatabase } from '../../postgres/target/connection-target.ts'
+import { quoteIdentifier } from '../../postgres/sql/quote.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { TestHost, assertFailed } from './test-host.ts'
 
 const shop = `

@@ -4,9 +4,9 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { generateX25519Identity } from 'age-encryption'
-import { withDatabase } from '../../postgres/connection-target.ts'
-import { quoteIdentifier } from '../../postgres/quote.ts'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
+import { withDatabase } from '../../postgres/target/connection-target.ts'
+import { quoteIdentifier } from '../../postgres/sql/quote.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { TestHost, assertFailed, initDocument } from './test-host.ts'
 
 const mount = (...args: string[]) => promisify(execFile)('mount', args)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { withDatabase } from '../../postgres/connection-target.ts'
-import { dropAbandonedDatabases } from '../../postgres/temporary-database.ts'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
+import { withDatabase } from '../../postgres/target/connection-target.ts'
+import { dropAbandonedDatabases } from '../../postgres/server/temporary-database.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { type Running, TestHost, assertFailed, connectionVariables, until } from './test-host.ts'
 
 /** About 75 MB of rows that hardly compress: more packs than are under way at once, and several parts of a table. */

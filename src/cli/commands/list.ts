@@ -1,5 +1,5 @@
-import { listNotes } from '../../repository/backup-notes.ts'
-import { listBackups, listProofs } from '../../repository/open-backup.ts'
+import { listNotes } from '../../repository/retention/backup-notes.ts'
+import { listBackups, listProofs } from '../../repository/backups/open-backup.ts'
 import { AppError } from '../../core/app-error.ts'
 import { printable } from '../printable.ts'
 import { describeProof, describeSelection } from '../describe-backup.ts'

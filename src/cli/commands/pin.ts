@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type Note, listNotes } from '../../repository/backup-notes.ts'
-import { listBackups } from '../../repository/open-backup.ts'
+import { type Note, listNotes } from '../../repository/retention/backup-notes.ts'
+import { listBackups } from '../../repository/backups/open-backup.ts'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'

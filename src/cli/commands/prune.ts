@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { listSome } from '../../core/list-some.ts'
-import { backupStreams } from '../../repository/open-backup.ts'
+import { backupStreams } from '../../repository/backups/open-backup.ts'
 import type { PruneReport } from '../../repository/prune/prune-report.ts'
 import { pruneRepository } from '../../repository/prune/prune-repository.ts'
 import type { CommandContext } from '../command-context.ts'

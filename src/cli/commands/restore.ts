@@ -1,6 +1,6 @@
 import { AppError } from '../../core/app-error.ts'
-import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/connection-target.ts'
-import { listBackups } from '../../repository/open-backup.ts'
+import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/target/connection-target.ts'
+import { listBackups } from '../../repository/backups/open-backup.ts'
 import type { Loss } from '../../restore/losses.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
 import { findDatabase, isConninfo } from '../database-target.ts'

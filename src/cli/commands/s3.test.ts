@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { withDatabase } from '../../postgres/connection-target.ts'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
+import { withDatabase } from '../../postgres/target/connection-target.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { TestS3Server } from '../../store/test-s3-server.ts'
 import { TestHost, assertFailed, initDocument, proveDocument, restoreDocument } from './test-host.ts'
 

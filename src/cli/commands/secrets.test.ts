@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/test-server.ts'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { type Ended, TestHost, assertFailed } from './test-host.ts'
 
 const password = `s3cr3t@pa/ss'w:rd %`

@@ -1,9 +1,9 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import type { Connection } from '../../postgres/connection.ts'
-import { quoteQualified } from '../../postgres/quote.ts'
-import { prepareForReading } from '../../postgres/session-settings.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
+import { quoteQualified } from '../../postgres/sql/quote.ts'
+import { prepareForReading } from '../../postgres/wire/session-settings.ts'
 
 /** Where repositories lie that released versions have written. */
 export const goldenFolder = fileURLToPath(new URL('../../../golden/', import.meta.url))

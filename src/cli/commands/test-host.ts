@@ -10,8 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { type ErrorCode, errorCodes } from '../../core/app-error.ts'
-import type { TestServer } from '../../postgres/test-server.ts'
-import { backupRecordSchema, proofSchema } from '../../repository/backup-record.ts'
+import type { TestServer } from '../../postgres/server/test-server.ts'
+import { backupRecordSchema, proofSchema } from '../../repository/backups/backup-record.ts'
 
 const program = fileURLToPath(new URL('../../../bin/pgrevive.js', import.meta.url))
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Connection } from '../../postgres/connection.ts'
-import { startTestServer, type TestServer } from '../../postgres/test-server.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
+import { startTestServer, type TestServer } from '../../postgres/server/test-server.ts'
 import { createTravelDatabase } from './travel-database.ts'
 import { letADayPass } from './travel-day.ts'
 

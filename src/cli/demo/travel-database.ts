@@ -1,4 +1,4 @@
-import type { Connection } from '../../postgres/connection.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
 import { travelRows } from './travel-rows.ts'
 import { travelIndexesAndViews, travelTables } from './travel-schema.ts'
 

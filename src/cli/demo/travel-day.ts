@@ -1,4 +1,4 @@
-import type { Connection } from '../../postgres/connection.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
 
 /** Rows, over all tables. */
 export interface DayOfChanges {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { lstat, readdir, readlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TestServer } from '../../postgres/test-server.ts'
-import { checkRepository } from '../../repository/check-repository.ts'
-import { backupStreams, listBackups } from '../../repository/open-backup.ts'
+import type { TestServer } from '../../postgres/server/test-server.ts'
+import { checkRepository } from '../../repository/check/check-repository.ts'
+import { backupStreams, listBackups } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { until } from '../commands/test-host.ts'
 

@@ -1,4 +1,4 @@
-import type { Inventory, InventoryPack } from '../inventory.ts'
+import type { Inventory, InventoryPack } from '../packs/inventory.ts'
 import type { ReachableChunks } from './reachable-chunks.ts'
 
 /** How much of a pack is needed. */

@@ -1,13 +1,13 @@
 import { AppError, hasCode } from '../../core/app-error.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
-import type { StreamsOf } from '../check-streams.ts'
-import type { Inventory } from '../inventory.ts'
-import { readAhead } from '../read-ahead.ts'
+import type { StreamsOf } from '../check/check-streams.ts'
+import type { Inventory } from '../packs/inventory.ts'
+import { readAhead } from '../objects/read-ahead.ts'
 import type { RepositoryContext } from '../repository-context.ts'
 import { RepositoryReader } from '../repository-reader.ts'
-import { hasSealed } from '../sealed-object.ts'
-import type { StoredRecord } from '../stored-record.ts'
-import type { StreamRef } from '../stream-ref.ts'
+import { hasSealed } from '../objects/sealed-object.ts'
+import type { StoredRecord } from '../sessions/stored-record.ts'
+import type { StreamRef } from '../chunks/stream-ref.ts'
 
 const listsAtOnce = 8
 const isReachable = 1

@@ -1,12 +1,12 @@
 import { ulid } from 'ulid'
 import { hasCode } from '../../core/app-error.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
-import { formatIndex, parseIndex, type IndexedPack } from '../index-object.ts'
-import type { Inventory } from '../inventory.ts'
-import { formatDirectory } from '../pack-directory.ts'
+import { formatIndex, parseIndex, type IndexedPack } from '../packs/index-object.ts'
+import type { Inventory } from '../packs/inventory.ts'
+import { formatDirectory } from '../packs/pack-directory.ts'
 import type { RepositoryContext } from '../repository-context.ts'
-import { getSealed, listSealed, putSealed, type SealedObjectInfo } from '../sealed-object.ts'
-import { tombstoneLifetimeMs } from '../tombstones.ts'
+import { getSealed, listSealed, putSealed, type SealedObjectInfo } from '../objects/sealed-object.ts'
+import { tombstoneLifetimeMs } from '../sessions/tombstones.ts'
 
 /** Index objects below this size are merged once there are so many. */
 const smallIndexBytes = 256 * 1024

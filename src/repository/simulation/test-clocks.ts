@@ -1,6 +1,6 @@
 import crypto, { createSecretKey } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
-import { seal } from '../aead.ts'
+import { seal } from '../objects/aead.ts'
 import type { World } from './test-world.ts'
 
 /**

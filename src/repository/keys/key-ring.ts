@@ -1,0 +1,67 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { AppError } from '../../core/app-error.ts'
+import { unwrapWithIdentities } from './age.ts'
+
+/** The data keys of a repository as its packs hold them: wrapped. Each is unwrapped once, when it is first asked for. */
+export class KeyRing {
+  readonly #identities: readonly string[]
+  readonly #fit: () => Promise<boolean>
+  #fits: Promise<boolean> | undefined
+  readonly #slots = new Map<string, number>()
+  readonly #keys: { readonly wrapped: Uint8Array; unwrapped?: Promise<KeyObject> }[] = []
+
+  /** `fit` tells whether the identities are those of the repository; it is asked once, when a key is wanted. */
+  constructor(identities: readonly string[], fit: () => Promise<boolean>) {
+    this.#identities = identities
+    this.#fit = fit
+  }
+
+  async canUnwrap(): Promise<boolean> {
+    return this.#identities.length > 0 && (this.#fits ??= this.#fit())
+  }
+
+  /** The number under which `wrapped` is known from now on; the same for the same bytes. */
+  intern(wrapped: Uint8Array): number {
+    const text = Buffer.from(wrapped.buffer, wrapped.byteOffset, wrapped.length).toString('latin1')
+    const known = this.#slots.get(text)
+    if (known !== undefined) return known
+    this.#keys.push({ wrapped: Uint8Array.from(wrapped) })
+    this.#slots.set(text, this.#keys.length - 1)
+    return this.#keys.length - 1
+  }
+
+  /** The data key as packs hold it. */
+  wrapped(slot: number): Uint8Array {
+    return this.#keyAt(slot).wrapped
+  }
+
+  /** Rejects with `key-cannot-read` without an identity, and with `key-wrong` if none of them opens the key. */
+  unwrap(slot: number): Promise<KeyObject> {
+    const key = this.#keyAt(slot)
+    key.unwrapped ??= this.#open(key.wrapped)
+    return key.unwrapped
+  }
+
+  #keyAt(slot: number) {
+    const key = this.#keys[slot]
+    if (!key) throw new RangeError(`no data key ${slot}`)
+    return key
+  }
+
+  async #open(wrapped: Uint8Array): Promise<KeyObject> {
+    if (!(await this.canUnwrap())) throw cannotRead()
+    const secret = await unwrapWithIdentities(wrapped, this.#identities)
+    if (secret?.length !== 32) {
+      throw new AppError('key-wrong', 'the key does not open a data key that is needed', {
+        hint: 'the backup was written for other recipients; use a key of one of those',
+      })
+    }
+    return createSecretKey(secret)
+  }
+}
+
+export function cannotRead(): AppError {
+  return new AppError('key-cannot-read', 'this key may write and list backups, but not read them', {
+    hint: 'use the key file that holds the line AGE-SECRET-KEY-1…, or the passphrase',
+  })
+}
