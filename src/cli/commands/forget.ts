@@ -115,7 +115,7 @@ function describe({ decisions }: ForgettingPlan, stopped: ReadonlySet<string>, {
   const verdict = ({ keep, backup }: Decision) => (keep ? 'keep' : stopped.has(backup.database) ? 'stopped' : 'forget')
   const columns = [
     { title: 'backup', style: colors.strong },
-    { title: 'committed' },
+    { title: 'taken' },
     { title: 'database' },
     { title: '', style: (text: string) => (text.startsWith('forget') ? colors.warning(text) : text) },
     { title: 'because' },
