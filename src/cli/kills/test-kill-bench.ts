@@ -86,7 +86,8 @@ export class KillBench implements AsyncDisposable {
   }
 
   async #fillTemplates(): Promise<void> {
-    const keep = (name: string) => cp(this.#host.path('backups'), join(this.#templates, name), { recursive: true })
+    const keep = (name: string) =>
+      cp(this.#host.path('backups'), join(this.#templates, name), { recursive: true, preserveTimestamps: true })
     await this.#host.succeed('init')
     await keep('empty')
     await this.#host.backUp('postgres:///shop')
