@@ -119,9 +119,23 @@ function wholeSelection({ relations }: LockedSnapshot, { selection }: ReadOption
   return { ...selection, tables: [...selection.tables, ...implied] }
 }
 
+/** Without its parents such a table could not be made again. */
+function refuseOrphans(relations: readonly Relation[]): void {
+  const byOid = new Map(relations.map((relation) => [relation.oid, relation]))
+  for (const { selected, parents, schema, name } of relations) {
+    const missing = parents.flatMap((oid) => byOid.get(oid) ?? []).filter((it) => it.kind === 'r' && !it.selected)
+    if (!selected || missing.length === 0) continue
+    const names = missing.map(exactPattern)
+    throw new AppError('usage-invalid', `table ${schema}.${name} inherits from ${names.join(', ')}, left out`, {
+      hint: `select both, as with ${names.map((pattern) => `--table '${pattern}'`).join(' ')}, or neither`,
+    })
+  }
+}
+
 async function readManifest(snapshot: LockedSnapshot, sink: StreamSink, options: ReadOptions): Promise<Manifest> {
   const { connection, relations } = snapshot
   const { selection } = options
+  if (selection.content !== 'data-only') refuseOrphans(relations)
   const chosen = relations.filter(({ selected }) => selected)
   const server = await readServerFacts(connection, options)
   const sequences = chosen.filter(({ kind }) => kind === 'S' && selection.content !== 'schema-only')

@@ -3,7 +3,6 @@ import { type Relation, type SelectionPatterns, listRelations } from '../postgre
 import { Connection } from '../postgres/wire/connection.ts'
 import type { ConnectionTarget } from '../postgres/target/connection-target.ts'
 import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
-import { exactPattern } from '../postgres/sql/name-pattern.ts'
 import { quoteQualified } from '../postgres/sql/quote.ts'
 import { prepareForReading } from '../postgres/wire/session-settings.ts'
 
@@ -50,7 +49,6 @@ export class LockedSnapshot implements AsyncDisposable {
         const relations = await listRelations(connection, selection, options)
         if (identity(lockable(relations)) === identity(expected)) {
           refuseEmptySelection(relations, selection)
-          refuseOrphans(relations)
           owned.move()
           return new LockedSnapshot(connection, name ?? '', relations)
         }
@@ -74,19 +72,6 @@ function refuseEmptySelection(relations: readonly Relation[], { schemas, tables 
   throw new AppError('selection-empty', `no table matches ${tables.join(', ')}`, {
     hint: 'a name without a schema must be in the default search_path, as with pg_dump',
   })
-}
-
-/** Without its parents such a table could not be made again. */
-function refuseOrphans(relations: readonly Relation[]): void {
-  const byOid = new Map(relations.map((relation) => [relation.oid, relation]))
-  for (const { selected, parents, schema, name } of relations) {
-    const missing = parents.flatMap((oid) => byOid.get(oid) ?? []).filter((it) => it.kind === 'r' && !it.selected)
-    if (!selected || missing.length === 0) continue
-    const names = missing.map(exactPattern)
-    throw new AppError('usage-invalid', `table ${schema}.${name} inherits from ${names.join(', ')}, left out`, {
-      hint: `select both, as with ${names.map((pattern) => `--table '${pattern}'`).join(' ')}, or neither`,
-    })
-  }
 }
 
 function lockable(relations: readonly Relation[]): Relation[] {

@@ -7,11 +7,10 @@ import {
   rolesOf,
   splitSchemaText,
   takesSchemaFromPublic,
-  withRevokeApart,
   withoutOwner,
 } from '../../postgres/pg-dump/schema-text.ts'
 import type { Manifest, ManifestTable, Sequence } from './manifest.ts'
-import { type RestoreScope, chooseScope, parentsOf, withoutLooseParts } from './restore-scope.ts'
+import { type RestoreScope, chooseScope, parentsOf } from './restore-scope.ts'
 
 /** What of a backup is restored, and with whose names. */
 export interface RestoreChoices {
@@ -77,9 +76,10 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
   }
   const withSchema = choices.content !== 'data-only'
   const withData = choices.content !== 'schema-only'
-  const { preData, postData } = entriesOf(texts)
+  const preData = texts.schema ? splitSchemaText(texts.schema.preData) : []
+  const postData = texts.schema ? splitSchemaText(texts.schema.postData) : []
   const scope = chooseScope(manifest, [...preData, ...postData], choices)
-  refuseOrphans(preData, scope)
+  if (withSchema) refuseOrphans(preData, scope)
 
   const helpers = new Set<SchemaEntry>()
   const adapt = (entries: readonly SchemaEntry[]) =>
@@ -106,15 +106,6 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
     choices,
     notes: scope.notes,
   }
-}
-
-/** The definitions that can be made again from this backup alone. */
-function entriesOf({ schema }: BackupTexts): { preData: readonly SchemaEntry[]; postData: readonly SchemaEntry[] } {
-  const preData = schema ? splitSchemaText(schema.preData).flatMap(withRevokeApart) : []
-  const postData = schema ? splitSchemaText(schema.postData) : []
-  const whole = new Set(withoutLooseParts([...preData, ...postData]))
-  const isWhole = (entry: SchemaEntry) => whole.has(entry)
-  return { preData: preData.filter(isWhole), postData: postData.filter(isWhole) }
 }
 
 /** A child can not be made without its parents. */

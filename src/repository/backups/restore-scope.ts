@@ -25,11 +25,21 @@ interface Patterns {
  * privileges, comments. Types, functions and the like come along, so that the tables can be made; views, if they can.
  */
 export function chooseScope(manifest: Manifest, entries: readonly SchemaEntry[], patterns: Patterns): RestoreScope {
-  if (patterns.tables.length === 0 && patterns.schemas.length === 0) {
-    const yes = () => true
-    return { whole: true, notes: [], includes: yes, includesTable: yes, includesSequence: yes, isHelper: () => false }
-  }
-  return new PartialScope(manifest, entries, patterns)
+  if (patterns.tables.length > 0 || patterns.schemas.length > 0) return new PartialScope(manifest, entries, patterns)
+  const included = new Set(withoutLooseParts(entries))
+  const notes = entries.flatMap((entry) => {
+    const table = entry.type === 'TABLE ATTACH' && !included.has(entry) ? attachedTo(entry) : undefined
+    return table ? [absenceNote(entry, table)] : []
+  })
+  const yes = () => true
+  const includes = (entry: SchemaEntry) => included.has(entry)
+  return { whole: true, notes, includes, includesTable: yes, includesSequence: yes, isHelper: () => false }
+}
+
+/** What a foreign key or a partition lacks. */
+function absenceNote({ type, name }: SchemaEntry, other: QualifiedName): string {
+  const what = type === 'FK CONSTRAINT' ? 'foreign key' : 'the place as a partition of'
+  return `${what} ${name} is left out: ${other.schema}.${other.name} is not restored`
 }
 
 export const keyOf = ({ schema, name }: QualifiedName) => JSON.stringify([schema, name])
@@ -130,8 +140,7 @@ class PartialScope implements RestoreScope {
           ? attachedTo(entry)
           : undefined
     if (!other || this.#relations.has(keyOf(other))) return true
-    const what = entry.type === 'FK CONSTRAINT' ? 'foreign key' : 'the place as a partition of'
-    this.notes.push(`${what} ${entry.name} is left out: ${other.schema}.${other.name} is not restored`)
+    this.notes.push(absenceNote(entry, other))
     return false
   }
 
@@ -189,6 +198,7 @@ function unquote(name: string): string {
  * partitioned table, and pg_dump attaches it all the same.
  */
 export function withoutLooseParts(entries: readonly SchemaEntry[]): readonly SchemaEntry[] {
+  if (!entries.some(({ type }) => type === 'TABLE ATTACH' || type === 'INDEX ATTACH')) return entries
   const tables = new Set<string>()
   const indexes = new Set<string>()
   for (const entry of entries) {
