@@ -1,4 +1,5 @@
 import { AppError } from '../core/app-error.ts'
+import { hasObject } from '../store/has-object.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import type { JsonValue } from './objects/json-value.ts'
 import type { RepositoryKey } from './keys/key-file.ts'
@@ -6,7 +7,6 @@ import type { RepositoryContext } from './repository-context.ts'
 import { RepositoryReader } from './repository-reader.ts'
 import { kitFile } from './restore-kit.ts'
 import { sealedKey } from './objects/object-keys.ts'
-import { hasSealed } from './objects/sealed-object.ts'
 import { putStatement, records, statements, type StoredRecord, type StoredStatement } from './sessions/stored-record.ts'
 import { WritingSession } from './sessions/writing-session.ts'
 
@@ -66,8 +66,7 @@ export class Repository {
    */
   async saveProof(body: JsonValue, options: AbortOptions & { readonly of?: string | undefined } = {}): Promise<string> {
     const id = await putStatement(this.context, { kind: 'proof', body }, options)
-    if (options.of === undefined || (await hasSealed(this.store, { kind: 'record', id: options.of }, options)))
-      return id
+    if (options.of === undefined || (await hasObject(this.store, sealedKey('record', options.of), options))) return id
     await this.store.delete(sealedKey('proof', id), options)
     throw new AppError('backup-unknown', `backup ${options.of} was forgotten meanwhile`, {
       hint: '"pgrevive list" shows the backups that there are',

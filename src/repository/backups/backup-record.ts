@@ -50,6 +50,13 @@ export const backupRecordSchema = z.strictObject({
 })
 export type BackupRecord = z.output<typeof backupRecordSchema>
 
+const ofBackup = z.object({ backup: z.ulid() })
+
+/** The id of the backup that a stored proof is of, whatever else it says; undefined if it names none. */
+export function backupOfProof(body: unknown): string | undefined {
+  return ofBackup.safeParse(body).data?.backup
+}
+
 /** The outcome of restoring a backup and comparing it; stored beside the records. */
 export const proofSchema = z.strictObject({
   format: z.literal(1),

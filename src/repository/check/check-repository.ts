@@ -1,6 +1,7 @@
-import { z } from 'zod'
 import { hasCode } from '../../core/app-error.ts'
+import { hasObject } from '../../store/has-object.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
+import { backupOfProof } from '../backups/backup-record.ts'
 import { checkClearObjects } from './check-clear-objects.ts'
 import { checkPacks, type PackFindings } from './check-packs.ts'
 import { DamageList, type CheckLevel, type CheckReport } from './check-report.ts'
@@ -12,10 +13,8 @@ import { repairRepository } from './repair-repository.ts'
 import type { RepositoryContext } from '../repository-context.ts'
 import { RepositoryReader } from '../repository-reader.ts'
 import type { Repository } from '../repository.ts'
-import { hasSealed, listSealed, type SealedObjectInfo } from '../objects/sealed-object.ts'
+import { listSealed, type SealedObjectInfo } from '../objects/sealed-object.ts'
 import { getRecord } from '../sessions/stored-record.ts'
-
-const proofOfBackup = z.object({ backup: z.ulid() })
 
 export interface CheckOptions extends AbortOptions {
   readonly level: CheckLevel
@@ -159,13 +158,13 @@ async function checkProofs(
       damages.add(key, 'unreadable')
       continue
     }
-    const { backup } = proofOfBackup.safeParse(proof.body).data ?? {}
+    const backup = backupOfProof(proof.body)
     if (backup !== undefined) proofsOf.set(backup, [...(proofsOf.get(backup) ?? []), key])
   }
   const known = new Set(records.map(({ id }) => id))
   for (const id of proofsOf.keys()) {
     // records may have come since they were listed
-    if (!known.has(id) && !(await hasSealed(repository.store, { kind: 'record', id }, { signal }))) {
+    if (!known.has(id) && !(await hasObject(repository.store, sealedKey('record', id), { signal }))) {
       damages.add(sealedKey('record', id), 'missing', { id })
     }
   }

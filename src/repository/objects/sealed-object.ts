@@ -86,16 +86,6 @@ export async function* listSealed(
   }
 }
 
-/** Whether there is such an object, without reading it. */
-export async function hasSealed(
-  store: ObjectStore,
-  object: { readonly kind: SealedKind; readonly id: string },
-  options: AbortOptions = {},
-): Promise<boolean> {
-  for await (const { id } of listSealed(store, object.kind, options)) if (id === object.id) return true
-  return false
-}
-
 /**
  * An id for a new object of a kind, after all that are there: the order of ids is the order in which they were given,
  * even when a writer's clock was set back.

@@ -1,11 +1,11 @@
-import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
+import { hasObject } from '../../store/has-object.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
+import { backupOfProof } from '../backups/backup-record.ts'
 import type { StreamsOf } from '../check/check-streams.ts'
 import { Inventory } from '../packs/inventory.ts'
-import { packNameOf, sealedIdOf } from '../objects/object-keys.ts'
+import { packNameOf, sealedIdOf, sealedKey } from '../objects/object-keys.ts'
 import type { RepositoryContext } from '../repository-context.ts'
-import { hasSealed } from '../objects/sealed-object.ts'
 import { records, statements, type StoredRecord } from '../sessions/stored-record.ts'
 import { PackUses } from './pack-uses.ts'
 import { ReachableChunks } from './reachable-chunks.ts'
@@ -84,8 +84,6 @@ export class PruneView {
   }
 }
 
-const proofOfBackup = z.object({ backup: z.ulid() })
-
 /** A proof without its record tells of a backup that nobody has forgotten: it is unknown what that needs. */
 async function refuseLostRecords(
   context: RepositoryContext,
@@ -94,10 +92,10 @@ async function refuseLostRecords(
 ): Promise<void> {
   const known = new Set(listed.map(({ id }) => id))
   for await (const proof of statements(context, 'proof', options)) {
-    const { backup } = (proof.state === 'saved' && proofOfBackup.safeParse(proof.body).data) || {}
+    const backup = proof.state === 'saved' ? backupOfProof(proof.body) : undefined
     // records and proofs may have come since they were listed
     if (backup === undefined || known.has(backup)) continue
-    if (await hasSealed(context.store, { kind: 'record', id: backup }, options)) continue
+    if (await hasObject(context.store, sealedKey('record', backup), options)) continue
     throw new AppError('object-missing', `the record of backup ${backup} is lost, so nobody knows what it needs`, {
       hint: `nothing was removed; if the backup is given up, "pgrevive forget ${backup}", and prune again`,
     })

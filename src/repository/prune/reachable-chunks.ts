@@ -1,11 +1,12 @@
 import { AppError, hasCode } from '../../core/app-error.ts'
+import { hasObject } from '../../store/has-object.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
 import type { StreamsOf } from '../check/check-streams.ts'
 import type { Inventory } from '../packs/inventory.ts'
 import { readAhead } from '../objects/read-ahead.ts'
 import type { RepositoryContext } from '../repository-context.ts'
 import { RepositoryReader } from '../repository-reader.ts'
-import { hasSealed } from '../objects/sealed-object.ts'
+import { sealedKey } from '../objects/object-keys.ts'
 import type { StoredRecord } from '../sessions/stored-record.ts'
 import type { StreamRef } from '../chunks/stream-ref.ts'
 
@@ -42,7 +43,7 @@ export class ReachableChunks {
         for await (const { stream } of options.streamsOf(record, reader)) await reachable.#mark(stream, reader, options)
       } catch (error) {
         if (!hasCode(error, 'object-damaged', 'object-missing', 'repository-newer')) throw error
-        if (await hasSealed(context.store, { kind: 'record', id: record.id }, options))
+        if (await hasObject(context.store, sealedKey('record', record.id), options))
           throw unknownNeeds(record.id, error)
       }
     }

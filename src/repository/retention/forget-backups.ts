@@ -1,9 +1,7 @@
-import { z } from 'zod'
 import type { AbortOptions } from '../../store/object-store.ts'
+import { backupOfProof } from '../backups/backup-record.ts'
 import { sealedKey } from '../objects/object-keys.ts'
 import type { Repository } from '../repository.ts'
-
-const proofOfBackup = z.object({ backup: z.ulid() })
 
 /**
  * Removes the records of backups, those that can not be read too; their data goes with a later `pruneRepository`. The
@@ -31,7 +29,7 @@ export async function forgetBackups(
 async function proofKeys(repository: Repository, options: AbortOptions): Promise<Map<string, string[]>> {
   const keys = new Map<string, string[]>()
   for await (const proof of repository.proofs(options)) {
-    const { backup } = (proof.state === 'saved' && proofOfBackup.safeParse(proof.body).data) || {}
+    const backup = proof.state === 'saved' ? backupOfProof(proof.body) : undefined
     if (backup !== undefined) keys.set(backup, [...(keys.get(backup) ?? []), sealedKey('proof', proof.id)])
   }
   return keys
