@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { AppError, hasCode, inContext, messageOf } from '../../core/app-error.ts'
 import { type DumpPath, findDumps } from '../../import/find-dumps.ts'
 import { type ImportOptions as DumpOptions, type Imported, importDump } from '../../import/import-dump.ts'
-import { listBackups } from '../../repository/backups/open-backup.ts'
+import { type Backup, listBackups } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { proveBackup } from '../../restore/prove-backup.ts'
 import { errorDocument } from '../error-text.ts'
@@ -30,12 +30,13 @@ export type ImportOptions = z.output<typeof importOptions>
 async function importDumps(options: ImportOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
   const dumps = await findDumps(options.paths.map((path) => resolve(context.currentDirectory, path)))
+  const { backups } = await listBackups(repository, context)
   const passphrase = askOnce(context)
   const done: Imported[] = []
   const failures: { path: string; error: unknown }[] = []
   for (const dump of dumps) {
     try {
-      done.push(await importOne(dump, repository, passphrase, options, context))
+      done.push(await importOne(dump, { repository, backups, passphrase }, options, context))
     } catch (error) {
       context.signal.throwIfAborted()
       if (!dump.named && hasCode(error, 'dump-unknown')) {
@@ -44,7 +45,7 @@ async function importDumps(options: ImportOptions, context: CommandContext): Pro
       }
       if (dumps.length === 1) throw inContext(printable(dump.path), error)
       failures.push({ path: dump.path, error })
-      context.terminal.warn(printable(`${dump.path} was not imported: ${messageOf(error)}`))
+      context.terminal.warn(printable(`${dump.path}: ${messageOf(error)}`))
     }
   }
   const document = {
@@ -55,7 +56,7 @@ async function importDumps(options: ImportOptions, context: CommandContext): Pro
   const [first] = failures
   if (!first) return { document, text: text + nextStep(done, options, context) }
   const failure = inContext(
-    `${failures.length} of ${done.length + failures.length} dumps were not imported; ${printable(first.path)}`,
+    `${failures.length} of ${done.length + failures.length} dumps failed; ${printable(first.path)}`,
     first.error,
   )
   if (!(failure instanceof AppError)) throw failure
@@ -64,13 +65,12 @@ async function importDumps(options: ImportOptions, context: CommandContext): Pro
 
 async function importOne(
   { path }: DumpPath,
-  repository: Repository,
-  passphrase: DumpOptions['passphrase'],
+  run: { readonly repository: Repository; readonly backups: Backup[]; readonly passphrase: DumpOptions['passphrase'] },
   options: ImportOptions,
   context: CommandContext,
 ): Promise<Imported> {
   const settings = await context.settings()
-  const { backups } = await listBackups(repository, context)
+  const { repository, backups, passphrase } = run
   const { environment, onProgress, signal } = context
   const jobs = options.jobs ?? settings.jobs
   const imported = await importDump(path, repository, {
@@ -83,16 +83,16 @@ async function importOne(
     onProgress,
     signal,
   })
-  if (!options.prove || imported.repeated) return imported
-  const { id } = imported
-  const proof = await proveBackup(
-    repository,
-    { ...imported, state: 'committed', committedAt: new Date() },
-    { assertions: [], jobs, environment, onProgress, signal },
-  )
+  if (imported.repeated) return imported
+  const { id, record } = imported
+  const backup: Backup = { id, record, state: 'committed', committedAt: new Date() }
+  backups.push(backup)
+  if (!options.prove) return imported
+  const proof = await proveBackup(repository, backup, { assertions: [], jobs, environment, onProgress, signal })
   if (proof.outcome === 'proven') return imported
   const [difference] = proof.differences
-  throw new AppError('proof-refuted', `backup ${id} is refuted: ${difference?.object} ${difference?.problem}`, {
+  const problem = `${difference?.object} ${difference?.problem}`
+  throw new AppError('proof-refuted', `it was imported as ${id}, which is refuted: ${problem}`, {
     hint: 'do not rely on it; keep the dump, and report it',
   })
 }
