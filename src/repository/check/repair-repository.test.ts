@@ -136,7 +136,7 @@ describe('repair', () => {
 
   it('can not tell good chunks from bad ones without a reading key, and saves only metadata', async () => {
     await using test = await TestRepository.create()
-    const { id } = await backUp(test.repository, randomBytes(50_000))
+    const { id, stats } = await backUp(test.repository, randomBytes(50_000))
     for (const pack of [...(await test.objects('packs/')), ...(await test.objects('meta/'))]) await test.truncate(pack)
     const writer = test.key.forWritingOnly()
     assert.ok(writer)
@@ -146,9 +146,9 @@ describe('repair', () => {
       report.damages.map(({ object, backups }) => [object.split('/')[0], backups.map((backup) => backup.id)]),
       [['packs', [id]]],
     )
-    assert.equal(report.salvagedChunks, 1)
+    assert.ok(report.salvagedChunks > 0)
     // somebody who can read comes later
-    assert.ok((await repair((await test.reopen()).repository)).salvagedChunks > 3)
+    assert.equal((await repair((await test.reopen()).repository)).salvagedChunks, stats.newChunks)
     await assertClean(test)
   })
 })
