@@ -54,8 +54,8 @@ export interface ObjectStore {
    */
   get(key: string, options?: AbortOptions & { readonly range?: ByteRange }): Promise<Buffer>
   /**
-   * Removes the object; it is no error if there is none. Safe to repeat. A store that keeps versions may keep it as one;
-   * a power cut may bring it back to a disk.
+   * Resolves once the object is gone for good, a power cut included; it is no error if there is none. Safe to repeat. A
+   * store that keeps versions may keep it as one.
    */
   delete(key: string, options?: AbortOptions): Promise<void>
   /**

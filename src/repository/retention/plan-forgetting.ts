@@ -28,7 +28,10 @@ export interface ForgettingRules {
   readonly shrinkPercentOf: (database: string) => number
 }
 
-/** Applies policies to all backups that `concerns` says yes to. The age of a backup is that of its record in the store. */
+/**
+ * Applies policies to all backups that `concerns` says yes to. The age of a backup is that of its record in the store; of
+ * an imported one, that of its dump.
+ */
 export async function planForgetting(
   repository: Repository,
   { policyOf, shrinkPercentOf }: ForgettingRules,
