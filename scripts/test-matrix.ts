@@ -24,7 +24,7 @@ import { type Backup, listBackups, readBackupTexts, readManifest } from '../src/
 import { proveBackup } from '../src/restore/prove-backup.ts'
 import { restoreBackup } from '../src/restore/restore-backup.ts'
 import { restoreEverything } from '../src/repository/backups/restore-plan.ts'
-import { DirectoryStore } from '../src/store/directory-store.ts'
+import { DirectoryStore } from '../src/store/directory/directory-store.ts'
 import { type Fixture, type Loaded, dropRefused, fixtures, load, offersLz4 } from './matrix-fixtures.ts'
 
 /**

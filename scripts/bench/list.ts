@@ -5,7 +5,7 @@ import { parseKeyFile } from '../../src/repository/keys/key-file.ts'
 import { openRepository } from '../../src/repository/open-repository.ts'
 import { putRecord } from '../../src/repository/sessions/stored-record.ts'
 import type { JsonValue } from '../../src/repository/objects/json-value.ts'
-import { DirectoryStore } from '../../src/store/directory-store.ts'
+import { DirectoryStore } from '../../src/store/directory/directory-store.ts'
 import type { Measurement } from './measure.ts'
 import { prepareWorkplace, travel } from './workplace.ts'
 

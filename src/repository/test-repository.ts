@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DirectoryStore } from '../store/directory-store.ts'
+import { DirectoryStore } from '../store/directory/directory-store.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { createRepository } from './create-repository.ts'
 import type { RepositoryKey } from './keys/key-file.ts'

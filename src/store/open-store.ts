@@ -1,4 +1,4 @@
-import { DirectoryStore } from './directory-store.ts'
+import { DirectoryStore } from './directory/directory-store.ts'
 import type { ObjectStore, OnTrouble } from './object-store.ts'
 import type { StorePlace } from './store-place.ts'
 
@@ -13,6 +13,6 @@ export async function openStore(
   if (place.kind === 'directory') {
     return options.create ? DirectoryStore.create(place.path) : DirectoryStore.open(place.path)
   }
-  const { S3Store } = await import('./s3-store.ts') // the SDK takes long to load
+  const { S3Store } = await import('./s3/s3-store.ts') // the SDK takes long to load
   return new S3Store(place, { onTrouble: options.onTrouble })
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/app-error.ts'
-import { type S3Place, parseS3Place } from './s3-place.ts'
+import { type S3Place, parseS3Place } from './s3/s3-place.ts'
 
 /** Where a store is, as `--repo` and the configuration name it. */
 export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place

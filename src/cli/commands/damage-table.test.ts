@@ -9,7 +9,7 @@ import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { parseKeyFile } from '../../repository/keys/key-file.ts'
-import { DirectoryStore } from '../../store/directory-store.ts'
+import { DirectoryStore } from '../../store/directory/directory-store.ts'
 import { runCommandLine } from '../command-line.ts'
 import { type Ended, TestHost, checkDocument, initDocument, restoreDocument } from './test-host.ts'
 

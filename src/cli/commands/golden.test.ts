@@ -5,7 +5,7 @@ import { type TestServer, startTestServer } from '../../postgres/server/test-ser
 import { parseKeyFile } from '../../repository/keys/key-file.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import { KitShell, lacksKitTools } from '../../restore/test-restore-kit.ts'
-import { DirectoryStore } from '../../store/directory-store.ts'
+import { DirectoryStore } from '../../store/directory/directory-store.ts'
 import { type Expected, digestDatabase, goldenFolder, readGolden } from './test-golden.ts'
 import { TestHost } from './test-host.ts'
 

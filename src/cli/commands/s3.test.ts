@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
-import { TestS3Server } from '../../store/test-s3-server.ts'
+import { TestS3Server } from '../../store/s3/test-s3-server.ts'
 import { TestHost, assertFailed, initDocument, proveDocument, restoreDocument } from './test-host.ts'
 
 const s3 = await TestS3Server.start()

@@ -8,7 +8,7 @@ import { type TestServer, loadSql, startTestServer } from '../../postgres/server
 import { parseKeyFile } from '../../repository/keys/key-file.ts'
 import { openRepository } from '../../repository/open-repository.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { DirectoryStore } from '../../store/directory-store.ts'
+import { DirectoryStore } from '../../store/directory/directory-store.ts'
 import { TestHost, connectionVariables } from '../commands/test-host.ts'
 import { assertNothingLeftOn, assertSound, assertUnfinishedGoes, directoriesOf, programsIn } from './test-leftovers.ts'
 import type { Scenario } from './test-scenarios.ts'

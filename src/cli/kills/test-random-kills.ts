@@ -12,7 +12,7 @@ import { type Backup, listBackups, readManifest } from '../../repository/backups
 import { openRepository } from '../../repository/open-repository.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { proveBackup } from '../../restore/prove-backup.ts'
-import { DirectoryStore } from '../../store/directory-store.ts'
+import { DirectoryStore } from '../../store/directory/directory-store.ts'
 import { loadCommands } from '../commands.ts'
 import { TestHost } from '../commands/test-host.ts'
 import { assertNothingLeftOn, assertSound, assertUnfinishedGoes, directoriesOf, programsIn } from './test-leftovers.ts'

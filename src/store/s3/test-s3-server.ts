@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseEnv, promisify } from 'node:util'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import { messageOf } from '../core/app-error.ts'
-import { processStartTime } from '../core/process-start-time.ts'
+import { messageOf } from '../../core/app-error.ts'
+import { processStartTime } from '../../core/process-start-time.ts'
 
-const tool = fileURLToPath(new URL('../../../shared/bin/s3-ceph', import.meta.url))
+const tool = fileURLToPath(new URL('../../../../shared/bin/s3-ceph', import.meta.url))
 const folder = '/tmp'
 const namePattern = /^pgrevive-ceph-(?<processId>\d+)-(?<startTime>\d+)$/
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AppError } from '../core/app-error.ts'
+import { AppError } from '../../core/app-error.ts'
 
 /** A folder of a bucket. */
 export interface S3Place {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { after, before, describe, it, mock } from 'node:test'
-import { AppError, type ErrorCode, hasCode } from '../core/app-error.ts'
-import { largestObjectBytes } from './keys.ts'
+import { AppError, type ErrorCode, hasCode } from '../../core/app-error.ts'
+import { largestObjectBytes } from '../keys.ts'
 import { type S3Place, parseS3Place } from './s3-place.ts'
 import { S3Store } from './s3-store.ts'
 import { TestGateway } from './test-gateway.ts'
 import { TestS3Server, type TestS3User } from './test-s3-server.ts'
-import { describeStoreContract } from './test-store-contract.ts'
+import { describeStoreContract } from '../test-store-contract.ts'
 
 const server = await TestS3Server.start()
 const skip = typeof server === 'string' ? server : undefined

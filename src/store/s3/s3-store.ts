@@ -9,11 +9,11 @@ import {
   type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
-import { AppError } from '../core/app-error.ts'
-import { foreignObject, largestObjectBytes, missingObject, requireKey } from './keys.ts'
-import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, OnTrouble, ReadObject } from './object-store.ts'
-import { readObjects } from './read-folder.ts'
-import { withRetries } from './retry.ts'
+import { AppError } from '../../core/app-error.ts'
+import { foreignObject, largestObjectBytes, missingObject, requireKey } from '../keys.ts'
+import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, OnTrouble, ReadObject } from '../object-store.ts'
+import { readObjects } from '../directory/read-folder.ts'
+import { withRetries } from '../retry.ts'
 import { type S3Patience, createS3Client, onDate, readBody, signHash } from './s3-client.ts'
 import { describeFailure, explainS3Error, isTransient } from './s3-errors.ts'
 import { type S3Place, formatS3Place } from './s3-place.ts'

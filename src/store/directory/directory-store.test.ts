@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, readdir, rm, symlink, truncate, utimes, writeFile } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { hasCode } from '../core/app-error.ts'
+import { hasCode } from '../../core/app-error.ts'
 import { DirectoryStore } from './directory-store.ts'
-import { describeStoreContract } from './test-store-contract.ts'
+import { describeStoreContract } from '../test-store-contract.ts'
 
 const mayMount = process.platform === 'linux' && process.geteuid?.() === 0
 

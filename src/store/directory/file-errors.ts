@@ -1,4 +1,4 @@
-import { AppError, messageOf } from '../core/app-error.ts'
+import { AppError, messageOf } from '../../core/app-error.ts'
 
 export function isMissing(error: unknown): boolean {
   return isSystemError(error) && error.code === 'ENOENT'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { AppError } from '../core/app-error.ts'
+import { AppError } from '../../core/app-error.ts'
 import { formatS3Place, parseS3Place } from './s3-place.ts'
 
 const amazon = {

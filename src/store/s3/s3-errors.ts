@@ -1,5 +1,5 @@
 import { S3ServiceException } from '@aws-sdk/client-s3'
-import { AppError, type ErrorCode, messageOf } from '../core/app-error.ts'
+import { AppError, type ErrorCode, messageOf } from '../../core/app-error.ts'
 import type { S3Place } from './s3-place.ts'
 
 /** What an operation failed at, for its error. */
