@@ -7,6 +7,7 @@ import {
   rolesOf,
   splitSchemaText,
   takesSchemaFromPublic,
+  withRevokeApart,
   withoutOwner,
 } from '../../postgres/pg-dump/schema-text.ts'
 import type { Manifest, ManifestTable, Sequence } from './manifest.ts'
@@ -76,7 +77,7 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
   }
   const withSchema = choices.content !== 'data-only'
   const withData = choices.content !== 'schema-only'
-  const preData = texts.schema ? splitSchemaText(texts.schema.preData) : []
+  const preData = texts.schema ? splitSchemaText(texts.schema.preData).flatMap(withRevokeApart) : []
   const postData = texts.schema ? splitSchemaText(texts.schema.postData) : []
   const scope = chooseScope(manifest, [...preData, ...postData], choices)
   if (withSchema) refuseOrphans(preData, scope)
