@@ -6,7 +6,7 @@ import { flag, flagOn, text } from './option-types.ts'
 export const globalOptionWords: readonly CommandOption[] = [
   {
     flags: '--repo <PLACE>',
-    help: 'the repository: a directory, or s3://bucket/prefix?… (PGREVIVE_REPO, or "repository:" in pgrevive.yaml)',
+    help: 'the repository: a directory, s3://bucket/prefix?…, or gs://bucket/prefix (PGREVIVE_REPO, or "repository:" in pgrevive.yaml)',
   },
   { flags: '--key-file <FILE>', help: 'an age identity that opens it (PGREVIVE_KEY_FILE, or "key_file:")' },
   { flags: '--config <FILE>', help: 'configuration (PGREVIVE_CONFIG; default: ./pgrevive.yaml when it exists)' },
@@ -35,7 +35,8 @@ export const environmentVariables = [
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
   {
     name: 'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION, …',
-    meaning: 'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host',
+    meaning:
+      'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host; of gs:// ones, an HMAC key',
   },
   {
     name: 'PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE',

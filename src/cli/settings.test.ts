@@ -55,7 +55,7 @@ describe('settings', () => {
     const { repository } = await load({ repo: 's3://bucket/x' })
     assert.equal(repository?.kind, 's3')
     assert.deepEqual((await load({ repo: 'file:///a%20b' })).repository, { kind: 'directory', path: '/a b' })
-    for (const repo of ['gs://bucket/x', 's3:///x', 'file://host/x'])
+    for (const repo of ['ftp://host/x', 's3:///x', 'file://host/x'])
       await assert.rejects(load({ repo }), { code: 'usage-invalid' })
   })
 })

@@ -46,7 +46,7 @@ export async function loadSettings(
 export function requireRepository(settings: Settings): StorePlace {
   if (settings.repository !== undefined) return settings.repository
   throw new AppError('usage-invalid', 'no repository is named', {
-    hint: 'give --repo with a directory or an s3:// URL, set PGREVIVE_REPO, or write "repository: …" into pgrevive.yaml',
+    hint: 'give --repo with a directory or the URL of a store, such as s3://…, set PGREVIVE_REPO, or write "repository: …" into pgrevive.yaml',
   })
 }
 

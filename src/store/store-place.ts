@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/app-error.ts'
-import { type S3Place, parseS3Place } from './s3/s3-place.ts'
+import { type S3Place, parseGsPlace, parseS3Place } from './s3/s3-place.ts'
 
 /** Where a store is, as `--repo` and the configuration name it. */
 export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place
@@ -23,9 +23,11 @@ export function parseStorePlace(text: string, directory: string): StorePlace {
       return { kind: 'directory', path: pathOf(text) }
     case 's3':
       return parseS3Place(text)
+    case 'gs':
+      return parseGsPlace(text)
     default:
       throw new AppError('usage-invalid', `there are no repositories at ${scheme}:// places`, {
-        hint: 'name a directory, file:///path, or s3://bucket/prefix?endpoint=…&region=…',
+        hint: 'name a directory, file:///path, s3://bucket/prefix?endpoint=…&region=…, or gs://bucket/prefix',
       })
   }
 }

@@ -64,6 +64,16 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
     assert.match(await kit.succeed('list', '--key-file', kitFile), new RegExp(second.id))
   })
 
+  it('is a gs:// place like any other', async () => {
+    await using host = await createHost('owner')
+    const google = host.with({ PGREVIVE_REPO: url.replace('s3:', 'gs:').replace('/some/folder', '/google') })
+    assert.match((await google.document(initDocument, 'init')).location, /^gs:\/\/bucket-1\/google\?endpoint=http:/)
+    const backup = await google.backUp('postgres:///shop')
+    assert.equal((await google.document(proveDocument, 'prove', backup.id)).proof.outcome, 'proven')
+    const restored = await google.document(restoreDocument, 'restore', backup.id, '--to', 'postgres:///shop_of_google')
+    assert.equal(restored.rows, 20000)
+  })
+
   it("is not created among what is somebody else's, and its neighbours stay alone", async () => {
     await using host = await createHost('writer')
     const parent = host.with({ PGREVIVE_REPO: url.replace('/some/folder', '/some') })

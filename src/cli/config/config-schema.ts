@@ -54,10 +54,12 @@ const database = z.strictObject({
 export const configFileSchema = z.strictObject({
   repository: z
     .union([
-      name.describe('The directory of the repository, or its s3://bucket/prefix?… URL'),
+      name.describe('The directory of the repository, or its URL: s3://bucket/prefix?…, gs://bucket/prefix'),
       z.strictObject({ path: name.describe('The directory of the repository') }),
     ])
-    .describe('Where the backups are: a directory, relative to this file, or an s3://bucket/prefix?… URL')
+    .describe(
+      'Where the backups are: a directory, relative to this file, or a URL: s3://bucket/prefix?…, gs://bucket/prefix',
+    )
     .optional(),
   key_file: name.describe('An age identity that opens the repository; relative to this file').optional(),
   jobs: z.int().min(1).max(64).describe('Connections at the same time (default: cores, at most 4)').optional(),

@@ -1,12 +1,4 @@
-import { Readable } from 'node:stream'
-import { finished } from 'node:stream/promises'
-import {
-  type GetObjectCommandOutput,
-  type ListObjectsV2Command,
-  type PutObjectCommand,
-  S3Client,
-  type S3ClientConfig,
-} from '@aws-sdk/client-s3'
+import { type ListObjectsV2Command, type PutObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { S3Place } from './s3-place.ts'
 
 /** How long to wait for a server that can not be reached, and for one that neither says nor takes anything. */
@@ -29,7 +21,20 @@ export function createS3Client(place: S3Place, { connectMs, silenceMs }: S3Patie
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   }
-  return new S3Client(config)
+  const client = new S3Client(config)
+  if (place.kind === 'gs') leaveOutOperationNames(client)
+  return client
+}
+
+/** The SDK's `x-id=PutObject` means nothing to a server; Google's refuse what they do not know in some requests. */
+function leaveOutOperationNames(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (call) => {
+      delete partOf(call.request, 'query')['x-id']
+      return next(call)
+    },
+    { step: 'build' },
+  )
 }
 
 async function regionOfSettings(): Promise<string> {
@@ -40,7 +45,7 @@ async function regionOfSettings(): Promise<string> {
 export function signHash(command: PutObjectCommand, sha256: Buffer): void {
   command.middlewareStack.add(
     (next) => (call) => {
-      headersOf(call.request)['x-amz-content-sha256'] = sha256.toString('hex')
+      partOf(call.request, 'headers')['x-amz-content-sha256'] = sha256.toString('hex')
       return next(call)
     },
     { step: 'build' },
@@ -52,40 +57,15 @@ export function onDate(command: ListObjectsV2Command, tell: (date: Date) => void
   command.middlewareStack.add(
     (next) => async (call) => {
       const answer = await next(call)
-      tell(new Date(String(headersOf(answer.response)['date'])))
+      tell(new Date(String(partOf(answer.response, 'headers')['date'])))
       return answer
     },
     { step: 'deserialize' },
   )
 }
 
-/** The body of an answer; undefined, and read no further, if it is longer than `mostBytes`. */
-export async function readBody(
-  { Body, ContentLength = 0 }: Pick<GetObjectCommandOutput, 'Body' | 'ContentLength'>,
-  mostBytes: number,
-): Promise<Buffer | undefined> {
-  if (!(Body instanceof Readable)) throw new TypeError('the answer has no body')
-  const pieces: Buffer[] = []
-  let bytes = 0
-  let isTooLong = ContentLength > mostBytes
-  Body.on('data', (piece: Buffer) => {
-    pieces.push(piece)
-    bytes += piece.length
-    if (bytes <= mostBytes) return
-    isTooLong = true
-    Body.destroy()
-  })
-  if (isTooLong) Body.destroy()
-  try {
-    await finished(Body)
-  } catch (error) {
-    if (!isTooLong) throw error
-  }
-  return isTooLong ? undefined : Buffer.concat(pieces, bytes)
-}
-
-function headersOf(message: unknown): Record<string, unknown> {
-  const isMessage = typeof message === 'object' && message !== null && 'headers' in message
-  if (!isMessage || typeof message.headers !== 'object') throw new TypeError('the SDK hands over no HTTP message')
-  return message.headers as Record<string, unknown>
+function partOf(message: unknown, name: 'headers' | 'query'): Record<string, unknown> {
+  const part = typeof message === 'object' && message !== null ? Reflect.get(message, name) : undefined
+  if (typeof part !== 'object' || part === null) throw new TypeError('the SDK hands over no HTTP message')
+  return part as Record<string, unknown>
 }

@@ -1,9 +1,10 @@
 import { S3ServiceException } from '@aws-sdk/client-s3'
 import { AppError, type ErrorCode, messageOf } from '../../core/app-error.ts'
+import type { FailureWords } from '../patient-requests.ts'
 import type { S3Place } from './s3-place.ts'
 
 /** What an operation failed at, for its error. */
-export interface FailedRequest {
+interface FailedRequest {
   /** "records/01… in s3://…", or the place. */
   readonly what: string
   readonly place: S3Place
@@ -20,7 +21,7 @@ const damagedAnswer = /^(BadDigest|XAmzContentSHA256Mismatch|IncompleteBody)$/
 const clockAnswer = 'RequestTimeTooSkewed'
 
 /** Whether the same request may succeed in a moment. */
-export function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   if (error instanceof S3ServiceException) {
     const { name, $metadata } = error
     return (
@@ -34,15 +35,24 @@ export function isTransient(error: unknown): boolean {
 }
 
 /** What happened, in one line. */
-export function describeFailure(error: unknown): string {
+function describeFailure(error: unknown): string {
   if (!(error instanceof S3ServiceException)) return messageOf(error).split('\n', 1)[0] || codeOf(error)
   const { httpStatusCode = 'nothing', requestId } = error.$metadata
   const said = error.message === '' || error.message === 'UnknownError' ? '' : `: ${error.message}`
   return `the server answered ${httpStatusCode} ${error.name}${said}${requestId === undefined ? '' : `, request ${requestId}`}`
 }
 
-/** The failure in the words of a store. Errors that are no answers and no network's stay as they are. */
-export function explainS3Error(error: unknown, request: FailedRequest): unknown {
+export function s3Words(place: S3Place): FailureWords {
+  return {
+    isTransient,
+    isAnswer: (error) => error instanceof S3ServiceException || error instanceof AppError,
+    describe: describeFailure,
+    explain: (error, what) => explain(error, { what, place }),
+  }
+}
+
+/** Errors that are no answers and no network's stay as they are. */
+function explain(error: unknown, request: FailedRequest): unknown {
   if (error instanceof S3ServiceException) return explainAnswer(error, request)
   const { what, place } = request
   const server = place.endpoint ?? 'Amazon S3'
@@ -61,7 +71,7 @@ export function explainS3Error(error: unknown, request: FailedRequest): unknown 
   if (error instanceof Error && /^(Credentials|Token)ProviderError$/.test(error.name)) {
     return new AppError('store-denied', `no credentials for ${what} were found`, {
       cause: error,
-      hint: credentialsHint,
+      hint: credentialsHints[place.kind],
     })
   }
   if (error instanceof Error && error.message === 'Region is missing') {
@@ -78,8 +88,15 @@ export function explainS3Error(error: unknown, request: FailedRequest): unknown 
   return error
 }
 
-const credentialsHint =
-  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for the user whom pgrevive runs as'
+const credentialsHints = {
+  s3: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for the user whom pgrevive runs as',
+  gs: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to an HMAC key of Google Cloud Storage, or AWS_PROFILE',
+}
+
+const rightsHints = {
+  s3: 'backups need s3:ListBucket of the bucket, s3:GetObject and s3:PutObject of what is below the prefix',
+  gs: 'backups need storage.objects.list, .get and .create, and .delete to put again what may have arrived: the role Storage Object User',
+}
 
 type Explanation = readonly [code: ErrorCode, message: string, hint: string]
 
@@ -106,9 +123,9 @@ function explanationOf(error: S3ServiceException, status: number, { what, place 
         `name its region in the URL of the repository: region=${regionIn(error) ?? '…'}`,
       ]
     case 'InvalidAccessKeyId':
-      return ['store-denied', `the store does not know the access key for ${what}`, credentialsHint]
+      return ['store-denied', `the store does not know the access key for ${what}`, credentialsHints[place.kind]]
     case 'SignatureDoesNotMatch':
-      return ['store-denied', `the secret key for ${what} is wrong`, credentialsHint]
+      return ['store-denied', `the secret key for ${what} is wrong`, credentialsHints[place.kind]]
     case 'ExpiredToken':
     case 'InvalidToken':
     case 'TokenRefreshRequired':
@@ -137,11 +154,7 @@ function explanationOf(error: S3ServiceException, status: number, { what, place 
   }
   if (status === 507) return full(what)
   if (status === 401 || status === 403) {
-    return [
-      'store-denied',
-      `the credentials have no right for ${what}`,
-      'backups need s3:ListBucket of the bucket, s3:GetObject and s3:PutObject of what is below the prefix',
-    ]
+    return ['store-denied', `the credentials have no right for ${what}`, rightsHints[place.kind]]
   }
   if (isTransient(error)) {
     return [

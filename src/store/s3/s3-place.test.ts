@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { AppError } from '../../core/app-error.ts'
-import { formatS3Place, parseS3Place } from './s3-place.ts'
+import { formatS3Place, parseGsPlace, parseS3Place } from './s3-place.ts'
 
 const amazon = {
   kind: 's3',
@@ -10,7 +10,7 @@ const amazon = {
   endpoint: undefined,
   region: undefined,
   pathStyle: false,
-  checksums: true,
+  checksum: 'sha256',
 }
 
 describe('an s3:// URL', () => {
@@ -27,7 +27,7 @@ describe('an s3:// URL', () => {
       ...amazon,
       endpoint: 'http://127.0.0.1:7480',
       pathStyle: true,
-      checksums: false,
+      checksum: 'none',
     })
     const hosted = parseS3Place('s3://backups?endpoint=s3.example.org&path-style=false')
     assert.deepEqual([hosted.endpoint, hosted.pathStyle], ['https://s3.example.org', false])
@@ -76,6 +76,34 @@ describe('an s3:// URL', () => {
           return true
         },
       )
+    }
+  })
+})
+
+describe('a gs:// URL', () => {
+  const place = { ...amazon, kind: 'gs', pathStyle: true, region: 'auto', checksum: 'md5' }
+
+  it('names a bucket and a folder in it, at Google', () => {
+    const endpoint = 'https://storage.googleapis.com'
+    assert.deepEqual(parseGsPlace('gs://backups/of/shop'), { ...place, endpoint, prefix: 'of/shop/' })
+    assert.deepEqual(parseGsPlace('gs://backups?endpoint=http://127.0.0.1:7480'), {
+      ...place,
+      endpoint: 'http://127.0.0.1:7480',
+    })
+  })
+
+  it('is written as it is read', () => {
+    for (const url of ['gs://backups', 'gs://backups/of/a%20b?endpoint=http://127.0.0.1:7480'])
+      assert.equal(formatS3Place(parseGsPlace(url)), url)
+  })
+
+  it('is refused when something is wrong with it', () => {
+    for (const url of ['gs://', 'gs://GOOG1:hush@backups', 'gs://backups?region=eu', 'gs://backups?checksums=off']) {
+      assert.throws(() => parseGsPlace(url), {
+        code: 'usage-invalid',
+        message: /^the gs:\/\/ URL of the repository is wrong: (?!.*hush)/,
+        hint: /HMAC/,
+      })
     }
   })
 })

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { AppError } from '../../core/app-error.ts'
+import { endpointSchema, formatPlaceUrl, parsePlaceUrl, prefixSchema } from '../place-url.ts'
 
 /** A folder of a bucket. */
 export interface S3Place {
-  readonly kind: 's3'
+  /** Google's servers understand most of what Amazon's do. */
+  readonly kind: 's3' | 'gs'
   readonly bucket: string
   /** Empty, or a folder name that ends in `/`. */
   readonly prefix: string
@@ -13,27 +14,17 @@ export interface S3Place {
   readonly region: string | undefined
   /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
   readonly pathStyle: boolean
-  /** Whether objects are stored with a checksum of their own, which old servers do not know. */
-  readonly checksums: boolean
+  /** What the server is to compare objects with on arrival, beside their signature; old ones know no `sha256`. */
+  readonly checksum: 'sha256' | 'md5' | 'none'
 }
 
-const endpoint = z
-  .string()
-  .transform((text) => (text.includes('://') ? text : `https://${text}`))
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), 'is no http:// or https:// URL')
-  .refine((text) => !hasUser(text), 'holds credentials')
-  .refine((text) => !/[?#]/.test(text), 'has a query; write %26 for & in it')
-  .transform((text) => text.replace(/\/+$/, ''))
+const bucketSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'is no name of a bucket')
 
-const urlSchema = z.object({
-  bucket: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'is no name of a bucket'),
-  prefix: z
-    .string()
-    .transform((path) => path.replace(/^\/|\/+$/g, ''))
-    .refine((path) => !/^\/|\/\/|\p{Cc}/u.test(path), 'has an empty name or a control character')
-    .transform((path) => (path === '' ? '' : `${path}/`)),
+const s3Schema = z.object({
+  bucket: bucketSchema,
+  prefix: prefixSchema,
   options: z.strictObject({
-    endpoint: endpoint.optional(),
+    endpoint: endpointSchema.optional(),
     region: z
       .string()
       .regex(/^[a-z0-9-]+$/, 'is no name of a region')
@@ -43,23 +34,13 @@ const urlSchema = z.object({
   }),
 })
 
-const hint =
+const s3Hint =
   'write s3://bucket/prefix?endpoint=https://…&region=…&path-style=true&checksums=off, all after the bucket if needed; ' +
   'credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or whatever else the AWS SDK reads'
 
-/** Throws `usage-invalid`, without what the URL holds: it may be a secret that somebody wrote there. */
+/** Throws `usage-invalid`, without what the URL holds. */
 export function parseS3Place(text: string): S3Place {
-  if (!URL.canParse(text)) throw invalid(['it can not be read as a URL'])
-  const url = new URL(text)
-  if (hasUser(text) || url.hash !== '')
-    throw invalid(['it holds credentials, or a "#"; who can list processes sees them'])
-  const parsed = urlSchema.safeParse({
-    bucket: url.host,
-    prefix: decoded(url.pathname),
-    options: Object.fromEntries(url.searchParams),
-  })
-  if (!parsed.success) throw invalid(parsed.error.issues.map(problemOf))
-  const { bucket, prefix, options } = parsed.data
+  const { bucket, prefix, options } = parsePlaceUrl(text, s3Schema, { holder: 'bucket', hint: s3Hint })
   return {
     kind: 's3',
     bucket,
@@ -67,41 +48,40 @@ export function parseS3Place(text: string): S3Place {
     endpoint: options.endpoint,
     region: options.region,
     pathStyle: options['path-style'] ?? options.endpoint !== undefined,
-    checksums: options.checksums,
+    checksum: options.checksums ? 'sha256' : 'none',
   }
 }
 
-/** The URL of a place, which `parseS3Place` reads as the same. */
-export function formatS3Place({ bucket, prefix, endpoint, region, pathStyle, checksums }: S3Place): string {
-  const options = [
-    ...(endpoint === undefined ? [] : [`endpoint=${encodeURI(endpoint)}`]),
-    ...(region === undefined ? [] : [`region=${region}`]),
-    ...(pathStyle === (endpoint !== undefined) ? [] : [`path-style=${pathStyle}`]),
-    ...(checksums ? [] : ['checksums=off']),
-  ]
-  const path = prefix.split('/').map(encodeURIComponent).join('/').replace(/\/$/, '')
-  return `s3://${bucket}${path === '' ? '' : `/${path}`}${options.length === 0 ? '' : `?${options.join('&')}`}`
+const google = 'https://storage.googleapis.com'
+
+const gsSchema = z.object({
+  bucket: bucketSchema,
+  prefix: prefixSchema,
+  options: z.strictObject({ endpoint: endpointSchema.default(google) }),
+})
+
+const gsHint =
+  'write gs://bucket/prefix; credentials are an HMAC key of Google Cloud Storage in AWS_ACCESS_KEY_ID and ' +
+  'AWS_SECRET_ACCESS_KEY, or in a profile that AWS_PROFILE names'
+
+/**
+ * Google Cloud Storage by its XML API, which takes requests to S3. It compares no checksums of Amazon's, but MD5, and
+ * calls every region `auto`: https://docs.cloud.google.com/storage/docs/aws-simple-migration and
+ * /storage/docs/xml-api/put-object-upload. Throws `usage-invalid`, without what the URL holds.
+ */
+export function parseGsPlace(text: string): S3Place {
+  const { bucket, prefix, options } = parsePlaceUrl(text, gsSchema, { holder: 'bucket', hint: gsHint })
+  return { kind: 'gs', bucket, prefix, endpoint: options.endpoint, region: 'auto', pathStyle: true, checksum: 'md5' }
 }
 
-function hasUser(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { username, password } = new URL(text)
-  return username !== '' || password !== ''
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return '\0' // no prefix either
-  }
-}
-
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return 'it has options that are not known'
-  return `its ${String(issue.path.at(-1))} ${issue.message}`
-}
-
-function invalid(problems: readonly string[]): AppError {
-  return new AppError('usage-invalid', `the s3:// URL of the repository is wrong: ${problems.join('; ')}`, { hint })
+/** The URL of a place, which is read as the same. */
+export function formatS3Place({ kind, bucket, prefix, endpoint, region, pathStyle, checksum }: S3Place): string {
+  const server = endpoint === undefined || (kind === 'gs' && endpoint === google) ? undefined : encodeURI(endpoint)
+  if (kind === 'gs') return formatPlaceUrl(kind, bucket, prefix, { endpoint: server })
+  return formatPlaceUrl(kind, bucket, prefix, {
+    endpoint: server,
+    region,
+    'path-style': pathStyle === (endpoint !== undefined) ? undefined : String(pathStyle),
+    checksums: checksum === 'none' ? 'off' : undefined,
+  })
 }

@@ -6,6 +6,7 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
+  type PutObjectCommandInput,
   type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
@@ -13,57 +14,46 @@ import { AppError } from '../../core/app-error.ts'
 import { foreignObject, largestObjectBytes, missingObject, requireKey } from '../keys.ts'
 import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, OnTrouble, ReadObject } from '../object-store.ts'
 import { readObjects } from '../directory/read-folder.ts'
-import { withRetries } from '../retry.ts'
-import { type S3Patience, createS3Client, onDate, readBody, signHash } from './s3-client.ts'
-import { describeFailure, explainS3Error, isTransient } from './s3-errors.ts'
+import { type ListedPage, listPages } from '../list-pages.ts'
+import { readBody } from '../read-body.ts'
+import { PatientRequests, type Patience, usualPatience } from '../patient-requests.ts'
+import { type S3Patience, createS3Client, onDate, signHash } from './s3-client.ts'
+import { s3Words } from './s3-errors.ts'
 import { type S3Place, formatS3Place } from './s3-place.ts'
 
-export interface S3StorePatience extends S3Patience {
-  /** How long what fails is tried again: before the server has answered for the first time, and later. */
-  readonly firstMs: number
-  readonly laterMs: number
-  /** After how long that is told. */
-  readonly tellMs: number
-}
+export type S3StorePatience = S3Patience & Patience
 
-const usualPatience: S3StorePatience = {
-  connectMs: 10_000,
-  silenceMs: 60_000,
-  firstMs: 3_000,
-  laterMs: 180_000,
-  tellMs: 5_000,
-}
+const usualS3Patience: S3StorePatience = { connectMs: 10_000, silenceMs: 60_000, ...usualPatience }
 
 /** Objects below a prefix of a bucket. One request puts an object: packs are far below the 5 GiB that it may hold. */
 export class S3Store implements ObjectStore {
   readonly location: string
   readonly #place: S3Place
   readonly #client: S3Client
-  readonly #patience: S3StorePatience
-  readonly #onTrouble: OnTrouble | undefined
-  #hasAnswered = false
-  #hasTold = false
+  readonly #requests: PatientRequests
 
   constructor(place: S3Place, options: Partial<S3StorePatience> & { readonly onTrouble?: OnTrouble | undefined } = {}) {
+    const patience = { ...usualS3Patience, ...options }
     this.location = formatS3Place(place)
     this.#place = place
-    this.#patience = { ...usualPatience, ...options }
-    this.#onTrouble = options.onTrouble
-    this.#client = createS3Client(place, this.#patience)
+    this.#client = createS3Client(place, patience)
+    this.#requests = new PatientRequests(this.location, {
+      patience,
+      words: s3Words(place),
+      onTrouble: options.onTrouble,
+    })
   }
 
   async put(key: string, parts: readonly Uint8Array[], options: AbortOptions = {}): Promise<void> {
     const body = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
     const sha256 = createHash('sha256').update(body).digest()
-    // Ceph 20 compares the checksum only if its algorithm is named, too
-    const checksum = { ChecksumAlgorithm: ChecksumAlgorithm.SHA256, ChecksumSHA256: sha256.toString('base64') }
     const input = {
       ...this.#objectAt(key),
       Body: body,
       ContentLength: body.length,
-      ...(this.#place.checksums && checksum),
+      ...checksumOf(body, sha256, this.#place.checksum),
     }
-    await this.#request(this.#nameOf(key), options, async () => {
+    await this.#requests.run(this.#nameOf(key), options, async () => {
       const command = new PutObjectCommand(input)
       signHash(command, sha256)
       await this.#client.send(command, abort(options))
@@ -76,10 +66,10 @@ export class S3Store implements ObjectStore {
       ...this.#objectAt(key),
       ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
     }
-    return this.#request(this.#nameOf(key), options, async () => {
+    return this.#requests.run(this.#nameOf(key), options, async () => {
       try {
-        const answer = await this.#client.send(new GetObjectCommand(input), abort(options))
-        const bytes = await readBody(answer, largestObjectBytes)
+        const { Body, ContentLength = 0 } = await this.#client.send(new GetObjectCommand(input), abort(options))
+        const bytes = await readBody(Body, ContentLength, largestObjectBytes)
         if (bytes) return bytes
       } catch (error) {
         if (isAnswer(error, 'NoSuchKey')) throw missingObject(key, this.location, error)
@@ -92,7 +82,7 @@ export class S3Store implements ObjectStore {
 
   async delete(key: string, options: AbortOptions = {}): Promise<void> {
     const input = this.#objectAt(key)
-    await this.#request(this.#nameOf(key), options, () =>
+    await this.#requests.run(this.#nameOf(key), options, () =>
       this.#client.send(new DeleteObjectCommand(input), abort(options)),
     )
   }
@@ -116,7 +106,7 @@ export class S3Store implements ObjectStore {
 
   async now(options: AbortOptions = {}): Promise<Date> {
     const input = { Bucket: this.#place.bucket, Prefix: this.#place.prefix, MaxKeys: 1 }
-    return this.#request(`the clock of ${this.location}`, options, async () => {
+    return this.#requests.run(`the clock of ${this.location}`, options, async () => {
       const command = new ListObjectsV2Command(input)
       let now = new Date(NaN)
       onDate(command, (date) => (now = date))
@@ -128,65 +118,25 @@ export class S3Store implements ObjectStore {
     })
   }
 
-  async *#list(
+  #list(
     input: { readonly Prefix: string; readonly Delimiter?: string },
     options: AbortOptions,
   ): AsyncIterable<ObjectInfo> {
-    let last = ''
-    for (let token: string | undefined, isLast = false; !isLast;) {
-      const page: ListObjectsV2CommandOutput = await this.#request(this.location, options, () => {
-        const query = { Bucket: this.#place.bucket, ...input, ...(token !== undefined && { ContinuationToken: token }) }
-        return this.#client.send(new ListObjectsV2Command(query), abort(options))
-      })
-      for (const { Key, Size, LastModified } of page.Contents ?? []) {
-        if (Key === undefined || Size === undefined || LastModified === undefined) throw this.#badList('is incomplete')
-        if (Key <= last && Buffer.compare(Buffer.from(Key), Buffer.from(last)) <= 0)
-          throw this.#badList('is not in order')
-        last = Key
-        // what consoles make when they "create a folder" is no object
-        if (!Key.endsWith('/')) {
-          yield { key: Key.slice(this.#place.prefix.length), sizeBytes: Size, modifiedAt: LastModified }
-        }
-      }
-      token = page.NextContinuationToken
-      isLast = page.IsTruncated !== true
-      if (!isLast && token === undefined) throw this.#badList('ends early')
+    const fetchPage = async (next: string | undefined): Promise<ListedPage> => {
+      const query = { Bucket: this.#place.bucket, ...input, ...(next !== undefined && { ContinuationToken: next }) }
+      const page: ListObjectsV2CommandOutput = await this.#requests.run(this.location, options, () =>
+        this.#client.send(new ListObjectsV2Command(query), abort(options)),
+      )
+      const { Contents = [], NextContinuationToken } = page
+      if (page.IsTruncated && NextContinuationToken === undefined) throw this.#badList('ends early')
+      const objects = Contents.map(({ Key, Size, LastModified }) => ({
+        key: Key,
+        sizeBytes: Size,
+        modifiedAt: LastModified,
+      }))
+      return { objects, next: page.IsTruncated ? NextContinuationToken : undefined }
     }
-  }
-
-  /** The only place where anything is tried again, the reading of bodies included. */
-  async #request<Result>(what: string, options: AbortOptions, work: () => Promise<Result>): Promise<Result> {
-    const { firstMs, laterMs } = this.#patience
-    const attempt = async () => {
-      try {
-        const result = await work()
-        this.#hasAnswered = true
-        this.#hasTold = false
-        return result
-      } catch (error) {
-        this.#hasAnswered ||= error instanceof S3ServiceException || error instanceof AppError
-        throw error
-      }
-    }
-    try {
-      return await withRetries(attempt, {
-        isTransient,
-        patienceMs: () => (this.#hasAnswered ? laterMs : firstMs),
-        onFailure: (error, failingMs) => this.#tell(error, failingMs),
-        signal: options.signal,
-      })
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      throw explainS3Error(error, { what, place: this.#place })
-    }
-  }
-
-  /** Once for each time of trouble. */
-  #tell(error: unknown, failingMs: number): void {
-    if (this.#hasTold || failingMs < this.#patience.tellMs) return
-    this.#hasTold = true
-    const minutes = Math.ceil(this.#patience.laterMs / 60_000)
-    this.#onTrouble?.(`${this.location}: ${describeFailure(error)}; trying again for up to ${minutes} min`)
+    return listPages(this.#place.prefix, fetchPage, (problem) => this.#badList(problem))
   }
 
   #objectAt(key: string): { readonly Bucket: string; readonly Key: string } {
@@ -201,6 +151,19 @@ export class S3Store implements ObjectStore {
     return new AppError('store-failed', `the list of ${this.location} ${problem}`, {
       hint: 'this server does not list as Amazon S3 does, and pgrevive can not rely on it; directory buckets do not either',
     })
+  }
+}
+
+/** What the server is told to compare the body with. */
+function checksumOf(body: Uint8Array, sha256: Buffer, checksum: S3Place['checksum']): Partial<PutObjectCommandInput> {
+  switch (checksum) {
+    case 'sha256':
+      // Ceph 20 compares the checksum only if its algorithm is named, too
+      return { ChecksumAlgorithm: ChecksumAlgorithm.SHA256, ChecksumSHA256: sha256.toString('base64') }
+    case 'md5':
+      return { ContentMD5: createHash('md5').update(body).digest('base64') }
+    case 'none':
+      return {}
   }
 }
 

@@ -16,6 +16,8 @@ export class TestGateway implements AsyncDisposable {
   troubles: Trouble[] = []
   /** How many requests came. */
   requests = 0
+  /** What the last one was. */
+  last: Pick<IncomingMessage, 'method' | 'url' | 'headers'> | undefined
   readonly #server: Server
   readonly #backend: string
   #port = 0
@@ -60,6 +62,7 @@ export class TestGateway implements AsyncDisposable {
 
   async #pass(from: IncomingMessage, to: ServerResponse): Promise<void> {
     this.requests++
+    this.last = from
     const trouble = this.troubles.shift()
     const body = await buffer(from)
     if (trouble === 'silent') return
