@@ -125,7 +125,7 @@ async function startServer(major: number): Promise<TestServer> {
 }
 
 async function backUp(fixture: Fixture, target: ConnectionTarget, repository: Repository): Promise<Backup> {
-  const { id } = await backUpDatabase(target, repository, {
+  const { id } = await backUpDatabase(target, [repository], {
     ...usual,
     database: fixture.file,
     selection: everything,

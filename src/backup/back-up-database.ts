@@ -10,60 +10,98 @@ import { listHiddenUserMappings } from '../postgres/catalog/hidden-user-mappings
 import { readServerGlobals } from '../postgres/catalog/server-globals.ts'
 import type { BackupRecord } from '../repository/backups/backup-record.ts'
 import { type Manifest, type Selection, warningsOf } from '../repository/backups/manifest.ts'
+import { withStreams } from '../repository/backups/manifest-streams.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { BackupOptions, ReadOptions } from './backup-options.ts'
 import { withOrigin } from './backup-origin.ts'
 import { explainDenial } from './explain-denial.ts'
 import { LockedSnapshot } from './locked-snapshot.ts'
 import { readContents } from './read-contents.ts'
+import { type LeftBehind, SessionGroup } from './session-group.ts'
 import { type StreamSink, writeStream } from './write-stream.ts'
 
 export interface BackedUp {
+  /** The same in every repository. */
   readonly id: string
+  /** The record of the first repository that holds it. */
   readonly record: BackupRecord
   /** What is missing though nobody left it out. */
   readonly warnings: readonly string[]
+  /** By repository; at least one. They differ in what was added. */
+  readonly stored: ReadonlyMap<Repository, BackupRecord>
+  /** Repositories that do not hold it. */
+  readonly failed: readonly LeftBehind[]
 }
 
-/** Backs up one database. Nothing counts until the record is written, last; a failure before leaves none. */
+/**
+ * Backs up one database into one repository or several; it is read once. Nothing counts until a record is written, last; a
+ * failure before leaves none. One of several repositories that fails does not stop the others.
+ */
 export async function backUpDatabase(
   target: ConnectionTarget,
-  repository: Repository,
+  repositories: readonly Repository[],
   options: BackupOptions,
 ): Promise<BackedUp> {
   const runTime = new RunTime()
-  await using session = await repository.startSession(options)
+  await using group = await SessionGroup.start(repositories, options)
   const { origin } = options
-  const read = await readDatabase(target, session, { ...options, rolePasswords: !origin })
+  const read = await readDatabase(target, group, { ...options, rolePasswords: !origin })
   const manifest = origin ? withOrigin(read, origin) : read
-  const manifestRef = await writeStream(session, 'meta', Buffer.from(JSON.stringify(manifest)))
-  await session.store()
-  const { server, sequences, tables, largeObjects } = manifest
-  const record: BackupRecord = {
+  const manifests = await group.each(async (member) => {
+    const there = withStreams(manifest, (stream) => group.streamOf(member, stream))
+    const stream = await writeStream(member.session, 'meta', Buffer.from(JSON.stringify(there)))
+    await member.session.store()
+    return stream
+  })
+  const record = { ...recordOf(target, manifest, options), ...(origin ? onlyAt(origin.at) : runTime.untilNow()) }
+  options.signal?.throwIfAborted()
+  // the same id everywhere, later than all that are there
+  const ids = await group.each(({ session }) => session.nextId())
+  const id = [...ids.values()].toSorted().at(-1) ?? ''
+  const stored = await group.each(async (member) => {
+    const stream = manifests.get(member)
+    if (!stream) throw new Error('a manifest was written nowhere')
+    const { storedBytes, newChunks, chunks } = member.session.stats
+    const added = { bytes: storedBytes, chunks: newChunks, ofChunks: chunks }
+    const body: BackupRecord = { ...record, added, manifest: stream }
+    await member.session.commit(body, { id })
+    return body
+  })
+  const [first] = stored.values()
+  if (!first) throw new Error('a record was written nowhere')
+  return {
+    id,
+    record: first,
+    warnings: warningsOf(manifest),
+    stored: new Map([...stored].map(([{ repository }, body]) => [repository, body])),
+    failed: group.leftBehind,
+  }
+}
+
+function recordOf(
+  target: ConnectionTarget,
+  { server, snapshot, sequences, tables, tablesWithoutData, largeObjects }: Manifest,
+  { database, comment, origin, selection }: BackupOptions,
+) {
+  return {
     format: 1,
     kind: 'logical',
     tool: toolVersion,
-    database: options.database,
+    database,
     source: origin?.source ?? describeTarget(target),
-    ...(options.comment === undefined ? {} : { comment: options.comment }),
+    ...(comment === undefined ? {} : { comment }),
     ...(origin ? { imported: origin.imported } : {}),
-    ...(origin ? onlyAt(origin.at) : runTime.untilNow()),
     serverVersion: server.version,
-    snapshot: { at: manifest.snapshot.at, lsn: manifest.snapshot.lsn },
-    selection: options.selection,
+    snapshot: { at: snapshot.at, lsn: snapshot.lsn },
+    selection,
     totals: {
-      tables: tables.length + manifest.tablesWithoutData.length,
+      tables: tables.length + tablesWithoutData.length,
       rows: tables.reduce((sum, table) => sum + table.rows, 0),
       bytes: tables.reduce((sum, table) => sum + table.bytes, largeObjects?.bytes ?? 0),
       sequences: sequences.length,
       largeObjects: largeObjects?.count ?? 0,
     },
-    added: { bytes: session.stats.storedBytes, chunks: session.stats.newChunks, ofChunks: session.stats.chunks },
-    manifest: manifestRef,
-  }
-  options.signal?.throwIfAborted()
-  const { id } = await session.commit(record)
-  return { id, record, warnings: warningsOf(manifest) }
+  } satisfies Partial<BackupRecord>
 }
 
 function onlyAt(at: Date): { startedAt: string; finishedAt: string } {

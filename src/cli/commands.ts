@@ -12,6 +12,8 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => (await import('./commands/export.ts')).exportCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
+  copy: async () => (await import('./commands/copy.ts')).copyCommand,
+  sync: async () => (await import('./commands/sync.ts')).syncCommand,
   forget: async () => (await import('./commands/forget.ts')).forgetCommand,
   prune: async () => (await import('./commands/prune.ts')).pruneCommand,
   pin: async () => (await import('./commands/pin.ts')).pinCommand,

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { AppError } from '../core/app-error.ts'
 import type { CommandContext } from './command-context.ts'
+import { runOnEach } from './each-repository.ts'
 import { parseOptions } from './parse-options.ts'
 
 export interface CommandArgument {
@@ -58,15 +59,18 @@ export interface Command extends CommandWords {
 export function defineCommand<Schema extends z.ZodType>(
   definition: CommandWords & {
     readonly schema: Schema
+    /** Works on one repository; where several are named, on each, one after the other. */
+    readonly onEach?: true
     readonly run: (options: z.output<Schema>, context: CommandContext) => Promise<Outcome>
   },
 ): Command {
-  const { schema, run, ...words } = definition
+  const { schema, onEach, run, ...words } = definition
   return {
     ...words,
     prepare: (raw) => {
       const options = parseOptions(schema, raw, words)
-      return (context) => run(options, context)
+      const runOnce = (context: CommandContext) => run(options, context)
+      return onEach ? (context) => runOnEach(runOnce, context) : runOnce
     },
   }
 }

@@ -1,14 +1,19 @@
 import { z } from 'zod'
 import type { CommandOption } from './define-command.ts'
-import { flag, flagOn, text } from './option-types.ts'
+import { flag, flagOn, text, texts } from './option-types.ts'
 
 /** Options that stand before or after any command. */
 export const globalOptionWords: readonly CommandOption[] = [
   {
     flags: '--repo <PLACE>',
-    help: 'the repository: a directory, s3://bucket/prefix?…, or gs://bucket/prefix (PGREVIVE_REPO, or "repository:" in pgrevive.yaml)',
+    help: 'the repository: a directory, the URL of a store, such as s3://bucket/prefix?…, or a name from pgrevive.yaml; may be repeated (PGREVIVE_REPO, or "repository:" or "repositories:" in pgrevive.yaml)',
+    repeatable: true,
   },
-  { flags: '--key-file <FILE>', help: 'an age identity that opens it (PGREVIVE_KEY_FILE, or "key_file:")' },
+  {
+    flags: '--key-file <FILE>',
+    help: 'an age identity that opens it; may be repeated, for several repositories (PGREVIVE_KEY_FILE, or "key_file:")',
+    repeatable: true,
+  },
   { flags: '--config <FILE>', help: 'configuration (PGREVIVE_CONFIG; default: ./pgrevive.yaml when it exists)' },
   { flags: '--json', help: 'print one JSON document on stdout, also when the command fails' },
   { flags: '--quiet', help: 'no progress and no remarks: only the result, warnings and errors' },
@@ -16,8 +21,8 @@ export const globalOptionWords: readonly CommandOption[] = [
 ]
 
 export const globalOptions = z.strictObject({
-  repo: text.optional(),
-  keyFile: text.optional(),
+  repo: texts,
+  keyFile: texts,
   config: text.optional(),
   json: flag,
   quiet: flag,
@@ -35,8 +40,7 @@ export const environmentVariables = [
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
   {
     name: 'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION, …',
-    meaning:
-      'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host; of gs:// ones, an HMAC key',
+    meaning: 'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host',
   },
   {
     name: 'PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE',

@@ -33,7 +33,8 @@ describe('the command line', () => {
 
   it('takes global options before and after the command', async () => {
     assert.deepEqual((await parse('--repo', 'check', 'list', '--no-color', '--json')).globals, {
-      repo: 'check',
+      repo: ['check'],
+      keyFile: [],
       json: true,
       quiet: false,
       color: false,

@@ -6,17 +6,61 @@ import { openRepository } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { openStore } from '../store/open-store.ts'
+import type { StorePlace } from '../store/store-place.ts'
 import type { CommandContext } from './command-context.ts'
+import type { RepositorySettings } from './config/config.ts'
 import { readPassphrase } from './passphrase.ts'
 import { printable } from './printable.ts'
-import { requireRepository } from './settings.ts'
+import { requireRepositories, requireRepository } from './settings.ts'
 
-/** Opens the repository that the settings name, with the key file they name, this user's keys, or the passphrase. */
+/** Opens the only repository that the settings name. */
 export async function openRepositoryOf(context: CommandContext): Promise<Repository> {
-  const settings = await context.settings()
+  return openRepositoryAt(requireRepository(await context.settings()), context)
+}
+
+export interface NamedRepository {
+  /** What a person calls it. */
+  readonly name: string
+  readonly repository: Repository
+}
+
+export interface FailedRepository {
+  readonly name: string
+  readonly error: AppError
+}
+
+/** Opens all repositories of the settings. Throws the failure of the first when none can be opened. */
+export async function openRepositories(
+  context: CommandContext,
+): Promise<{ readonly opened: readonly NamedRepository[]; readonly failed: readonly FailedRepository[] }> {
+  const opened: NamedRepository[] = []
+  const failed: FailedRepository[] = []
+  for (const settings of requireRepositories(await context.settings())) {
+    try {
+      opened.push({ name: settings.name, repository: await openRepositoryAt(settings, context) })
+    } catch (error) {
+      failed.push({ name: settings.name, error: expected(error, context) })
+    }
+  }
+  if (opened.length === 0) throw failed[0]?.error
+  return { opened, failed }
+}
+
+/** A failure that is told while others go on; throws a bug, and what ends the command. */
+export function expected(error: unknown, { signal }: CommandContext): AppError {
+  signal.throwIfAborted()
+  if (error instanceof AppError) return error
+  throw error
+}
+
+/** Opens a repository with the key file that the settings name, this user's keys, or the passphrase. */
+export async function openRepositoryAt(
+  { place, keyFiles }: Pick<RepositorySettings, 'place' | 'keyFiles'>,
+  context: CommandContext,
+): Promise<Repository> {
   const { signal } = context
-  const store = await openStoreOf(context)
-  const keys = settings.keyFile === undefined ? await readUserKeys(context) : [await readKeyFile(settings.keyFile)]
+  const store = await openStoreAt(place, context)
+  const keys = keyFiles.length === 0 ? await readUserKeys(context) : await Promise.all(keyFiles.map(readKeyFile))
   const { PGREVIVE_PASSPHRASE, PGREVIVE_PASSPHRASE_FILE } = context.environment
   if (PGREVIVE_PASSPHRASE !== undefined || PGREVIVE_PASSPHRASE_FILE !== undefined) {
     const passphrase = await readPassphrase(context, { prompt: 'passphrase' })
@@ -25,7 +69,7 @@ export async function openRepositoryOf(context: CommandContext): Promise<Reposit
   try {
     return await openRepository(store, { keys }, { signal })
   } catch (error) {
-    if (!hasCode(error, 'key-missing', 'repository-replaced') || settings.keyFile !== undefined) throw error
+    if (!hasCode(error, 'key-missing', 'repository-replaced') || keyFiles.length > 0) throw error
     const passphrase = await readPassphrase(context, { prompt: `passphrase of ${store.location}` })
     if (passphrase !== undefined) return openRepository(store, { keys: [], passphrase }, { signal })
     throw new AppError(
@@ -39,13 +83,14 @@ export async function openRepositoryOf(context: CommandContext): Promise<Reposit
   }
 }
 
-/** Opens the place that the settings name; `create` makes a directory that is not there. */
-export async function openStoreOf(
+/** Opens a store; `create` makes a directory that is not there. */
+export async function openStoreAt(
+  place: StorePlace,
   context: CommandContext,
   options: { readonly create?: boolean } = {},
 ): Promise<ObjectStore> {
   const onTrouble = (text: string) => context.terminal.warn(printable(text))
-  return openStore(requireRepository(await context.settings()), { ...options, onTrouble })
+  return openStore(place, { ...options, onTrouble })
 }
 
 /** Where `init` leaves the keys of this user's repositories. */

@@ -3,7 +3,8 @@ import { AppError } from '../core/app-error.ts'
 import type { ForgettingRules } from '../repository/retention/plan-forgetting.ts'
 import { hasRules, type RetentionPolicy } from '../repository/retention/retention.ts'
 import { usualShrinkPercent } from '../repository/retention/shrinkage.ts'
-import type { Config } from './config/config.ts'
+import type { RepositorySettings } from './config/config.ts'
+import type { Settings } from './settings.ts'
 import type { CommandOption } from './define-command.ts'
 import { keepWithin, wholeNumber } from './option-types.ts'
 
@@ -52,18 +53,40 @@ function policyOf(flags: PolicyFlags): RetentionPolicy {
   return { keepLast, keepWithinMs, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly, minimum }
 }
 
-/** The flags are the policy of every database; without any, pgrevive.yaml says. Throws `usage-invalid` if neither does. */
-export function retentionRules(flags: PolicyFlags, config: Config | undefined): ForgettingRules {
+/**
+ * The flags are the policy of every database; without any, pgrevive.yaml says: of the database, else of the repository,
+ * else of all. Throws `usage-invalid` if nobody does.
+ */
+export function retentionRules(
+  flags: PolicyFlags,
+  { config }: Pick<Settings, 'config'>,
+  repository: Pick<RepositorySettings, 'retention'>,
+): ForgettingRules {
   const named = policyOf(flags)
-  const of = (database: string) => config?.databases.get(database)?.retention ?? config?.retention
+  const of = retentionIn({ config }, repository)
   const shrinkPercentOf = (database: string) => of(database)?.shrinkPercent ?? usualShrinkPercent
   if (hasRules(named)) return { policyOf: () => named, shrinkPercentOf }
   if (namesPolicy(flags)) {
     throw noPolicy('the options name nothing to keep, so that all would be forgotten')
   }
-  const configured = [config?.retention, ...[...(config?.databases.values() ?? [])].map(({ retention }) => retention)]
+  const configured = [
+    repository.retention ?? config?.retention,
+    ...[...(config?.databases.values() ?? [])].map(({ retention }) => retention),
+  ]
   if (!configured.some((retention) => retention && hasRules(retention.policy))) throw noPolicy('no policy is named')
   return { policyOf: (database) => of(database)?.policy, shrinkPercentOf }
+}
+
+/** What pgrevive.yaml says of each database in a repository; undefined: everything stays. */
+export function configuredRetention(
+  settings: Pick<Settings, 'config'>,
+  repository: Pick<RepositorySettings, 'retention'>,
+): ForgettingRules['policyOf'] {
+  return (database) => retentionIn(settings, repository)(database)?.policy
+}
+
+function retentionIn({ config }: Pick<Settings, 'config'>, repository: Pick<RepositorySettings, 'retention'>) {
+  return (database: string) => config?.databases.get(database)?.retention ?? repository.retention ?? config?.retention
 }
 
 function noPolicy(message: string): AppError {

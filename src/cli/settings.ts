@@ -3,16 +3,18 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { AppError } from '../core/app-error.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
-import { type StorePlace, parseStorePlace } from '../store/store-place.ts'
-import type { Config } from './config/config.ts'
+import { parseStorePlace } from '../store/store-place.ts'
+import type { Config, RepositorySettings } from './config/config.ts'
 import type { GlobalOptions } from './global-options.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
 
 /** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
 export interface Settings {
   readonly config: Config | undefined
-  readonly repository: StorePlace | undefined
-  readonly keyFile: string | undefined
+  /** Those that a command is to work on; none if nobody named any. */
+  readonly repositories: readonly RepositorySettings[]
+  /** Those that the options or the environment name. */
+  readonly keyFiles: readonly string[]
   /** As configured; else the number of cores, at most 4. */
   readonly jobs: number
   readonly pgDump: PgDumpChoice
@@ -31,22 +33,68 @@ export async function loadSettings(
 ): Promise<Settings> {
   const { environment, currentDirectory } = source
   const config = await loadConfig(options.config ?? nonEmpty(environment['PGREVIVE_CONFIG']), source)
-  const repository = options.repo ?? nonEmpty(environment['PGREVIVE_REPO'])
-  const keyFile = options.keyFile ?? nonEmpty(environment['PGREVIVE_KEY_FILE']) ?? config?.keyFile
-  return {
+  const keyFiles = optionOrVariable(options.keyFile, environment['PGREVIVE_KEY_FILE'])
+  const settings: Settings = {
     config,
-    repository: repository === undefined ? config?.repository : parseStorePlace(repository, currentDirectory),
-    keyFile: keyFile === undefined ? undefined : resolve(currentDirectory, keyFile),
+    repositories: [],
+    keyFiles: keyFiles.map((path) => resolve(currentDirectory, path)),
     jobs: config?.jobs ?? Math.min(4, availableParallelism()),
     pgDump: config?.pgDump ?? 'auto',
   }
+  const named = optionOrVariable(options.repo, environment['PGREVIVE_REPO'])
+  if (named.length > 0) return withRepositories(settings, named, source)
+  return { ...settings, repositories: (config?.repositories ?? []).map((one) => withKeys(one, settings)) }
 }
 
-/** Where the repository is; throws `usage-invalid` when none is named. */
-export function requireRepository(settings: Settings): StorePlace {
-  if (settings.repository !== undefined) return settings.repository
+function optionOrVariable(option: readonly string[], variable: string | undefined): readonly string[] {
+  if (option.length > 0) return option
+  return variable === undefined || variable === '' ? [] : [variable]
+}
+
+/** The same settings for repositories that are named, by a name of pgrevive.yaml or a place. */
+export function withRepositories(
+  settings: Settings,
+  named: readonly string[],
+  { currentDirectory }: Pick<SettingsSource, 'currentDirectory'>,
+): Settings {
+  const known = settings.config?.repositories ?? []
+  const repositories = named
+    .map((text) => known.find(({ name }) => name === text) ?? unconfigured(text, currentDirectory))
+    .map((repository) => withKeys(repository, settings))
+  refuseRepeated(repositories)
+  return { ...settings, repositories }
+}
+
+function unconfigured(text: string, directory: string): RepositorySettings {
+  return { name: text, place: parseStorePlace(text, directory), keyFiles: [], retention: undefined }
+}
+
+/** Key files that the command line or the environment names go before those of pgrevive.yaml. */
+function withKeys(repository: RepositorySettings, { keyFiles, config }: Settings): RepositorySettings {
+  const candidates = [keyFiles, repository.keyFiles, config?.keyFile === undefined ? [] : [config.keyFile]]
+  return { ...repository, keyFiles: candidates.find((files) => files.length > 0) ?? [] }
+}
+
+function refuseRepeated(repositories: readonly RepositorySettings[]): void {
+  const places = new Set(repositories.map(({ place }) => JSON.stringify(place)))
+  if (places.size === repositories.length) return
+  throw new AppError('usage-invalid', 'a repository is named twice', { hint: 'name every place once' })
+}
+
+/** All that are named; throws `usage-invalid` when none is. */
+export function requireRepositories({ repositories }: Settings): readonly RepositorySettings[] {
+  if (repositories.length > 0) return repositories
   throw new AppError('usage-invalid', 'no repository is named', {
     hint: 'give --repo with a directory or the URL of a store, such as s3://…, set PGREVIVE_REPO, or write "repository: …" into pgrevive.yaml',
+  })
+}
+
+/** The only one; throws `usage-invalid` when none is named, or several are. */
+export function requireRepository(settings: Settings): RepositorySettings {
+  const [only, ...others] = requireRepositories(settings)
+  if (only && others.length === 0) return only
+  throw new AppError('usage-invalid', 'this command works on one repository, and several are named', {
+    hint: `name one with --repo: ${settings.repositories.map(({ name }) => name).join(', ')}`,
   })
 }
 

@@ -30,7 +30,7 @@ export interface ImportOptions extends UnwrapOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export type Imported = BackedUp & {
+export type Imported = Pick<BackedUp, 'id' | 'record' | 'warnings'> & {
   /** It was there before. */
   readonly repeated: boolean
   readonly notes: readonly string[]
@@ -49,7 +49,7 @@ export async function importDump(path: string, repository: Repository, options: 
   const known = options.backups.find(
     ({ record }) => record.imported?.sha256 === sha256 && record.snapshot.at === time.at.toISOString(),
   )
-  if (known) return { ...known, warnings: [], notes: [], repeated: true }
+  if (known) return { id: known.id, record: known.record, warnings: [], notes: [], repeated: true }
   const notes: string[] = []
   if (!dump.saysLocale) notes.push('the dump does not say which locale its database had: C was taken')
   const onNote = (note: string) => {
@@ -75,7 +75,7 @@ export async function importDump(path: string, repository: Repository, options: 
     database: { ...database, name: name ?? listed },
     imported: describeImport(dump, source, { time, sha256, notes }),
   }
-  const backedUp = await backUpDatabase(scratch.target, repository, {
+  const backedUp = await backUpDatabase(scratch.target, [repository], {
     ...options,
     database: listed,
     selection: everything,

@@ -65,7 +65,7 @@ export class TestBench implements AsyncDisposable {
   ) {
     const selection = { ...everything, ...options.selection }
     const usual = { database: target.database, jobs: 2, pgDump: 'auto', environment } as const
-    return backUpDatabase(target, this.repository, { ...usual, ...options, selection })
+    return backUpDatabase(target, [this.repository], { ...usual, ...options, selection })
   }
 
   async prove(id: string, options: Partial<ProveOptions> = {}): Promise<Proof> {

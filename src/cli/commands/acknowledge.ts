@@ -36,5 +36,6 @@ export const acknowledgeCommand = defineCommand({
   options: [],
   examples: [{ command: 'pgrevive acknowledge latest:shop', meaning: 'the rows were meant to go' }],
   schema: acknowledgeOptions,
+  onEach: true,
   run: acknowledge,
 })

@@ -10,7 +10,9 @@ import { describeSelection } from '../describe-backup.ts'
 import { errorDocument } from '../error-text.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
 import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { type FailedRepository, type NamedRepository, expected, openRepositories } from '../repository-access.ts'
+import { failureOf } from '../each-repository.ts'
+import { shellWord } from '../shell-word.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -46,13 +48,21 @@ interface Source {
 }
 
 async function backup(options: BackupOptions, context: CommandContext): Promise<Outcome> {
-  const repository = await openRepositoryOf(context)
+  const places = await openRepositories(context)
   const sources = await findSources(options, context)
+  const lacking = new Map(places.failed.map((failed) => [failed.name, failed]))
+  for (const { name, error } of places.failed) warnOf(name, error, context)
   const done: BackedUp[] = []
   const failures: { database: string; error: unknown }[] = []
   for (const source of sources) {
     try {
-      done.push(await backUpSource(source, repository, options, context))
+      const backedUp = await backUpSource(source, places.opened, options, context)
+      done.push(backedUp)
+      for (const { repository, error: thrown } of backedUp.failed) {
+        const failed = { name: nameOf(repository, places.opened), error: expected(thrown, context) }
+        if (!lacking.has(failed.name)) lacking.set(failed.name, failed)
+        warnOf(failed.name, failed.error, context)
+      }
     } catch (error) {
       context.signal.throwIfAborted()
       if (sources.length === 1) throw error
@@ -62,24 +72,71 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
       )
     }
   }
+  const isOne = places.opened.length + places.failed.length === 1
   const document = {
-    backups: done.map(({ id, record, warnings }) => ({ id, ...record, warnings })),
+    backups: done.map((backedUp) => ({
+      id: backedUp.id,
+      ...backedUp.record,
+      warnings: backedUp.warnings,
+      ...(isOne ? {} : { repositories: placesOf(backedUp, places) }),
+    })),
     failed: failures.map(({ database, error }) => ({ database, error: errorDocument(error) })),
   }
-  const text = done.map((backed) => describe(backed, context)).join('')
+  const text = done.map((backedUp) => describe(backedUp, isOne ? [] : places.opened, context)).join('')
   const last = done.at(-1)
   const next =
     last === undefined || context.terminal.quiet
       ? ''
       : `next: pgrevive prove ${sources.length === 1 ? last.id : ''}`.trimEnd() + '\n'
   const [first] = failures
-  if (!first) return { document, text: text + next }
-  const failure = inContext(
-    `${failures.length} of ${sources.length} databases were not backed up; ${first.database}`,
-    first.error,
+  if (first) {
+    const failure = inContext(
+      `${failures.length} of ${sources.length} databases were not backed up; ${first.database}`,
+      first.error,
+    )
+    if (!(failure instanceof AppError)) throw failure
+    return { document, text, failure }
+  }
+  if (lacking.size === 0) return { document, text: text + next }
+  return { document, text: text + next, failure: notEverywhere([...lacking.values()], places) }
+}
+
+type Places = Awaited<ReturnType<typeof openRepositories>>
+
+function warnOf(name: string, error: AppError, { terminal }: CommandContext): void {
+  terminal.warn(printable(`nothing is stored in ${name}: ${error.message}`))
+}
+
+function nameOf(repository: Repository, opened: readonly NamedRepository[]): string {
+  const named = opened.find((one) => one.repository === repository)
+  if (!named) throw new Error('a repository was not opened here')
+  return named.name
+}
+
+function placesOf({ stored, failed }: BackedUp, places: Places) {
+  return [
+    ...[...stored].map(([repository, { added }]) => ({ repository: nameOf(repository, places.opened), added })),
+    ...failed.map(({ repository, error }) => ({
+      repository: nameOf(repository, places.opened),
+      error: errorDocument(error),
+    })),
+    ...places.failed.map(({ name, error }) => ({ repository: name, error: errorDocument(error) })),
+  ]
+}
+
+function notEverywhere(lacking: readonly FailedRepository[], { opened, failed }: Places): AppError {
+  const failure = failureOf(lacking, opened.length + failed.length)
+  const [whole] = opened.filter(({ name }) => !lacking.some((one) => one.name === name))
+  const sync = lacking.map(
+    ({ name }) => `"pgrevive sync --from ${shellWord(whole?.name ?? 'PLACE')} --to ${shellWord(name)}"`,
   )
-  if (!(failure instanceof AppError)) throw failure
-  return { document, text, failure }
+  const healing = whole
+    ? `what is missing there is in ${whole.name}; once it works again: ${sync.join(', ')}`
+    : 'look at the warnings; no repository holds all of this run'
+  return new AppError(failure.code, failure.message, {
+    cause: failure.cause,
+    hint: failure.hint === undefined ? healing : `${failure.hint}; ${healing}`,
+  })
 }
 
 async function findSources(options: BackupOptions, context: CommandContext): Promise<Source[]> {
@@ -111,12 +168,13 @@ async function findSources(options: BackupOptions, context: CommandContext): Pro
 
 async function backUpSource(
   { name, target, database }: Source,
-  repository: Repository,
+  opened: readonly NamedRepository[],
   options: BackupOptions,
   context: CommandContext,
 ): Promise<BackedUp> {
   const settings = await context.settings()
-  return backUpDatabase(target, repository, {
+  const repositories = opened.map(({ repository }) => repository)
+  return backUpDatabase(target, repositories, {
     database: name,
     selection: selectionOf(options, database),
     jobs: options.jobs ?? settings.jobs,
@@ -148,14 +206,25 @@ function selectionOf(options: BackupOptions, { selection }: DatabaseTarget): Sel
   }
 }
 
-function describe({ id, record, warnings }: BackedUp, { terminal }: CommandContext): string {
+/** `opened`: if there are several repositories. */
+function describe(
+  { id, record, warnings, stored }: BackedUp,
+  opened: readonly NamedRepository[],
+  { terminal }: CommandContext,
+): string {
   const { totals, added } = record
   const tookMs = Date.parse(record.finishedAt) - Date.parse(record.startedAt)
   const leftOut = describeSelection(record.selection)
   return (
     `${terminal.colors.good('backed up')} ${printable(record.database)} as ${terminal.colors.strong(id)}: ` +
     `${formatQuantity(totals.tables, 'table')}, ${formatQuantity(totals.rows, 'row')}, ${formatBytes(totals.bytes)} ` +
-    `in ${formatDuration(tookMs)}; ${formatBytes(added.bytes)} stored\n` +
+    `in ${formatDuration(tookMs)}${opened.length === 0 ? `; ${formatBytes(added.bytes)} stored` : ''}\n` +
+    opened
+      .flatMap(({ name, repository }) => {
+        const there = stored.get(repository)
+        return there ? [`  ${printable(name)}: ${formatBytes(there.added.bytes)} stored\n`] : []
+      })
+      .join('') +
     (leftOut === undefined ? '' : `  ${terminal.colors.warning('left out')}: ${printable(leftOut)}\n`) +
     warnings.map((warning) => `  ${terminal.colors.warning('warning')}: ${printable(warning)}\n`).join('')
   )

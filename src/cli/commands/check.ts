@@ -3,10 +3,11 @@ import { listSome } from '../../core/list-some.ts'
 import { checkRepository } from '../../repository/check/check-repository.ts'
 import type { CheckReport, Damage, Repair } from '../../repository/check/check-report.ts'
 import { backupStreams } from '../../repository/backups/open-backup.ts'
+import { saveCheck } from '../../repository/retention/backup-notes.ts'
 import { cleanUpAfterKilledRuns } from '../clean-up.ts'
 import { formatBytes, formatQuantity } from '../format.ts'
 import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { expected, openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -21,6 +22,7 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
   await cleanUpAfterKilledRuns(repository, context)
   // what a level does not see can not be repaired
   const level = options.repair && options.level !== 'content' ? levelNumbers.bits : levelNumbers[options.level]
+  const startedAt = await unlessReadOnly(() => repository.store.now(context), context)
   const report = await checkRepository(repository, {
     level,
     repair: options.repair,
@@ -30,6 +32,10 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
       context.onProgress({ phase: 'check', unit: 'bytes', done: doneBytes, total: totalBytes }),
   })
   const { checked, damages, touched, repairs, salvagedChunks, late } = report
+  if (startedAt) {
+    const noted = { level, startedAt, damaged: touched.map(({ id }) => id) }
+    await unlessReadOnly(() => saveCheck(repository, noted, context), context)
+  }
   const { colors } = terminal
   const counts = [
     formatQuantity(checked.records, 'backup'),
@@ -61,6 +67,20 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
       `${formatQuantity(damages.length, 'object')} damaged, ${formatQuantity(touched.length, 'backup')} touched`,
       { hint: nextStep(report) },
     ),
+  }
+}
+
+/** Notes the check, so that list tells of it; who may only read can not do that. */
+async function unlessReadOnly<Result>(
+  work: () => Promise<Result>,
+  context: CommandContext,
+): Promise<Result | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    const { message } = expected(error, context)
+    context.terminal.say(`${printable(`list will not tell of this check: ${message}`)}\n`)
+    return undefined
   }
 }
 
@@ -138,5 +158,6 @@ export const checkCommand = defineCommand({
     { command: 'pgrevive check --level bits --repair', meaning: 'after a disk failed' },
   ],
   schema: checkOptions,
+  onEach: true,
   run: check,
 })

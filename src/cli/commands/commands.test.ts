@@ -82,7 +82,7 @@ describe('the commands, from an empty directory to a proven backup', { timeout: 
       const made = [one, ...two.backups, ...all.backups].toReversed()
       assert.deepEqual(
         listed,
-        made.map((backup) => ({ ...backup, proof: null, pin: null })),
+        made.map((backup) => ({ ...backup, proof: null, pin: null, checked: null })),
       )
       const newest = await host.document(listDocument, 'list', '--database', 'library', '--limit', '1')
       assert.deepEqual(

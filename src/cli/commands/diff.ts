@@ -4,7 +4,7 @@ import { type DatabaseState, stateOfBackup, stateOfDatabase } from '../../diff/d
 import { diffStates } from '../../diff/diff-states.ts'
 import { type ConnectionTarget, describeTarget, resolveConnection } from '../../postgres/target/connection-target.ts'
 import type { RepositoryReader } from '../../repository/repository-reader.ts'
-import { type Backup, listBackups } from '../../repository/backups/open-backup.ts'
+import type { Backup } from '../../repository/backups/open-backup.ts'
 import { type BackupReference, backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { findDatabase } from '../database-target.ts'
@@ -13,8 +13,8 @@ import { describeDiff, withoutPasswords } from '../describe-diff.ts'
 import { findBackup } from '../find-backup.ts'
 import { formatAge, formatTime } from '../format.ts'
 import { flag, jobs, texts } from '../option-types.ts'
+import { type ListedRepository, locateBackup } from '../locate-backup.ts'
 import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
 import { type StateReference, stateReference, stateReferenceHelp } from '../state-reference.ts'
 
 const diffOptions = z.strictObject({
@@ -38,13 +38,11 @@ interface Side {
 }
 
 async function diff(options: DiffOptions, context: CommandContext): Promise<Outcome> {
-  const repository = await openRepositoryOf(context)
-  const backups = await listBackups(repository, context)
+  const { backup: first, found: opened } = await locateBackup(options.a, context)
   const { colors } = context.terminal
-  const first = findBackup(backups, options.a)
   const second =
-    options.b.kind === 'live' ? await findLive(options.b, first, context) : await findOther(options.b, backups, context)
-  const reader = await repository.openReader(context)
+    options.b.kind === 'live' ? await findLive(options.b, first, context) : await findOther(options.b, opened, context)
+  const reader = await opened.repository.openReader(context)
   const a = await sideOfBackup(first, reader, context)
   const b =
     'record' in second ? await sideOfBackup(second, reader, context) : await sideOfLive(second, a, options, context)
@@ -66,11 +64,11 @@ interface Live {
 /** Whoever names a configured database alone may want it as it is now. */
 async function findOther(
   reference: BackupReference,
-  backups: Awaited<ReturnType<typeof listBackups>>,
+  opened: ListedRepository,
   context: CommandContext,
 ): Promise<Backup> {
   try {
-    return findBackup(backups, reference)
+    return findBackup(opened, reference)
   } catch (error) {
     if (!hasCode(error, 'backup-unknown') || reference.kind !== 'id') throw error
     const { config } = await context.settings()

@@ -4,17 +4,16 @@ import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
 import type { Compression } from '../../export/compression.ts'
 import { type ExportFormat, exportBackup, exportGlobals } from '../../export/export-backup.ts'
-import { type Backup, listBackups } from '../../repository/backups/open-backup.ts'
+import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { describeSelection } from '../describe-backup.ts'
-import { findBackup } from '../find-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
 import { compression, exportFormat, flag, jobs, notBothOnly, notBothOnlyMessage, text } from '../option-types.ts'
+import { locateBackup } from '../locate-backup.ts'
 import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
 import { choiceFields, choiceOptions, choicesOf } from '../restore-choices.ts'
 
 const exportOptions = z
@@ -50,9 +49,8 @@ type ExportOptions = z.output<typeof exportOptions>
 async function writeExport(options: ExportOptions, context: CommandContext): Promise<Outcome> {
   const startedMs = performance.now()
   const output = outputOf(options, context)
-  const repository = await openRepositoryOf(context)
-  const backups = await listBackups(repository, context)
-  const backup = findBackup(backups, options.backup)
+  const { backup, found } = await locateBackup(options.backup, context)
+  const { repository } = found
   const { said, document, remarks } = options.globalsOnly
     ? await writeGlobals(repository, backup, output, options, context)
     : await writeDatabase(repository, backup, output, options, context)

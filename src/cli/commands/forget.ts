@@ -14,6 +14,7 @@ import { findBackup } from '../find-backup.ts'
 import { formatQuantity, formatTable, formatTime } from '../format.ts'
 import { flag, texts } from '../option-types.ts'
 import { printable } from '../printable.ts'
+import { requireRepository } from '../settings.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 import { namesPolicy, policyOptions, policyOptionWords, retentionRules } from '../retention-rules.ts'
 
@@ -54,7 +55,8 @@ function lostId(lost: readonly string[], reference: BackupReference): string | u
 
 async function forgetByPolicy(options: ForgetOptions, context: CommandContext): Promise<Outcome> {
   const { database: databases, dryRun } = options
-  const rules = retentionRules(options, (await context.settings()).config)
+  const settings = await context.settings()
+  const rules = retentionRules(options, settings, requireRepository(settings))
   const repository = await openRepositoryOf(context)
   const plan = await planForgetting(repository, rules, {
     signal: context.signal,
@@ -166,5 +168,6 @@ export const forgetCommand = defineCommand({
     { command: 'pgrevive forget 01JD8Y', meaning: 'one backup' },
   ],
   schema: forgetOptions,
+  onEach: true,
   run: forget,
 })

@@ -11,7 +11,8 @@ import { readPassphrase } from '../passphrase.ts'
 import { recoveryKit } from '../recovery-kit.ts'
 import { printable } from '../printable.ts'
 import { shellWord } from '../shell-word.ts'
-import { createKeyFolder, openStoreOf } from '../repository-access.ts'
+import { createKeyFolder, openStoreAt } from '../repository-access.ts'
+import { requireRepository } from '../settings.ts'
 import { writeSecretFile } from '../secret-file.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
@@ -29,7 +30,9 @@ const initOptions = z.strictObject({
 export type InitOptions = z.output<typeof initOptions>
 
 async function init(options: InitOptions, context: CommandContext): Promise<Outcome> {
-  const settings = await context.settings()
+  const { place, keyFiles } = requireRepository(await context.settings())
+  const [named, ...more] = keyFiles
+  if (more.length > 0) throw new AppError('usage-invalid', 'several key files are named for one repository')
   const { signal, terminal } = context
   const passphrase = options.passphrase
     ? await readPassphrase(context, { prompt: 'passphrase for the new repository', confirm: true })
@@ -41,7 +44,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
   }
   const kitFile = resolve(context.currentDirectory, options.kit ?? 'pgrevive-recovery-kit.txt')
   await removeLeftovers()
-  const store = await openStoreOf(context, { create: true })
+  const store = await openStoreAt(place, context, { create: true })
   await refuseForeign(store, { signal })
   const written: string[] = []
   const write = async (path: string, text: string) => {
@@ -60,7 +63,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
       saveKey: async (created) => {
         kit = await recoveryKit(created, created.key)
         await write(kitFile, kit)
-        const path = settings.keyFile ?? join(await createKeyFolder(context), `${created.id}.key`)
+        const path = named ?? join(await createKeyFolder(context), `${created.id}.key`)
         // The passphrase opens the repository; the host keeps only what it needs to write.
         const kept = options.passphrase ? created.key.forWritingOnly() : undefined
         keyFile = await write(path, await formatKeyFile(kept ?? created.key))

@@ -1,10 +1,14 @@
-import { listNotes } from '../../repository/retention/backup-notes.ts'
-import { listBackups, listProofs } from '../../repository/backups/open-backup.ts'
 import { AppError } from '../../core/app-error.ts'
+import type { Proof } from '../../repository/backups/backup-record.ts'
+import { type Backup, listProofs, momentOf } from '../../repository/backups/open-backup.ts'
+import { type Pin, lastCheckOf, listNotes } from '../../repository/retention/backup-notes.ts'
+import type { Palette } from '../color.ts'
+import { failureOf } from '../each-repository.ts'
+import { errorDocument } from '../error-text.ts'
 import { printable } from '../printable.ts'
 import { describeProof, describeSelection } from '../describe-backup.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from '../format.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { type ListedRepository, listAll } from '../locate-backup.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -16,23 +20,91 @@ const listOptions = z.strictObject({
 })
 export type ListOptions = z.output<typeof listOptions>
 
+/** A backup as one repository holds it. */
+interface Copy {
+  /** What a person calls the repository. */
+  readonly repository: string
+  readonly backup: Backup
+  readonly proof: Proof | undefined
+  readonly pin: Pin | undefined
+  readonly checked: ReturnType<typeof lastCheckOf>
+}
+
 async function list(options: ListOptions, context: CommandContext): Promise<Outcome> {
-  const repository = await openRepositoryOf(context)
-  const { backups, damaged } = await listBackups(repository, context)
-  const proofs = await listProofs(repository, context)
-  const { pins } = await listNotes(repository, context)
-  const shown = backups
-    .filter(({ record }) => options.database === undefined || record.database === options.database)
-    .toReversed()
+  const { listed, failed } = await listAll(context)
+  const { terminal } = context
+  for (const { name, error } of failed) terminal.warn(printable(`${name} can not be listed: ${error.message}`))
+  for (const { name, damaged } of listed) {
+    const where = listed.length > 1 ? ` in ${printable(name)}` : ''
+    for (const id of damaged) terminal.warn(`the record of backup ${id}${where} is damaged; run "pgrevive check"`)
+  }
+  const copies = (await Promise.all(listed.map((one) => copiesIn(one, context)))).flat()
+  const backups = [...Map.groupBy(copies, ({ backup }) => backup.id).values()]
+    .filter(([first]) => options.database === undefined || first?.backup.record.database === options.database)
+    .toSorted((a, b) => momentOfCopies(b) - momentOfCopies(a))
     .slice(0, options.limit)
-  if (options.database !== undefined && shown.length === 0 && backups.length > 0) {
+  if (options.database !== undefined && backups.length === 0 && copies.length > 0) {
     throw new AppError('selection-empty', `the repository holds no backup of "${printable(options.database)}"`, {
       hint: '"pgrevive list" shows all',
     })
   }
+  const isOne = listed.length + failed.length === 1
+  const outcome = {
+    document: {
+      backups: backups.map((held) => documentOf(held, isOne)),
+      damaged: listed.flatMap(({ damaged }) => damaged),
+      ...(isOne
+        ? {}
+        : { failed: failed.map(({ name, error }) => ({ repository: name, error: errorDocument(error) })) }),
+    },
+    text:
+      backups.length === 0
+        ? 'no backups yet\nnext: pgrevive backup postgres://user@host/database\n'
+        : tableOf(backups, isOne, context),
+  }
+  return failed.length === 0 ? outcome : { ...outcome, failure: failureOf(failed, listed.length + failed.length) }
+}
+
+async function copiesIn({ name, repository, backups }: ListedRepository, context: CommandContext): Promise<Copy[]> {
+  const proofs = await listProofs(repository, context)
+  const { pins, checks } = await listNotes(repository, context)
+  return backups.map((backup) => ({
+    repository: name,
+    backup,
+    proof: proofs.get(backup.id),
+    pin: pins.get(backup.id),
+    checked: lastCheckOf(backup, checks),
+  }))
+}
+
+function momentOfCopies([first]: readonly Copy[]): number {
+  return first ? momentOf(first.backup) : 0
+}
+
+function documentOf(copies: readonly Copy[], isOne: boolean) {
+  const [first] = copies
+  if (!first) throw new Error('a backup lies nowhere')
+  return {
+    id: first.backup.id,
+    ...first.backup.record,
+    ...(isOne ? statementsOn(first) : { repositories: copies.map(placeOf) }),
+  }
+}
+
+function statementsOn({ proof, pin, checked }: Copy) {
+  const check = checked && { level: checked.check.level, at: checked.check.startedAt, isWhole: checked.isWhole }
+  return { proof: proof ?? null, pin: pin ?? null, checked: check ?? null }
+}
+
+function placeOf(copy: Copy) {
+  const { committedAt, record } = copy.backup
+  const { added, copied = null } = record
+  return { repository: copy.repository, committedAt, added, copied, ...statementsOn(copy) }
+}
+
+function tableOf(backups: readonly (readonly Copy[])[], isOne: boolean, { terminal }: CommandContext): string {
   const now = new Date()
-  const { colors } = context.terminal
-  for (const id of damaged) context.terminal.warn(`the record of backup ${id} is damaged; run "pgrevive check"`)
+  const { colors } = terminal
   const columns = [
     { title: 'backup', style: colors.strong },
     { title: 'taken' },
@@ -41,57 +113,56 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     { title: 'rows', align: 'right' },
     { title: 'size', align: 'right' },
     { title: 'stored', align: 'right' },
-    {
-      title: 'proof',
-      style: (text: string) =>
-        text.startsWith('proven')
-          ? colors.good(text)
-          : text.startsWith('refuted')
-            ? colors.bad(text)
-            : colors.faint(text),
-    },
+    { title: 'proof', style: (text: string) => proofStyleOf(text, colors)(text) },
+    { title: 'in' },
+    { title: 'checked', style: (text: string) => (text.includes('damaged') ? colors.bad(text) : text) },
     { title: 'pinned' },
     { title: 'left out', style: colors.warning },
   ] as const
-  const rows = shown.map(({ id, record }) => [
-    id,
-    formatAge(new Date(record.finishedAt), now),
-    record.database,
-    formatCount(record.totals.tables),
-    formatCount(record.totals.rows),
-    formatBytes(record.totals.bytes),
-    formatBytes(record.added.bytes),
-    describeProof(proofs.get(id), now),
-    pins.get(id)?.reason ?? '',
-    describeSelection(record.selection) ?? '',
-  ])
-  const isFilled = columns.map((_, index) => index < columns.length - 2 || rows.some((row) => row[index] !== ''))
+  const rows = backups.flatMap((copies) =>
+    copies.map(({ repository, backup, proof, pin, checked }, index) => {
+      const { id, record } = backup
+      const facts =
+        index > 0
+          ? ['', '', '', '', '', '']
+          : [
+              id,
+              formatAge(new Date(record.finishedAt), now),
+              record.database,
+              formatCount(record.totals.tables),
+              formatCount(record.totals.rows),
+              formatBytes(record.totals.bytes),
+            ]
+      return [
+        ...facts,
+        formatBytes(record.added.bytes),
+        describeProof(proof, now),
+        isOne ? '' : repository,
+        checked ? describeCheck(checked, now) : '',
+        pin?.reason ?? '',
+        index > 0 ? '' : (describeSelection(record.selection) ?? ''),
+      ]
+    }),
+  )
+  const isFilled = columns.map((_, index) => index < 8 || rows.some((row) => row[index] !== ''))
   const filled = <Cell>(cells: readonly Cell[]) => cells.filter((_, index) => isFilled[index])
-  return {
-    document: {
-      backups: shown.map(({ id, record }) => ({
-        id,
-        ...record,
-        proof: proofs.get(id) ?? null,
-        pin: pins.get(id) ?? null,
-      })),
-      damaged,
-    },
-    text:
-      shown.length === 0
-        ? 'no backups yet\nnext: pgrevive backup postgres://user@host/database\n'
-        : formatTable(filled(columns), rows.map(filled), {
-            heading: colors.faint,
-            width: context.terminal.outputWidth,
-          }),
-  }
+  return formatTable(filled(columns), rows.map(filled), { heading: colors.faint, width: terminal.outputWidth })
+}
+
+function proofStyleOf(text: string, colors: Palette): (text: string) => string {
+  if (text.startsWith('proven')) return colors.good
+  return text.startsWith('refuted') ? colors.bad : colors.faint
+}
+
+function describeCheck({ check, isWhole }: NonNullable<Copy['checked']>, now: Date): string {
+  return `${isWhole ? '' : 'damaged, '}${formatAge(check.startedAt, now)} (${check.level})`
 }
 
 export const listCommand = defineCommand({
   name: 'list',
   summary: 'list the backups, and which of them are proven',
   description:
-    'Lists the backups of the repository, the newest first: when, of which database, how large, what was left out, and whether it is unproven, proven (when, how long it took) or refuted (why), or pinned.',
+    'Lists the backups, the newest first: when, of which database, how large, what was left out, and whether it is unproven, proven (when, how long it took) or refuted (why), or pinned, and when it was last checked, at which level. Where several repositories are named, a line for each that holds the backup.',
   arguments: [],
   options: [
     { flags: '--database <NAME>', help: 'only backups of the database of this name' },

@@ -38,6 +38,7 @@ export const pinCommand = defineCommand({
     },
   ],
   schema: pinOptions,
+  onEach: true,
   run: pin,
 })
 
@@ -66,5 +67,6 @@ export const unpinCommand = defineCommand({
   options: [],
   examples: [{ command: 'pgrevive unpin 01JD8Y', meaning: 'by the beginning of its id' }],
   schema: unpinOptions,
+  onEach: true,
   run: unpin,
 })

@@ -142,5 +142,6 @@ export const proveCommand = defineCommand({
     { command: 'pgrevive prove latest --on postgres://postgres@staging.internal', meaning: 'on a server of yours' },
   ],
   schema: proveOptions,
+  onEach: true,
   run: prove,
 })

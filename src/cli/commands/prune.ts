@@ -66,5 +66,6 @@ export const pruneCommand = defineCommand({
     { command: 'pgrevive prune --max-repack 0 --dry-run', meaning: 'what would go without copying much' },
   ],
   schema: pruneOptions,
+  onEach: true,
   run: prune,
 })

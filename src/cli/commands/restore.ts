@@ -1,14 +1,12 @@
 import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/target/connection-target.ts'
-import { listBackups } from '../../repository/backups/open-backup.ts'
 import type { Loss } from '../../restore/losses.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
 import { findDatabase, isConninfo } from '../database-target.ts'
 import { describeSelection } from '../describe-backup.ts'
-import { findBackup } from '../find-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
+import { locateBackup } from '../locate-backup.ts'
 import { printable, printableLines } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -32,9 +30,8 @@ export type RestoreOptions = z.output<typeof restoreOptions>
 
 async function restore(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
   const startedMs = performance.now()
-  const repository = await openRepositoryOf(context)
-  const backups = await listBackups(repository, context)
-  const backup = findBackup(backups, options.backup)
+  const { backup, found } = await locateBackup(options.backup, context)
+  const { repository } = found
   const target = await findTarget(options.to, backup.record.database, context)
   const settings = await context.settings()
   const outcome = await restoreBackup(repository, backup, target, {

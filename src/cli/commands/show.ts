@@ -1,12 +1,11 @@
 import type { BackupRecord } from '../../repository/backups/backup-record.ts'
 import { warningsOf } from '../../repository/backups/manifest.ts'
 import { listNotes } from '../../repository/retention/backup-notes.ts'
-import { listBackups, listProofs, readManifest } from '../../repository/backups/open-backup.ts'
-import { findBackup } from '../find-backup.ts'
+import { listProofs, readManifest } from '../../repository/backups/open-backup.ts'
 import { describeProof, describeSelection, proofStyle } from '../describe-backup.ts'
 import { formatBytes, formatCount, formatDuration, formatQuantity, formatTable, formatTime } from '../format.ts'
+import { locateBackup } from '../locate-backup.ts'
 import { printable, printableLines } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -17,9 +16,8 @@ const showOptions = z.strictObject({ backup: backupReference, tables: flag })
 export type ShowOptions = z.output<typeof showOptions>
 
 async function show(options: ShowOptions, context: CommandContext): Promise<Outcome> {
-  const repository = await openRepositoryOf(context)
-  const backups = await listBackups(repository, context)
-  const backup = findBackup(backups, options.backup)
+  const { backup, found } = await locateBackup(options.backup, context)
+  const { repository } = found
   const manifest = await readManifest(await repository.openReader(context), backup, context)
   const proof = (await listProofs(repository, context)).get(backup.id)
   const pin = (await listNotes(repository, context)).pins.get(backup.id)

@@ -229,6 +229,7 @@ export const listDocument = z.strictObject({
     listedBackup.extend({
       proof: proofSchema.nullable(),
       pin: z.strictObject({ reason: z.string(), pinnedAt: z.iso.datetime() }).nullable(),
+      checked: z.strictObject({ level: z.int(), at: z.iso.datetime(), isWhole: z.boolean() }).nullable(),
     }),
   ),
   damaged: z.array(z.string()),

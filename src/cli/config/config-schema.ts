@@ -35,6 +35,16 @@ export const retention = z.strictObject({
     .optional(),
 })
 
+const place = name.describe('A directory, relative to this file, or the URL of a store, such as s3://bucket/prefix?…')
+const repository = z.union([
+  place,
+  z.strictObject({
+    place,
+    key_file: name.describe('An age identity that opens it, in place of the key_file for all').optional(),
+    retention: retention.describe('Which backups "forget" keeps here, in place of the retention for all').optional(),
+  }),
+])
+
 const database = z.strictObject({
   url: name.describe(
     'postgres://user@host:port/database or "host=… dbname=…", without a password; ${NAME} is taken from the environment',
@@ -52,14 +62,10 @@ const database = z.strictObject({
 
 /** What may stand in pgrevive.yaml; also the source of its JSON Schema and its reference. */
 export const configFileSchema = z.strictObject({
-  repository: z
-    .union([
-      name.describe('The directory of the repository, or its URL: s3://bucket/prefix?…, gs://bucket/prefix'),
-      z.strictObject({ path: name.describe('The directory of the repository') }),
-    ])
-    .describe(
-      'Where the backups are: a directory, relative to this file, or a URL: s3://bucket/prefix?…, gs://bucket/prefix',
-    )
+  repository: repository.describe('Where the backups are, if in one place').optional(),
+  repositories: z
+    .record(z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'must be letters, digits, ".", "_" and "-"'), repository)
+    .describe('Where the backups are, if in several places, by the names that --repo takes; backup fills all of them')
     .optional(),
   key_file: name.describe('An age identity that opens the repository; relative to this file').optional(),
   jobs: z.int().min(1).max(64).describe('Connections at the same time (default: cores, at most 4)').optional(),
@@ -69,6 +75,7 @@ export const configFileSchema = z.strictObject({
 })
 
 export type ConfigFile = z.output<typeof configFileSchema>
+export type RepositoryEntry = z.output<typeof repository>
 export type DatabaseEntry = z.output<typeof database>
 export type RetentionEntry = z.output<typeof retention>
 

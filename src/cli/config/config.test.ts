@@ -23,7 +23,10 @@ function problems(text: string): string[] {
 describe('pgrevive.yaml', () => {
   it('is understood as the reference shows it', () => {
     const config = parseConfig(exampleConfig, options)
-    assert.deepEqual(config.repository, { kind: 'directory', path: '/etc/backups' })
+    assert.deepEqual(
+      config.repositories.map(({ place }) => place),
+      [{ kind: 'directory', path: '/etc/backups' }],
+    )
     assert.equal(config.keyFile, '/home/ann/.config/pgrevive/backups.key')
     assert.equal(config.jobs, 2)
     assert.deepEqual([config.retention?.policy.keepDaily, config.retention?.policy.keepWeekly], [7, 5])

@@ -10,13 +10,20 @@ import { type StorePlace, isStoreUrl, parseStorePlace } from '../../store/store-
 import type { RetentionPolicy } from '../../repository/retention/retention.ts'
 import { pgDumpChoice, retentionMs } from '../option-types.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
-import { type ConfigFile, type DatabaseEntry, type RetentionEntry, configFileSchema } from './config-schema.ts'
+import {
+  type ConfigFile,
+  type DatabaseEntry,
+  type RepositoryEntry,
+  type RetentionEntry,
+  configFileSchema,
+} from './config-schema.ts'
 import { expandEnvironment, findPassword } from './config-url.ts'
 
 /** pgrevive.yaml, understood. Paths are absolute. */
 export interface Config {
   readonly file: string
-  readonly repository: StorePlace | undefined
+  /** In the order of the file. */
+  readonly repositories: readonly RepositorySettings[]
   readonly keyFile: string | undefined
   readonly jobs: number | undefined
   readonly pgDump: PgDumpChoice | undefined
@@ -28,6 +35,16 @@ export interface Config {
 export interface ConfiguredRetention {
   readonly policy: RetentionPolicy
   readonly shrinkPercent: number | undefined
+}
+
+export interface RepositorySettings {
+  /** As pgrevive.yaml calls it, or else the text that says where it is. */
+  readonly name: string
+  readonly place: StorePlace
+  /** Keys of which one opens it; none: those of this user. */
+  readonly keyFiles: readonly string[]
+  /** For databases that have none of their own. */
+  readonly retention: ConfiguredRetention | undefined
 }
 
 export interface ConfiguredDatabase {
@@ -123,11 +140,10 @@ class ConfigResolver {
   }
 
   resolve(input: ConfigFile): Config {
-    const { repository } = input
     const databases = Object.entries(input.databases ?? {})
     return {
       file: this.#options.file,
-      repository: this.#repository(typeof repository === 'object' ? repository.path : repository),
+      repositories: this.#repositories(input),
       keyFile: this.#path(input.key_file, ['key_file']),
       jobs: input.jobs,
       pgDump: this.#pgDump(input.pg_dump),
@@ -136,9 +152,34 @@ class ConfigResolver {
     }
   }
 
-  #repository(text: string | undefined): StorePlace | undefined {
-    if (text === undefined) return undefined
-    const path = ['repository']
+  #repositories({ repository, repositories }: ConfigFile): RepositorySettings[] {
+    if (repository !== undefined && repositories !== undefined) {
+      this.problems.push({ path: ['repositories'], message: 'repository and repositories exclude each other' })
+    }
+    const named = Object.entries(repositories ?? {})
+    return [
+      ...(repository === undefined ? [] : [this.#repository(undefined, repository, ['repository'])]),
+      ...named.map(([name, entry]) => this.#repository(name, entry, ['repositories', name])),
+    ].flatMap((resolved) => resolved ?? [])
+  }
+
+  #repository(
+    name: string | undefined,
+    entry: RepositoryEntry,
+    path: readonly string[],
+  ): RepositorySettings | undefined {
+    const { place: text, key_file, retention } = typeof entry === 'string' ? { place: entry } : entry
+    const place = this.#place(text, typeof entry === 'string' ? path : [...path, 'place'])
+    if (!place) return undefined
+    return {
+      name: name ?? text,
+      place,
+      keyFiles: key_file === undefined ? [] : [this.#path(key_file, [...path, 'key_file'])],
+      retention: retention && resolveRetention(retention),
+    }
+  }
+
+  #place(text: string, path: readonly string[]): StorePlace | undefined {
     const expanded = this.#expand(text, path)
     if (!isStoreUrl(expanded)) return { kind: 'directory', path: this.#absolute(expanded) }
     try {

@@ -152,7 +152,7 @@ class Story {
   async backUp(title: string): Promise<BackedUp> {
     const startedMs = performance.now()
     return this.#tell(title, async () => {
-      const { id, record } = await backUpDatabase(this.#target, this.#repository, {
+      const { id, record } = await backUpDatabase(this.#target, [this.#repository], {
         database: databaseName,
         selection: everything,
         jobs: (await this.#context.settings()).jobs,

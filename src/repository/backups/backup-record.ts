@@ -28,6 +28,8 @@ export const backupRecordSchema = z.strictObject({
   /** What this backup added to the repository. */
   added: z.strictObject({ bytes: z.int(), chunks: z.int(), ofChunks: z.int() }),
   manifest: streamRefSchema,
+  /** Of a backup that was first stored elsewhere and copied: by whichever clock its first store had. */
+  copied: z.strictObject({ from: z.uuid(), committedAt: z.iso.datetime() }).optional(),
   /** Of a backup that was made from somebody's dump, whose path is `source`. */
   imported: z
     .strictObject({

@@ -4,6 +4,7 @@ import { type LargeObject, largeObjectsSchema } from '../../postgres/catalog/lar
 import { type ServerGlobals, serverGlobalsSchema } from '../../postgres/catalog/server-globals.ts'
 import { type BackupRecord, type Proof, backupRecordSchema, proofSchema } from './backup-record.ts'
 import { type Manifest, manifestSchema } from './manifest.ts'
+import { manifestStreams, streamNames } from './manifest-streams.ts'
 import type { Repository } from '../repository.ts'
 import type { RepositoryReader } from '../repository-reader.ts'
 import type { CommittedRecord } from '../sessions/stored-record.ts'
@@ -13,15 +14,6 @@ import type { BackupTexts } from './restore-plan.ts'
 interface ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
-
-/** What a person calls the streams that are no tables. */
-export const streamNames = {
-  manifest: 'manifest',
-  globals: 'roles and tablespaces',
-  preData: 'schema before data',
-  postData: 'schema after data',
-  largeObjects: 'large objects',
-} as const
 
 export interface Backup {
   readonly id: string
@@ -79,18 +71,7 @@ export async function* backupStreams(
   }
   yield { name: streamNames.manifest, stream: parsed.data.manifest }
   const manifest = await readManifest(reader, { record: parsed.data }, options)
-  yield { name: streamNames.globals, stream: manifest.globals }
-  if (manifest.schema) {
-    yield { name: streamNames.preData, stream: manifest.schema.preData }
-    yield { name: streamNames.postData, stream: manifest.schema.postData }
-  }
-  for (const { schema, name, parts } of manifest.tables) {
-    for (const stream of parts) yield { name: `table ${schema}.${name}`, stream }
-  }
-  if (manifest.largeObjects) {
-    yield { name: streamNames.largeObjects, stream: manifest.largeObjects.properties }
-    yield { name: streamNames.largeObjects, stream: manifest.largeObjects.contents }
-  }
+  yield* manifestStreams(manifest)
 }
 
 export async function readManifest(

@@ -57,6 +57,26 @@ export async function planForgetting(
   return { decisions, shrinkage, damaged }
 }
 
+/** Those of another repository's backups that the policies here would keep, were they copied here now. */
+export async function worthCopying(
+  repository: Repository,
+  candidates: readonly Backup[],
+  policyOf: ForgettingRules['policyOf'],
+  options: AbortOptions = {},
+): Promise<Backup[]> {
+  const { backups } = await listBackups(repository, options)
+  const { retained } = await retainedBackups(repository, backups, options)
+  const copies = candidates.map((backup): RetainedBackup => ({
+    ...retainedBackup(backup),
+    isCopied: true,
+    isUnverified: false,
+  }))
+  const now = await repository.store.now(options)
+  const decisions = decideRetention([...retained, ...copies], { policyOf, now })
+  const kept = new Set(decisions.filter(({ keep }) => keep).map(({ backup }) => backup.id))
+  return candidates.filter(({ id }) => kept.has(id))
+}
+
 /**
  * Throws `backup-kept` if one of the backups is pinned, or the newest whole or newest proven one of its database, unless
  * `evenNewest`. Those whose record is damaged may be forgotten.
@@ -93,17 +113,33 @@ async function retainedBackups(repository: Repository, backups: readonly Backup[
       hint: 'nothing was forgotten; pin again what is to stay, remove that object, and try again',
     })
   }
-  const retained = backups.map(({ id, committedAt, state, record }): RetainedBackup => ({
+  const retained = backups.map((backup): RetainedBackup => ({
+    ...retainedBackup(backup),
+    proof: proofs.get(backup.id)?.outcome,
+    pin: pins.get(backup.id)?.reason,
+  }))
+  return { retained, pins, acknowledged }
+}
+
+function retainedBackup({ id, committedAt, state, record }: Backup): RetainedBackup {
+  return {
     id,
     database: record.database,
     selection: record.selection,
-    takenAt: record.imported ? new Date(Math.min(+committedAt, momentOf({ id, record }))) : committedAt,
+    takenAt: takenAt({ id, committedAt, record }),
     isImported: record.imported !== undefined,
+    isCopied: record.copied !== undefined,
     isUnverified: state === 'unverified',
-    proof: proofs.get(id)?.outcome,
-    pin: pins.get(id)?.reason,
-  }))
-  return { retained, pins, acknowledged }
+    proof: undefined,
+    pin: undefined,
+  }
+}
+
+/** Nobody can say that a backup is younger than its record. */
+function takenAt({ id, committedAt, record }: Pick<Backup, 'id' | 'committedAt' | 'record'>): Date {
+  const { imported, copied } = record
+  const said = imported ? momentOf({ id, record }) : copied ? Date.parse(copied.committedAt) : +committedAt
+  return new Date(Math.min(+committedAt, said))
 }
 
 async function readSizes(repository: Repository, backups: readonly Backup[], options: AbortOptions) {

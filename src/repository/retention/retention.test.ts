@@ -244,4 +244,21 @@ describe('a year of nightly backups, each followed by the policy', () => {
     const ids = kept([...daily, ...imported], { keepDaily: 2 })
     assert.deepEqual(ids.toSorted(), ['day-00', 'day-01', 'dump-day-00', 'dump-day-01'])
   })
+
+  it('gives copies the places of days that have no other backup, and never one of our own', () => {
+    const lost = daily.filter(({ id }) => id !== 'day-01')
+    const copies = daily.map((own) => ({
+      ...own,
+      id: `copy-${own.id}`,
+      takenAt: new Date(+own.takenAt + 3_600_000),
+      isCopied: true,
+    }))
+    const ids = kept([...lost, ...copies.filter(({ id }) => id === 'copy-day-01')], { keepDaily: 3 })
+    assert.deepEqual(ids.toSorted(), ['copy-day-01', 'day-00', 'day-02', 'day-03'])
+    // whatever copies say of their age, what was backed up here stays
+    assert.deepEqual(
+      kept([...daily, ...copies], { keepDaily: 3 }).filter((id) => id.startsWith('day-')),
+      kept(daily, { keepDaily: 3 }),
+    )
+  })
 })

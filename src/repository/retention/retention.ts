@@ -22,10 +22,12 @@ export interface RetainedBackup {
   /** Compared as it is. */
   readonly database: string
   readonly selection: Selection
-  /** By the store's clock, never by the writer's; of an imported one, when its dump was taken, if that lies before. */
+  /** By the store's clock, never by the writer's; of an imported or copied one, what it says itself, if that lies before. */
   readonly takenAt: Date
   /** What foreign dumps say of their age pushes out no backup of our own. */
   readonly isImported?: boolean
+  /** Nor does what a copy says of its own; it takes the places that are left. */
+  readonly isCopied?: boolean
   /** Stored late, or copied without its time: nobody knows how old it is. */
   readonly isUnverified: boolean
   readonly proof: 'proven' | 'refuted' | undefined
@@ -58,7 +60,8 @@ export function hasRules(policy: RetentionPolicy): boolean {
 /**
  * Decides on every backup, the newest first. Only backups of one series compete for places: those of one database that
  * leave out the same; imported ones only with each other, and so do refuted ones, so that they never push out what may be
- * good. One that is unverified takes no place and is kept. No policy, or one without rules, keeps all.
+ * good, and copies give way to what was backed up right here. One that is unverified takes no place and is kept. No
+ * policy, or one without rules, keeps all.
  */
 export function decideRetention<Backup extends RetainedBackup>(
   backups: readonly Backup[],
@@ -77,7 +80,13 @@ export function decideRetention<Backup extends RetainedBackup>(
     const dated = ofDatabase.filter(({ isUnverified }) => !isUnverified)
     const competing = ({ selection, proof, isImported }: Backup) =>
       `${proof === 'refuted'} ${isImported === true} ${seriesOf(selection)}`
-    for (const series of Map.groupBy(dated, competing).values()) applyRules(series, policy, now, keep)
+    for (const series of Map.groupBy(dated, competing).values()) {
+      const ours = series.filter(({ isCopied }) => isCopied !== true)
+      applyRules(ours, policy, now, keep)
+      if (ours.length < series.length) {
+        applyRules(series, policy, now, (backup, reason) => backup?.isCopied && keep(backup, reason))
+      }
+    }
   }
   return ordered.map((backup) => {
     const why = reasons.get(backup.id) ?? []

@@ -24,15 +24,13 @@ export interface SessionStats {
 
 /**
  * One run that adds to the repository. Any number of sessions may run at once, here and elsewhere. Nothing of it counts
- * before `commit`; leaving the scope without it aborts, and what was stored by then is found by the next session.
+ * before a `commit`; leaving the scope without one aborts, and what was stored by then is found by the next session.
  */
 export class WritingSession implements AsyncDisposable {
   readonly #context: RepositoryContext
   readonly #clock: SessionClock
   readonly #blobs: BlobWriter
   readonly #counts: ChunkCounts = { rawBytes: 0, newRawBytes: 0, chunks: 0, newChunks: 0 }
-  #stored: Promise<void> | undefined
-  #committed = false
 
   private constructor(context: RepositoryContext, clock: SessionClock, blobs: BlobWriter) {
     this.#context = context
@@ -68,21 +66,24 @@ export class WritingSession implements AsyncDisposable {
 
   /** Stores what is still held back, packs and their index; call it when all streams are finished. The stats are final then. */
   store(): Promise<void> {
-    return (this.#stored ??= this.#blobs.finish())
+    return this.#blobs.finish()
+  }
+
+  /** An id for a record, after those of all that are there. */
+  nextId(): Promise<string> {
+    return nextSealedId(this.#context.store, 'record', { signal: this.#blobs.signal })
   }
 
   /**
-   * Makes what was written count; call it once, after all streams are finished. `body` may name only streams of this
-   * session: those of other sessions were not checked. Rejects with `session-too-old` when data that it relies on is
-   * about to be deleted; then run again.
+   * Makes what was written count; call it when all streams are finished. `body` may name only streams of this session:
+   * those of other sessions were not checked. `id`: of a backup that other repositories hold, too. Rejects with
+   * `session-too-old` when data that the session relies on is about to be deleted; then run again.
    */
-  async commit(body: JsonValue): Promise<CommittedRecord> {
-    if (this.#committed) throw new Error('the session is committed')
-    this.#committed = true
+  async commit(body: JsonValue, { id: given }: { readonly id?: string } = {}): Promise<CommittedRecord> {
     const options = { signal: this.#blobs.signal }
     await this.store()
     const reliedOn = [...this.#blobs.packsReliedOn()]
-    const id = await nextSealedId(this.#context.store, 'record', options)
+    const id = given ?? (await this.nextId())
     let permit = await checkCommit(this.#context, this.#clock, reliedOn, options)
     while (!permit.isFresh(clocks())) permit = await checkCommit(this.#context, this.#clock, reliedOn, options)
     const { checkedAt } = permit

@@ -1,0 +1,61 @@
+import { hasCode, messageOf } from '../core/app-error.ts'
+import { type Backup, listBackups, momentOf } from '../repository/backups/open-backup.ts'
+import type { BackupReference } from './backup-reference.ts'
+import type { CommandContext } from './command-context.ts'
+import { findBackup } from './find-backup.ts'
+import { printable } from './printable.ts'
+import { type FailedRepository, type NamedRepository, expected, openRepositories } from './repository-access.ts'
+
+/** A repository with the backups in it. */
+export interface ListedRepository extends NamedRepository {
+  readonly backups: readonly Backup[]
+  readonly damaged: readonly string[]
+}
+
+/** Opens all repositories of the settings and lists what is in them. Throws the failure of the first when none can be read. */
+export async function listAll(
+  context: CommandContext,
+): Promise<{ readonly listed: readonly ListedRepository[]; readonly failed: readonly FailedRepository[] }> {
+  const { opened, failed } = await openRepositories(context)
+  const failures = [...failed]
+  const listed: ListedRepository[] = []
+  for (const { name, repository } of opened) {
+    try {
+      listed.push({ name, repository, ...(await listBackups(repository, context)) })
+    } catch (error) {
+      failures.push({ name, error: expected(error, context) })
+    }
+  }
+  if (listed.length === 0) throw failures[0]?.error
+  return { listed, failed: failures }
+}
+
+/**
+ * The backup that a reference means, and a repository that has it: of several the first, or for the latest the first that
+ * has the latest of all. Those that can not be opened are told of in a warning.
+ */
+export async function locateBackup(
+  reference: BackupReference,
+  context: CommandContext,
+): Promise<{ readonly backup: Backup; readonly found: ListedRepository }> {
+  const { listed, failed } = await listAll(context)
+  for (const { name, error } of failed) {
+    context.terminal.warn(printable(`${name} is left aside, with what only it may have: ${messageOf(error)}`))
+  }
+  const located: { readonly backup: Backup; readonly found: ListedRepository }[] = []
+  const failures: unknown[] = []
+  for (const found of listed) {
+    try {
+      located.push({ backup: findBackup(found, reference), found })
+    } catch (error) {
+      failures.push(error)
+      if (listed.length > 1 && !hasCode(error, 'backup-unknown')) {
+        context.terminal.warn(printable(`${found.name}: ${messageOf(error)}`))
+      }
+    }
+  }
+  const [best] =
+    reference.kind === 'latest' ? located.toSorted((a, b) => momentOf(b.backup) - momentOf(a.backup)) : located
+  if (best === undefined) throw failures.find((error) => !hasCode(error, 'backup-unknown')) ?? failures[0]
+  return best
+}
