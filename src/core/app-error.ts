@@ -39,6 +39,7 @@ export const errorCodes = {
   // store and repository
   'store-missing': { exit: 4, meaning: 'the directory or bucket does not exist' },
   'store-denied': { exit: 4, meaning: 'the store refused the credentials, or they have no right to read or write' },
+  'store-untrusted': { exit: 4, meaning: "the SFTP server's host key is not known, or is not the one that is known" },
   'store-unreachable': { exit: 4, meaning: 'the store can not be reached, or does not answer' },
   'store-failed': { exit: 4, meaning: 'the store refused to read or write' },
   'store-full': { exit: 4, meaning: 'the store has no space left' },

@@ -7,14 +7,10 @@ import { createDirectory, syncDirectory } from './durable-directory.ts'
 import { isMissing, translate } from './file-errors.ts'
 import { foreignObject, isKey, largestObjectBytes, missingObject, requireKey, temporaryFolder } from '../keys.ts'
 import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, ReadObject } from '../object-store.ts'
+import { inKeyOrder } from './key-order.ts'
 import { SmallFiles } from './small-files.ts'
-import { listUnfinished, unfinishedName } from './unfinished-files.ts'
+import { isAbandoned, listUnfinished, unfinishedName } from './unfinished-files.ts'
 
-/**
- * A temporary file that nobody wrote to for so long belongs to a writer that died. Its owner may be on another host,
- * where nobody can be asked whether it lives. One of the future is as old as it is ahead: a clock was set back.
- */
-const abandonedAfterMs = 24 * 3600 * 1000
 /** A batch of `readFolder`, and how many of it are waited for together. */
 const objectsAtOnce = 128
 const readsAtOnce = 8
@@ -168,7 +164,7 @@ export class DirectoryStore implements ObjectStore {
       const now = await this.now()
       for (const { path, modifiedAt } of unfinished) {
         options.signal?.throwIfAborted()
-        if (Math.abs(now.getTime() - modifiedAt.getTime()) <= abandonedAfterMs) continue
+        if (!isAbandoned(modifiedAt, now)) continue
         await rm(path, { force: true })
         removed++
       }
@@ -210,8 +206,7 @@ export class DirectoryStore implements ObjectStore {
   async #entriesOf(folder: string): Promise<Dirent[]> {
     try {
       const entries = await readdir(join(this.location, folder), { withFileTypes: true })
-      const ordered = entries.map((entry) => ({ entry, at: entry.isDirectory() ? `${entry.name}/` : entry.name }))
-      return ordered.toSorted((a, b) => (a.at < b.at ? -1 : 1)).map(({ entry }) => entry)
+      return inKeyOrder(entries)
     } catch (error) {
       if (isMissing(error)) return []
       throw translate(error, `${folder} in ${this.location}`)
