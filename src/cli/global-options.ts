@@ -40,7 +40,13 @@ export const environmentVariables = [
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
   {
     name: 'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION, …',
-    meaning: 'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host',
+    meaning:
+      'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host; of gs:// ones, an HMAC key',
+  },
+  {
+    name: 'PGREVIVE_SFTP_PASSWORD, PGREVIVE_SFTP_PASSPHRASE, …_FILE',
+    meaning:
+      'the password of sftp:// repositories, the passphrase of their keys, or files whose first line they are; SSH_AUTH_SOCK is asked, too',
   },
   {
     name: 'PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE',

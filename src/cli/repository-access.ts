@@ -90,7 +90,8 @@ export async function openStoreAt(
   options: { readonly create?: boolean } = {},
 ): Promise<ObjectStore> {
   const onTrouble = (text: string) => context.terminal.warn(printable(text))
-  return openStore(place, { ...options, onTrouble })
+  const { environment, homeDirectory } = context
+  return openStore(place, { environment, homeDirectory, ...options, onTrouble })
 }
 
 /** Where `init` leaves the keys of this user's repositories. */

@@ -8,10 +8,20 @@ import type { StorePlace } from './store-place.ts'
  */
 export async function openStore(
   place: StorePlace,
-  options: { readonly create?: boolean; readonly onTrouble?: OnTrouble } = {},
+  options: {
+    readonly environment: Readonly<Record<string, string | undefined>>
+    readonly homeDirectory: string
+    readonly create?: boolean
+    readonly onTrouble?: OnTrouble
+  },
 ): Promise<ObjectStore> {
   if (place.kind === 'directory') {
     return options.create ? DirectoryStore.create(place.path) : DirectoryStore.open(place.path)
+  }
+  if (place.kind === 'sftp') {
+    const { SftpStore } = await import('./sftp/sftp-store.ts')
+    const sftpOptions = { surroundings: options, onTrouble: options.onTrouble }
+    return options.create ? SftpStore.create(place, sftpOptions) : SftpStore.open(place, sftpOptions)
   }
   const { S3Store } = await import('./s3/s3-store.ts') // the SDK takes long to load
   return new S3Store(place, { onTrouble: options.onTrouble })

@@ -60,15 +60,17 @@ function hasUser(text: string): boolean {
   return username !== '' || password !== ''
 }
 
-function decoded(path: string): string {
+/** What no schema here takes, where it can not be decoded. */
+export function decoded(path: string): string {
   try {
     return decodeURIComponent(path)
   } catch {
-    return '\0' // no prefix either
+    return '\0'
   }
 }
 
-function problemOf(issue: z.core.$ZodIssue): string {
+/** Without the value, which may be secret. */
+export function problemOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') return 'it has options that are not known'
   return `its ${String(issue.path.at(-1))} ${issue.message}`
 }

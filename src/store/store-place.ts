@@ -2,9 +2,10 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/app-error.ts'
 import { type S3Place, parseGsPlace, parseS3Place } from './s3/s3-place.ts'
+import { type SftpPlace, parseSftpPlace } from './sftp/sftp-place.ts'
 
 /** Where a store is, as `--repo` and the configuration name it. */
-export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place
+export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place | SftpPlace
 
 const urlPattern = /^([a-z][a-z0-9+.-]*):\/\//i
 
@@ -25,9 +26,11 @@ export function parseStorePlace(text: string, directory: string): StorePlace {
       return parseS3Place(text)
     case 'gs':
       return parseGsPlace(text)
+    case 'sftp':
+      return parseSftpPlace(text)
     default:
       throw new AppError('usage-invalid', `there are no repositories at ${scheme}:// places`, {
-        hint: 'name a directory, file:///path, s3://bucket/prefix?endpoint=…&region=…, or gs://bucket/prefix',
+        hint: 'name a directory, file:///path, s3://bucket/prefix?endpoint=…&region=…, gs://bucket/prefix, or sftp://user@host/path',
       })
   }
 }

@@ -33,7 +33,12 @@ export class SftpClient {
     this.#patience = { ...usualPatience, connectMs: 10_000, silenceMs: 60_000, ...options }
     this.#requests = new PatientRequests(formatSftpPlace(place), {
       patience: this.#patience,
-      words: { isTransient, isAnswer, describe: describeFailure },
+      words: {
+        isTransient,
+        isAnswer,
+        describe: describeFailure,
+        explain: (error, what) => explainSftpError(error, what, place),
+      },
       onTrouble: options.onTrouble,
     })
   }
@@ -44,12 +49,7 @@ export class SftpClient {
     options: AbortOptions,
     work: (connection: SftpConnection) => Promise<Result>,
   ): Promise<Result> {
-    try {
-      return await this.#requests.run(() => untilAborted(this.#connected().then(work), options.signal), options)
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      throw explainSftpError(error, what, this.#place)
-    }
+    return this.#requests.run(what, options, () => untilAborted(this.#connected().then(work), options.signal))
   }
 
   #connected(): Promise<SftpConnection> {

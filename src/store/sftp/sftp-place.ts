@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
+import { decoded, problemOf } from '../place-url.ts'
 
 /** A folder of a server that speaks SFTP. */
 export interface SftpPlace {
@@ -27,7 +28,7 @@ const urlSchema = z.object({
     .string()
     .regex(/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/i, 'is no name or address')
     .transform((host) => host.toLowerCase()),
-  port: z.coerce.number().int().min(1).max(65535),
+  port: z.coerce.number('is no port').int('is no port').min(1, 'is no port').max(65535, 'is no port'),
   user: z
     .string()
     .regex(/^[^\p{Cc}:]*$/u, 'holds a control character or a ":"')
@@ -95,19 +96,6 @@ export function formatSftpPlace(place: SftpPlace): string {
 
 function fingerprint(hostKey: string | undefined): string | undefined {
   return hostKey === undefined ? undefined : `SHA256:${hostKey}`
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return '\0' // nothing that is taken either
-  }
-}
-
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return 'it has options that are not known'
-  return `its ${String(issue.path.at(-1))} ${issue.path[0] === 'port' ? 'is no port' : issue.message}`
 }
 
 function invalid(problems: readonly string[]): AppError {

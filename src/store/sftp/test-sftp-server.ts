@@ -135,7 +135,7 @@ export class TestSftpServer implements AsyncDisposable {
   }
 
   async #signalSessions(signal: NodeJS.Signals): Promise<void> {
-    for (const { pid } of [...this.#sessions]) {
+    for (const { pid } of this.#sessions) {
       for (const processId of pid === undefined ? [] : await withChildren(pid)) signalProcess(processId, signal)
     }
   }
