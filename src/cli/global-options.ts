@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { CommandOption } from './define-command.ts'
-import { flag, flagOn, text, texts } from './option-types.ts'
+import { flag, flagOn, text, texts, transferRate } from './option-types.ts'
 
 /** Options that stand before or after any command. */
 export const globalOptionWords: readonly CommandOption[] = [
@@ -15,6 +15,11 @@ export const globalOptionWords: readonly CommandOption[] = [
     repeatable: true,
   },
   { flags: '--config <FILE>', help: 'configuration (PGREVIVE_CONFIG; default: ./pgrevive.yaml when it exists)' },
+  {
+    flags: '--limit-upload <RATE>',
+    help: 'bytes per second to stores, on average, such as 10MB (PGREVIVE_LIMIT_UPLOAD, or "limit_upload:")',
+  },
+  { flags: '--limit-download <RATE>', help: '… from stores (PGREVIVE_LIMIT_DOWNLOAD, or "limit_download:")' },
   { flags: '--json', help: 'print one JSON document on stdout, also when the command fails' },
   { flags: '--quiet', help: 'no progress and no remarks: only the result, warnings and errors' },
   { flags: '--no-color', help: 'no colours (also NO_COLOR; FORCE_COLOR turns them on)' },
@@ -24,6 +29,8 @@ export const globalOptions = z.strictObject({
   repo: texts,
   keyFile: texts,
   config: text.optional(),
+  limitUpload: transferRate.optional(),
+  limitDownload: transferRate.optional(),
   json: flag,
   quiet: flag,
   color: flagOn,
@@ -36,6 +43,10 @@ export const environmentVariables = [
   { name: 'PGREVIVE_REPO', meaning: 'the repository, when --repo is not given' },
   { name: 'PGREVIVE_KEY_FILE', meaning: 'the age identity, when --key-file is not given' },
   { name: 'PGREVIVE_CONFIG', meaning: 'the configuration, when --config is not given' },
+  {
+    name: 'PGREVIVE_LIMIT_UPLOAD, PGREVIVE_LIMIT_DOWNLOAD',
+    meaning: 'bytes per second, when the options are not given',
+  },
   { name: 'PGREVIVE_PASSPHRASE', meaning: "the repository's passphrase; there is no option for it, on purpose" },
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
   {

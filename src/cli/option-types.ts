@@ -51,10 +51,23 @@ const byteUnits: Readonly<Record<string, number>> = {
 
 /** `500MB`, `2GiB` or plain bytes, in bytes. */
 export const byteCount = z.string().transform((value, context) => {
-  const [, digits = '', unit = ''] = /^([0-9]{1,15}) ?([kKMGT]?i?B?)$/.exec(value) ?? []
-  const factor = byteUnits[unit]
-  if (digits !== '' && factor !== undefined) return Number(digits) * factor
+  const bytes = parseBytes(value)
+  if (bytes !== undefined) return bytes
   context.addIssue('must be a number of bytes, such as 500MB or 2GiB')
+  return z.NEVER
+})
+
+function parseBytes(text: string): number | undefined {
+  const [, digits = '', unit = ''] = /^([0-9]{1,15}) ?([kKMGT]?i?B?)$/.exec(text) ?? []
+  const factor = byteUnits[unit]
+  return digits === '' || factor === undefined ? undefined : Number(digits) * factor
+}
+
+/** `10MB`, `512KiB`, in bytes per second. */
+export const transferRate = z.string().transform((value, context) => {
+  const bytesPerSecond = parseBytes(value)
+  if (bytesPerSecond !== undefined && bytesPerSecond >= 1000) return bytesPerSecond
+  context.addIssue('must be bytes per second, such as 10MB, and at least 1kB')
   return z.NEVER
 })
 

@@ -4,6 +4,7 @@ import { AppError, hasCode } from '../core/app-error.ts'
 import { type RepositoryKey, parseKeyFile } from '../repository/keys/key-file.ts'
 import { openRepository } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
+import { LimitedStore } from '../store/limited-store.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { openStore } from '../store/open-store.ts'
 import type { StorePlace } from '../store/store-place.ts'
@@ -91,7 +92,9 @@ export async function openStoreAt(
 ): Promise<ObjectStore> {
   const onTrouble = (text: string) => context.terminal.warn(printable(text))
   const { environment, homeDirectory } = context
-  return openStore(place, { environment, homeDirectory, ...options, onTrouble })
+  const { limits } = await context.settings()
+  const store = await openStore(place, { environment, homeDirectory, ...options, onTrouble })
+  return limits.upload || limits.download ? new LimitedStore(store, limits) : store
 }
 
 /** Where `init` leaves the keys of this user's repositories. */

@@ -71,6 +71,28 @@ describe('settings', () => {
     await assert.rejects(load({ config: 'missing.yaml' }), { code: 'config-invalid' })
   })
 
+  it('limit what goes over the wire, by an option, a variable or pgrevive.yaml', async () => {
+    await writeFile(join(directory, 'limits.yaml'), 'limit_upload: 5MB\nlimit_download: 2000\n')
+    const limitsOf = async (...args: Parameters<typeof load>) => {
+      const { upload, download } = (await load(...args)).limits
+      return [upload?.bytesPerSecond, download?.bytesPerSecond]
+    }
+    const variables = { PGREVIVE_CONFIG: 'limits.yaml', PGREVIVE_LIMIT_UPLOAD: '1MiB' }
+    assert.deepEqual(await limitsOf({}), [undefined, undefined])
+    assert.deepEqual(await limitsOf({ config: 'limits.yaml' }), [5_000_000, 2000])
+    assert.deepEqual(await limitsOf({}, variables), [1_048_576, 2000])
+    assert.deepEqual(await limitsOf({ limitUpload: 3000 }, variables), [3000, 2000])
+    await assert.rejects(limitsOf({}, { PGREVIVE_LIMIT_DOWNLOAD: '10 Mbit' }), {
+      code: 'usage-invalid',
+      message: /PGREVIVE_LIMIT_DOWNLOAD must be bytes per second/,
+    })
+    await writeFile(join(directory, 'limits.yaml'), 'limit_upload: 5Mbit\nlimit_download: 20\n')
+    await assert.rejects(load({ config: 'limits.yaml' }), {
+      code: 'config-invalid',
+      message: /at least 1kB[^]*limit_download/,
+    })
+  })
+
   it('need no configuration', async () => {
     const { config, jobs } = await load({}, {}, '/')
     assert.equal(config, undefined)

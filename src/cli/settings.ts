@@ -3,9 +3,12 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { AppError } from '../core/app-error.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
+import type { TransferLimits } from '../store/limited-store.ts'
+import { RateLimit } from '../store/rate-limit.ts'
 import { parseStorePlace } from '../store/store-place.ts'
 import type { Config, RepositorySettings } from './config/config.ts'
 import type { GlobalOptions } from './global-options.ts'
+import { transferRate } from './option-types.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
 
 /** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
@@ -18,6 +21,8 @@ export interface Settings {
   /** As configured; else the number of cores, at most 4. */
   readonly jobs: number
   readonly pgDump: PgDumpChoice
+  /** Of all stores together. */
+  readonly limits: TransferLimits
 }
 
 export interface SettingsSource {
@@ -28,7 +33,7 @@ export interface SettingsSource {
 
 /** Throws `config-invalid` with every problem of pgrevive.yaml, and when a configuration that was named is not there. */
 export async function loadSettings(
-  options: Pick<GlobalOptions, 'repo' | 'keyFile' | 'config'>,
+  options: Pick<GlobalOptions, 'repo' | 'keyFile' | 'config' | 'limitUpload' | 'limitDownload'>,
   source: SettingsSource,
 ): Promise<Settings> {
   const { environment, currentDirectory } = source
@@ -40,10 +45,33 @@ export async function loadSettings(
     keyFiles: keyFiles.map((path) => resolve(currentDirectory, path)),
     jobs: config?.jobs ?? Math.min(4, availableParallelism()),
     pgDump: config?.pgDump ?? 'auto',
+    limits: {
+      upload: rateLimit(options.limitUpload, 'PGREVIVE_LIMIT_UPLOAD', environment, config?.limitUpload),
+      download: rateLimit(options.limitDownload, 'PGREVIVE_LIMIT_DOWNLOAD', environment, config?.limitDownload),
+    },
   }
   const named = optionOrVariable(options.repo, environment['PGREVIVE_REPO'])
   if (named.length > 0) return withRepositories(settings, named, source)
   return { ...settings, repositories: (config?.repositories ?? []).map((one) => withKeys(one, settings)) }
+}
+
+function rateLimit(
+  option: number | undefined,
+  variable: string,
+  environment: Environment,
+  configured: number | undefined,
+): RateLimit | undefined {
+  const given = nonEmpty(environment[variable])
+  const bytesPerSecond = option ?? (given === undefined ? configured : parseRate(given, variable))
+  return bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond)
+}
+
+function parseRate(text: string, variable: string): number {
+  const { data, error } = transferRate.safeParse(text)
+  if (data !== undefined) return data
+  throw new AppError('usage-invalid', `${variable} ${error?.issues[0]?.message}`, {
+    hint: 'correct the variable, or remove it',
+  })
 }
 
 function optionOrVariable(option: readonly string[], variable: string | undefined): readonly string[] {

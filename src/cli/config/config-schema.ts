@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { retentionTime } from '../option-types.ts'
+import { retentionTime, transferRate } from '../option-types.ts'
 
 const name = z.string().min(1)
 const patterns = z.array(name)
@@ -10,6 +10,13 @@ const assertion = z.union([
     name: name.describe('What the report calls it'),
     sql: name.describe('A query that must return true'),
   }),
+])
+
+const rate = z.union([
+  z.int().min(1000),
+  z
+    .string()
+    .refine((text) => transferRate.safeParse(text).success, 'must be bytes per second, such as 10MB, and at least 1kB'),
 ])
 
 const count = z.int().min(0)
@@ -70,6 +77,8 @@ export const configFileSchema = z.strictObject({
   key_file: name.describe('An age identity that opens the repository; relative to this file').optional(),
   jobs: z.int().min(1).max(64).describe('Connections at the same time (default: cores, at most 4)').optional(),
   pg_dump: name.describe('auto, bundled, or the path of a pg_dump (default: auto)').optional(),
+  limit_upload: rate.describe('Bytes per second to stores, on average: 10MB').optional(),
+  limit_download: rate.describe('… from stores').optional(),
   retention: retention.describe('Which backups "forget" keeps of each database').optional(),
   databases: z.record(name, database).describe('The databases to back up, by the names that commands use').optional(),
 })

@@ -8,7 +8,7 @@ import type { PgDumpChoice } from '../../postgres/pg-dump/pg-dump.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
 import { type StorePlace, isStoreUrl, parseStorePlace } from '../../store/store-place.ts'
 import type { RetentionPolicy } from '../../repository/retention/retention.ts'
-import { pgDumpChoice, retentionMs } from '../option-types.ts'
+import { pgDumpChoice, retentionMs, transferRate } from '../option-types.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
 import {
   type ConfigFile,
@@ -27,6 +27,9 @@ export interface Config {
   readonly keyFile: string | undefined
   readonly jobs: number | undefined
   readonly pgDump: PgDumpChoice | undefined
+  /** Bytes per second. */
+  readonly limitUpload: number | undefined
+  readonly limitDownload: number | undefined
   /** For databases that have none of their own, configured or not. */
   readonly retention: ConfiguredRetention | undefined
   readonly databases: ReadonlyMap<string, ConfiguredDatabase>
@@ -114,6 +117,10 @@ function invalidConfig(file: string, problems: readonly { line: number; message:
   return new AppError('config-invalid', message, { hint: 'docs/reference.md describes every key of pgrevive.yaml' })
 }
 
+function resolveRate(rate: number | string | undefined): number | undefined {
+  return rate === undefined ? undefined : transferRate.parse(String(rate))
+}
+
 function resolveRetention(entry: RetentionEntry): ConfiguredRetention {
   return {
     policy: {
@@ -147,6 +154,8 @@ class ConfigResolver {
       keyFile: this.#path(input.key_file, ['key_file']),
       jobs: input.jobs,
       pgDump: this.#pgDump(input.pg_dump),
+      limitUpload: resolveRate(input.limit_upload),
+      limitDownload: resolveRate(input.limit_download),
       retention: input.retention && resolveRetention(input.retention),
       databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry)])),
     }
