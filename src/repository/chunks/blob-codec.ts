@@ -9,6 +9,9 @@ export const largestBlobBytes = 64 * 1024 * 1024
 /** Nonce, codec and tag of an empty blob. */
 export const smallestBlobBytes = sealBytes + 1
 
+/** Less is stored as it is: lists of a few chunks do not get smaller. */
+const worthwhileBytes = 64
+
 const codecRaw = 0
 const codecZstd = 1
 const rawPrefix = Buffer.from([codecRaw])
@@ -18,6 +21,7 @@ const label = Buffer.from('b1')
 /** One chunk as a pack holds it, in pieces. `id` is bound to it, so that one blob can not stand in for another. */
 export function encodeBlob(raw: Uint8Array, options: { id: Uint8Array; key: KeyObject; level: number }): Buffer[] {
   const aad = Buffer.concat([label, options.id])
+  if (raw.length < worthwhileBytes) return seal(options.key, aad, [rawPrefix, raw])
   const compressed = compress(raw, options.level)
   const isSmaller = compressed.length < raw.length
   const sealed = seal(options.key, aad, isSmaller ? [zstdPrefix, compressed] : [rawPrefix, raw])

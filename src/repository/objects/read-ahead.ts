@@ -24,7 +24,7 @@ export async function* readAhead<Item, Result>(
     }
     for (let next = underWay.shift(); next; next = underWay.shift()) yield await next
   } finally {
-    left.abort()
+    if (underWay.length > 0) left.abort()
     await Promise.allSettled(underWay)
   }
 }

@@ -38,32 +38,24 @@ export class BlobWriter implements AsyncDisposable {
   readonly #uploads = new Set<Promise<void>>()
   /** Numbers of the packs that what was added lies in. */
   readonly #reliedOn = new Set<number>()
-  #dataKey: DataKey
+  /** Made for the first data pack: a session that adds nothing needs none. */
+  #dataKey: DataKey | undefined
+  #nextDataKey: Promise<DataKey> | undefined
   #unindexed: IndexedPack[] = []
   #indexedAt = performance.now()
   #storedBytes = 0
   #failure: { readonly error: unknown } | undefined
 
-  private constructor(
-    context: RepositoryContext,
-    inventory: Inventory,
-    dataKey: DataKey,
-    options: AbortOptions & { readonly verifyBlobs?: boolean | undefined },
-  ) {
-    this.#context = context
-    this.#inventory = inventory
-    this.#dataKey = dataKey
-    this.#verify = options.verifyBlobs ?? true
-    this.#signal = options.signal ? AbortSignal.any([options.signal, this.#disposed.signal]) : this.#disposed.signal
-  }
-
   /** `verifyBlobs`: open every blob again before it is uploaded. On unless it is false. */
-  static async create(
+  constructor(
     context: RepositoryContext,
     inventory: Inventory,
     options: AbortOptions & { readonly verifyBlobs?: boolean | undefined } = {},
-  ): Promise<BlobWriter> {
-    return new BlobWriter(context, inventory, await DataKey.create(context.config.recipients), options)
+  ) {
+    this.#context = context
+    this.#inventory = inventory
+    this.#verify = options.verifyBlobs ?? true
+    this.#signal = options.signal ? AbortSignal.any([options.signal, this.#disposed.signal]) : this.#disposed.signal
   }
 
   /** Aborts with the session's signal and when the writer is disposed. */
@@ -80,7 +72,11 @@ export class BlobWriter implements AsyncDisposable {
   async add(kind: PackKind, raw: Uint8Array): Promise<{ readonly id: Buffer; readonly isNew: boolean }> {
     await this.#makeRoom(kind)
     const id = chunkId(this.#context.keys.chunkIds, raw)
-    const known = this.#findUsable(kind, id)
+    let known = this.#findUsable(kind, id)
+    if (known === undefined && kind === 'data' && !this.#open.data) {
+      await this.#prepareDataKey()
+      known = this.#findUsable(kind, id) // somebody else may have added it meanwhile
+    }
     if (known !== undefined) {
       this.#reliedOn.add(this.#inventory.blobs.packOf(known))
       return { id, isNew: false }
@@ -161,6 +157,7 @@ export class BlobWriter implements AsyncDisposable {
 
   #openPack(kind: PackKind): OpenPack {
     const dataKey = kind === 'data' ? this.#dataKey : undefined
+    if (kind === 'data' && !dataKey) throw new Error('there is no data key yet')
     const number = this.#inventory.addPack({
       kind,
       name: undefined,
@@ -170,6 +167,17 @@ export class BlobWriter implements AsyncDisposable {
       condemned: false,
     })
     return { builder: new PackBuilder(dataKey ? [dataKey.wrapped] : []), number, dataKey }
+  }
+
+  /** Another one when it has been used for long. */
+  async #prepareDataKey(): Promise<void> {
+    if (this.#dataKey?.isWorn === false) return
+    this.#nextDataKey ??= DataKey.create(this.#context.config.recipients)
+    try {
+      this.#dataKey = await this.#nextDataKey
+    } finally {
+      this.#nextDataKey = undefined
+    }
   }
 
   /** Ends a full pack as soon as fewer than two are being uploaded. */
@@ -184,7 +192,6 @@ export class BlobWriter implements AsyncDisposable {
       if (this.#unindexed.length >= packsPerIndex || performance.now() - this.#indexedAt > indexEveryMs) {
         await this.#writeIndex()
       }
-      if (this.#dataKey.isWorn) this.#dataKey = await DataKey.create(this.#context.config.recipients)
     }
   }
 

@@ -46,7 +46,7 @@ export class WritingSession implements AsyncDisposable {
     await context.store.removeAbandoned(options)
     const clock = await SessionClock.start(context.store, options) // before the tombstones are read
     const inventory = await Inventory.load(context, options)
-    return new WritingSession(context, clock, await BlobWriter.create(context, inventory, options))
+    return new WritingSession(context, clock, new BlobWriter(context, inventory, options))
   }
 
   get stats(): SessionStats {
