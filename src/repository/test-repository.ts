@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DirectoryStore } from '../store/directory/directory-store.ts'
 import type { ObjectStore } from '../store/object-store.ts'
@@ -45,11 +45,14 @@ export class TestRepository implements AsyncDisposable {
     return join(this.directory, key)
   }
 
+  /** As disks do it: no time tells of it. */
   async flipBit(key: string, position?: number): Promise<void> {
+    const { atime, mtime } = await stat(this.path(key))
     const bytes = await readFile(this.path(key))
     const index = position ?? bytes.length >> 1
     bytes.writeUInt8(bytes.readUInt8(index) ^ 1, index)
     await writeFile(this.path(key), bytes)
+    await utimes(this.path(key), atime, mtime)
   }
 
   async truncate(key: string, toBytes?: number): Promise<void> {

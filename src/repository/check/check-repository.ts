@@ -91,9 +91,9 @@ async function loadInventory(
 ): Promise<Inventory> {
   const damaged: string[] = []
   const inventory = await Inventory.load(context, { signal, onDamaged: (key) => damaged.push(key) })
-  const condemned = await context.tombstones.condemned({ signal, onDamaged: () => undefined })
+  const condemned = await context.tombstones.condemnations({ signal, onDamaged: () => undefined })
   for (const key of damaged) {
-    if (!condemned.has(packNameOf('data', key) ?? packNameOf('meta', key) ?? '')) damages.add(key, 'unreadable')
+    if (!condemned.packs.has(packNameOf('data', key) ?? packNameOf('meta', key) ?? '')) damages.add(key, 'unreadable')
   }
   return inventory
 }

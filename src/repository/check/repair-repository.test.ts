@@ -8,7 +8,7 @@ import { openRepository } from '../open-repository.ts'
 import type { Repository } from '../repository.ts'
 import type { CommittedRecord } from '../sessions/stored-record.ts'
 import { streamRefSchema } from '../chunks/stream-ref.ts'
-import { backUp, readStream, TestRepository } from '../test-repository.ts'
+import { backUp, readStream, TestRepository, writeStream } from '../test-repository.ts'
 
 const bodySchema = z.object({ stream: streamRefSchema })
 
@@ -59,20 +59,29 @@ describe('repair', () => {
     })
   }
 
-  it('keeps what a damaged tombstone may have condemned away from new backups, as far as it is damaged', async () => {
+  it('takes back nothing that a damaged tombstone condemned, and lets no session commit that may rely on it', async () => {
     await using test = await TestRepository.create()
     const content = randomBytes(50_000)
-    await backUp(test.repository, content)
-    const [pack = ''] = await test.objects('packs/')
-    await test.flipBit(pack, 100)
-    await test.repository.condemn([pack.slice(-64)])
+    const { stream } = await backUp(test.repository, content)
+    await using before = await test.repository.startSession()
+    await writeStream(before, content)
+    await test.repository.condemn([(await test.objects('packs/'))[0]?.slice(-64) ?? ''])
+    await using between = await (await test.reopen()).repository.startSession()
+    await writeStream(between, content)
     const [tombstone = ''] = await test.objects('gc/')
     await test.flipBit(tombstone)
     await assert.rejects(backUp((await test.reopen()).repository, content), { code: 'object-damaged' })
-    await repair((await test.reopen()).repository)
-    const { stats } = await backUp((await test.reopen()).repository, content)
-    assert.ok(stats.newChunks > 0)
+    await assert.rejects(before.commit({ stream }), { code: 'object-damaged' })
+
+    const old = [...(await test.objects('packs/')), ...(await test.objects('meta/'))]
+    const { repairs } = await repair((await test.reopen()).repository)
+    assert.deepEqual(repairs, [{ object: tombstone, problem: 'unreadable', done: 'rewritten' }])
+    // it has read the tombstone when that was whole, and its packs may be gone by now
+    await assert.rejects(between.commit({ stream }), { code: 'session-too-old', message: /repair/ })
     await assertClean(test)
+    const again = await backUp((await test.reopen()).repository, content)
+    await test.remove(...old)
+    assert.deepEqual(await readStream((await test.reopen()).repository, again.stream), content)
   })
 
   it('saves what is good of a damaged pack, and names only what is lost', async () => {

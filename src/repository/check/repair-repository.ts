@@ -21,6 +21,7 @@ export async function repairRepository(
   options: AbortOptions,
 ): Promise<{ readonly repairs: readonly Repair[]; readonly salvagedBlobs: number }> {
   const { inventory, damages } = found
+  const everyPack = new Set(inventory.packs.flatMap(({ name }) => name ?? []))
   const salvagedBlobs = await salvageBlobs(context, inventory, found.findings, options)
   const repairs: Repair[] = []
   const mend = (object: string, done: Repair['done']) => {
@@ -30,10 +31,12 @@ export async function repairRepository(
 
   const packs = objects.flatMap((key) => packNameOf('data', key) ?? packNameOf('meta', key) ?? [])
   const tombstones = objects.flatMap((key) => sealedIdOf('gc', key) ?? [])
-  // nobody knows what a damaged tombstone condemned: what is damaged now, as far as this version writes them
-  for (const id of tombstones) await context.tombstones.condemn(packs, { ...options, id })
-  if (tombstones.length === 0 && packs.length > 0) await context.tombstones.condemn(packs, options)
-  for (const pack of inventory.packs) pack.condemned ||= packs.includes(pack.name ?? '')
+  for (const pack of packs) everyPack.add(pack)
+  // nobody knows what a damaged tombstone condemned, and that must not be taken back
+  if (tombstones.length > 0) await context.tombstones.replace(tombstones, [...everyPack], options)
+  else if (packs.length > 0) await context.tombstones.condemn(packs, options)
+  const condemned = tombstones.length > 0 ? everyPack : new Set(packs)
+  for (const pack of inventory.packs) pack.condemned ||= condemned.has(pack.name ?? '')
 
   for (const key of objects) {
     const index = sealedIdOf('index', key)

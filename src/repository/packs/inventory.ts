@@ -49,7 +49,7 @@ export class Inventory {
     options: AbortOptions & { readonly onDamaged?: DamageListener } = {},
   ): Promise<Inventory> {
     const inventory = new Inventory()
-    const condemned = await context.tombstones.condemned(options)
+    const { packs: condemned } = await context.tombstones.condemnations(options)
     await inventory.#loadIndex(context, condemned, options)
     // Packs are stored before the index names them, so what is listed after the index was read is all that it can name.
     const unknown = await inventory.#compareWithStore(context, options)

@@ -6,15 +6,22 @@ import type { StreamsOf } from '../check/check-streams.ts'
 import { Inventory } from '../packs/inventory.ts'
 import { packNameOf, sealedIdOf, sealedKey } from '../objects/object-keys.ts'
 import type { RepositoryContext } from '../repository-context.ts'
+import { commitWindowMs, graceMs } from '../sessions/commit-check.ts'
 import { records, statements, type StoredRecord } from '../sessions/stored-record.ts'
 import { PackUses } from './pack-uses.ts'
 import { ReachableChunks } from './reachable-chunks.ts'
 
-const hourMs = 3600 * 1000
-/** Past the grace, before a pack goes: for clocks that count seconds, and stores that show what is new a little late. */
-const clockSlackMs = 10 * 60 * 1000
-/** Younger packs may be of a session that is under way, or that is tried again: it would have to store them again. */
-const courtesyMs = 48 * hourMs
+/**
+ * Past the grace, before a pack goes: for clocks that count seconds, and stores that show what is new a little late. Ten
+ * minutes.
+ */
+const slackShareOfWindow = 1 / 6
+/**
+ * Packs younger than two days may be of a session that is under way, or that is tried again: it would have to store them
+ * again.
+ */
+const courtesyInGraces = 2
+
 /** What a prune goes by: all of it was read after `now`. */
 export class PruneView {
   /** By the store's clock. */
@@ -25,21 +32,21 @@ export class PruneView {
   readonly hasBackups: boolean
   /** Names and keys of packs whose directory can not be read. */
   readonly unreadable: ReadonlyMap<string, string>
+  readonly #context: RepositoryContext
   readonly #condemnedAt: ReadonlyMap<string, Date>
-  readonly #graceMs: number
 
   private constructor(
+    context: RepositoryContext,
     found: Pick<PruneView, 'now' | 'inventory' | 'uses' | 'hasBackups' | 'unreadable'>,
     condemnedAt: ReadonlyMap<string, Date>,
-    graceMs: number,
   ) {
+    this.#context = context
+    this.#condemnedAt = condemnedAt
     this.now = found.now
     this.inventory = found.inventory
     this.uses = found.uses
     this.hasBackups = found.hasBackups
     this.unreadable = found.unreadable
-    this.#condemnedAt = condemnedAt
-    this.#graceMs = graceMs
   }
 
   /**
@@ -54,7 +61,7 @@ export class PruneView {
     const now = await context.store.now(options)
     const listed = await Array.fromAsync(records(context, options))
     await refuseLostRecords(context, listed, options)
-    const condemnedAt = await context.tombstones.condemned(options)
+    const condemned = await context.tombstones.condemnations(options)
     const unreadable = new Map<string, string>()
     const onDamaged = (key: string, error: AppError) => {
       if (sealedIdOf('gc', key) !== undefined) throw error
@@ -65,13 +72,13 @@ export class PruneView {
     const reachable = await ReachableChunks.find(context, inventory, listed, options)
     const uses = new PackUses(inventory, reachable)
     const found = { now, inventory, uses, unreadable, hasBackups: listed.length > 0 }
-    return new PruneView(found, condemnedAt, context.config.graceHours * hourMs)
+    return new PruneView(context, found, condemned.packs)
   }
 
   /** When a condemned pack may be removed, in milliseconds. */
   ripeAt(name: string): number {
     const condemnedAt = this.#condemnedAt.get(name) ?? this.now // by this run, or just now by another
-    return condemnedAt.getTime() + this.#graceMs + clockSlackMs
+    return +condemnedAt + graceMs(this.#context) + commitWindowMs(this.#context) * slackShareOfWindow
   }
 
   isRipe(name: string): boolean {
@@ -80,7 +87,7 @@ export class PruneView {
 
   isYoung(number: number): boolean {
     const { storedAt } = this.inventory.pack(number)
-    return !storedAt || this.now.getTime() - storedAt.getTime() < courtesyMs
+    return !storedAt || +this.now - +storedAt < courtesyInGraces * graceMs(this.#context)
   }
 }
 

@@ -66,8 +66,8 @@ describe('commit check', () => {
     await assert.rejects(commitAfterDays(30), { code: 'session-too-old', message: /more than 29 days ago/ })
   })
 
-  it('grants a permit for fifteen minutes by either clock', () => {
-    const permit = new CommitPermit(new Date(), { wallMs: 1_000_000, monotonicMs: 500 })
+  it('grants a permit for so long by either clock, and not by one that was set back', () => {
+    const permit = new CommitPermit(new Date(), { lifetimeMs: hourMs / 4, wallMs: 1_000_000, monotonicMs: 500 })
     const after = (wallMs: number, monotonicMs: number) =>
       permit.isFresh({ wallMs: 1_000_000 + wallMs, monotonicMs: 500 + monotonicMs })
     assert.ok(after(0, 0))

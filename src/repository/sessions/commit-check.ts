@@ -5,18 +5,23 @@ import { tombstoneLifetimeMs } from './tombstones.ts'
 
 const hourMs = 3600 * 1000
 /** A permit older than this is not used: together with a store's own bound on stale requests it keeps within the window. */
-const permitLifetimeMs = 15 * 60 * 1000
+const permitShareOfWindow = 1 / 4
 /** Tombstones that this session has not seen may be dropped after `tombstoneLifetimeMs`; a day is left for the check. */
 const longestSessionMs = tombstoneLifetimeMs - 24 * hourMs
 
 /** That at `checkedAt`, by the store's clock, nothing relied on was near its deletion. */
 export class CommitPermit {
   readonly checkedAt: Date
+  readonly #lifetimeMs: number
   readonly #wallMs: number
   readonly #monotonicMs: number
 
-  constructor(checkedAt: Date, taken: { readonly wallMs: number; readonly monotonicMs: number }) {
+  constructor(
+    checkedAt: Date,
+    { lifetimeMs, ...taken }: { readonly lifetimeMs: number; readonly wallMs: number; readonly monotonicMs: number },
+  ) {
     this.checkedAt = checkedAt
+    this.#lifetimeMs = lifetimeMs
     this.#wallMs = taken.wallMs
     this.#monotonicMs = taken.monotonicMs
   }
@@ -24,7 +29,7 @@ export class CommitPermit {
   /** Asks both clocks: one jumps when it is set, the other stands still while the machine sleeps. */
   isFresh(now: { readonly wallMs: number; readonly monotonicMs: number }): boolean {
     const wallMs = now.wallMs - this.#wallMs
-    return wallMs >= 0 && wallMs <= permitLifetimeMs && now.monotonicMs - this.#monotonicMs <= permitLifetimeMs
+    return wallMs >= 0 && wallMs <= this.#lifetimeMs && now.monotonicMs - this.#monotonicMs <= this.#lifetimeMs
   }
 }
 
@@ -57,6 +62,10 @@ export function commitWindowMs({ config }: RepositoryContext): number {
   return config.commitWindowHours * hourMs
 }
 
+export function graceMs({ config }: RepositoryContext): number {
+  return config.graceHours * hourMs
+}
+
 /**
  * Rejects with `session-too-old` if one of the packs could be deleted before a record that relies on it is seen: it was
  * condemned at least the grace period less the commit window ago, or if nobody can know any more.
@@ -72,17 +81,17 @@ export async function checkCommit(
   if (checkedAt.getTime() - clock.startedAt.getTime() > longestSessionMs) {
     throw tooOld(`the backup began at ${clock.startedAt.toISOString()}, more than 29 days ago`)
   }
-  const condemned = await context.tombstones.condemned(options)
+  const { packs, replacedAt } = await context.tombstones.condemnations(options)
+  if (replacedAt && replacedAt >= clock.startedAt) {
+    throw tooOld('a repair took place since, after which nobody knows which packs had been condemned')
+  }
   for (const pack of reliedOn) {
-    const condemnedAt = condemned.get(pack)
-    if (
-      condemnedAt &&
-      checkedAt.getTime() + commitWindowMs(context) >= condemnedAt.getTime() + context.config.graceHours * hourMs
-    ) {
+    const condemnedAt = packs.get(pack)
+    if (condemnedAt && +checkedAt + commitWindowMs(context) >= +condemnedAt + graceMs(context)) {
       throw tooOld(`pack ${pack}, which this backup relies on, was condemned at ${condemnedAt.toISOString()}`)
     }
   }
-  return new CommitPermit(checkedAt, taken)
+  return new CommitPermit(checkedAt, { lifetimeMs: commitWindowMs(context) * permitShareOfWindow, ...taken })
 }
 
 function tooOld(message: string): AppError {

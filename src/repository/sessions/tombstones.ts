@@ -14,7 +14,19 @@ import { getSealed, listSealed, putSealed, type SealedObjectInfo } from '../obje
 export const tombstoneLifetimeMs = 30 * 24 * 3600 * 1000
 
 const packNames = z.array(z.string().regex(/^[0-9a-f]{64}$/))
-const tombstoneSchema = z.object({ condemned: packNames, deleted: packNames })
+const tombstoneSchema = z.object({ condemned: packNames, deleted: packNames, replacement: z.boolean().optional() })
+type Tombstone = z.output<typeof tombstoneSchema>
+
+/** What all tombstones say together. Times are the store's. */
+export interface Condemnations {
+  /** When each condemned pack was named first. */
+  readonly packs: ReadonlyMap<string, Date>
+  /**
+   * When a damaged tombstone was replaced last. Whoever began to rely on packs before that does not know any more which of
+   * them were condemned, and perhaps removed.
+   */
+  readonly replacedAt: Date | undefined
+}
 
 /**
  * Which packs are condemned: nothing new may rely on them, and once the grace period is over they may be deleted.
@@ -24,7 +36,7 @@ export class TombstoneBook {
   readonly #store: ObjectStore
   readonly #metadataKey: KeyObject
   /** Tombstones never change, so each is read once. */
-  readonly #read = new Map<string, readonly string[]>()
+  readonly #read = new Map<string, Tombstone>()
 
   constructor(store: ObjectStore, metadataKey: KeyObject) {
     this.#store = store
@@ -32,62 +44,79 @@ export class TombstoneBook {
   }
 
   /**
-   * All condemned packs with the time, by the store's clock, of their first tombstone. A tombstone that can not be read
-   * rejects with `object-damaged`, since it is unknown what it condemns, unless `onDamaged` takes it.
+   * A tombstone that can not be read rejects with `object-damaged`, since it is unknown what it condemns, unless
+   * `onDamaged` takes it.
    */
-  async condemned(
-    options: AbortOptions & { readonly onDamaged?: (key: string, error: AppError) => void } = {},
-  ): Promise<ReadonlyMap<string, Date>> {
+  async condemnations(options: TombstoneOptions = {}): Promise<Condemnations> {
     const condemned = new Map<string, Date>()
-    for await (const { packs, modifiedAt } of this.tombstones(options)) {
+    let replacedAt: Date | undefined
+    for await (const { packs, modifiedAt, isReplacement } of this.tombstones(options)) {
       for (const pack of packs) {
         const earlier = condemned.get(pack)
         if (!earlier || modifiedAt < earlier) condemned.set(pack, modifiedAt)
       }
+      if (isReplacement && (!replacedAt || replacedAt < modifiedAt)) replacedAt = modifiedAt
     }
-    return condemned
+    return { packs: condemned, replacedAt }
   }
 
-  /** Each with the packs that it condemns; see `condemned`. */
+  /** Each with the packs that it condemns; see `condemnations`. */
   tombstones(
-    options: AbortOptions & { readonly onDamaged?: (key: string, error: AppError) => void } = {},
-  ): AsyncIterable<SealedObjectInfo & { readonly packs: readonly string[] }> {
-    const read = async (tombstone: SealedObjectInfo) => ({
-      ...tombstone,
-      packs: await this.#packsOf(tombstone, options),
-    })
+    options: TombstoneOptions = {},
+  ): AsyncIterable<SealedObjectInfo & { readonly packs: readonly string[]; readonly isReplacement: boolean }> {
+    const read = async (info: SealedObjectInfo) => {
+      const { condemned: packs = [], replacement = false } = (await this.#get(info, options)) ?? {}
+      return { ...info, packs, isReplacement: replacement }
+    }
     return readAhead(listSealed(this.#store, 'gc', options), 4, read, options)
   }
 
-  /** Returns the bytes stored once the tombstone is durable. `id`: of a damaged one, whose place it takes. */
-  async condemn(packs: readonly string[], options: AbortOptions & { readonly id?: string } = {}): Promise<number> {
-    const content = Buffer.from(JSON.stringify(tombstoneSchema.parse({ condemned: packs, deleted: [] })))
-    return putSealed(this.#store, this.#metadataKey, { kind: 'gc', id: options.id ?? ulid(), content }, options)
+  /** Returns the bytes stored once the tombstone is durable. */
+  condemn(packs: readonly string[], options: AbortOptions = {}): Promise<number> {
+    return this.#put(ulid(), { condemned: [...packs], deleted: [] }, options)
   }
 
-  async #packsOf(
-    { id, key }: SealedObjectInfo,
-    options: AbortOptions & { readonly onDamaged?: (key: string, error: AppError) => void },
-  ): Promise<readonly string[]> {
+  /**
+   * Takes the place of damaged tombstones. Nobody knows any more what they condemned, and some prune may still act upon
+   * them: so `packs` are all that are there, and sessions that are under way can not commit.
+   */
+  async replace(ids: readonly string[], packs: readonly string[], options: AbortOptions = {}): Promise<void> {
+    // under a new name first: whoever has read a tombstone before does not read it again
+    for (const id of [ulid(), ...ids]) {
+      await this.#put(id, { condemned: [...packs], deleted: [], replacement: true }, options)
+    }
+  }
+
+  #put(id: string, tombstone: Tombstone, options: AbortOptions): Promise<number> {
+    const content = Buffer.from(JSON.stringify(tombstoneSchema.parse(tombstone)))
+    return putSealed(this.#store, this.#metadataKey, { kind: 'gc', id, content }, options)
+  }
+
+  /** Undefined for one that can not be read, or is gone. */
+  async #get({ id, key }: SealedObjectInfo, options: TombstoneOptions): Promise<Tombstone | undefined> {
     const known = this.#read.get(id)
     if (known) return known
     try {
       const content = await getSealed(this.#store, this.#metadataKey, { kind: 'gc', id }, options)
-      const packs = parseTombstone(key, content)
-      this.#read.set(id, packs)
-      return packs
+      const tombstone = parseTombstone(key, content)
+      this.#read.set(id, tombstone)
+      return tombstone
     } catch (error) {
-      if (hasCode(error, 'object-missing')) return [] // dropped since it was listed, for its packs are long gone
+      if (hasCode(error, 'object-missing')) return undefined // dropped since it was listed, for its packs are long gone
       if (!options.onDamaged || !hasCode(error, 'object-damaged')) throw error
       options.onDamaged(key, error)
-      return []
+      return undefined
     }
   }
 }
 
-function parseTombstone(key: string, content: Buffer): readonly string[] {
+interface TombstoneOptions extends AbortOptions {
+  readonly onDamaged?: (key: string, error: AppError) => void
+}
+
+function parseTombstone(key: string, content: Buffer): Tombstone {
   try {
-    return tombstoneSchema.parse(JSON.parse(content.toString('utf8'))).condemned
+    return tombstoneSchema.parse(JSON.parse(content.toString('utf8')))
   } catch (error) {
     throw damagedObject(key, error)
   }
