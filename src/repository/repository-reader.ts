@@ -26,16 +26,23 @@ const stateRank = { stored: 0, open: 0, resized: 4, missing: 8 } as const satisf
 
 /** Neighbouring blobs of one pack that are fetched at once, in the order of the stream. */
 interface Run {
+  readonly inventory: Inventory
   readonly pack: number
   readonly start: number
   end: number
   readonly blobs: { readonly id: Buffer; readonly blob: number }[]
 }
 
-/** Reads streams, as the repository was when the reader was opened. Any number may be read side by side. */
+/**
+ * Reads streams of backups that were there when the reader was opened. Any number may be read side by side, for as long as
+ * it takes: a prune may move what they consist of meanwhile.
+ */
 export class RepositoryReader {
   readonly #context: RepositoryContext
-  readonly #inventory: Inventory
+  #inventory: Inventory
+  /** Those that tell of packs that are gone by now. */
+  readonly #outdated = new WeakSet<Inventory>()
+  #loading: Promise<Inventory> | undefined
 
   constructor(context: RepositoryContext, inventory: Inventory) {
     this.#context = context
@@ -43,8 +50,7 @@ export class RepositoryReader {
   }
 
   static async open(context: RepositoryContext, options: AbortOptions = {}): Promise<RepositoryReader> {
-    // a reader finds its way around damaged indexes, and needs no tombstones
-    return new RepositoryReader(context, await Inventory.load(context, { ...options, onDamaged: () => undefined }))
+    return new RepositoryReader(context, await loadInventory(context, options))
   }
 
   /**
@@ -93,9 +99,10 @@ export class RepositoryReader {
 
   /** One chunk from whichever copy is whole. */
   async readBlob(id: Buffer, options: AbortOptions = {}): Promise<Buffer> {
-    const blob = this.#bestCopy(id)
+    const inventory = this.#inventory
+    const blob = bestCopy(inventory, id)
     if (blob === undefined) throw this.#unknownChunk(id)
-    const run = this.#runOf(id, blob)
+    const run = this.#runOf(id, blob, inventory)
     const raw = await this.#decodeOrElsewhere(id, blob, { run, fetched: await this.#fetch(run, options) }, options)
     if (Buffer.isBuffer(raw)) return raw
     throw raw
@@ -123,10 +130,11 @@ export class RepositoryReader {
         continue
       }
       for (const id of ids) {
-        const blob = this.#bestCopy(id)
-        if (blob !== undefined && run && this.#extend(run, id, blob)) continue
+        const inventory = this.#inventory
+        const blob = bestCopy(inventory, id)
+        if (blob !== undefined && run?.inventory === inventory && this.#extend(run, id, blob)) continue
         if (run) yield run
-        run = blob === undefined ? undefined : this.#runOf(id, blob)
+        run = blob === undefined ? undefined : this.#runOf(id, blob, inventory)
         if (blob === undefined) yield this.#unknownChunk(id)
       }
     }
@@ -142,13 +150,13 @@ export class RepositoryReader {
     }
   }
 
-  #runOf(id: Buffer, blob: number): Run {
-    const { pack, offset, storedBytes } = this.#inventory.blobs.place(blob)
-    return { pack, start: offset, end: offset + storedBytes, blobs: [{ id, blob }] }
+  #runOf(id: Buffer, blob: number, inventory: Inventory): Run {
+    const { pack, offset, storedBytes } = inventory.blobs.place(blob)
+    return { inventory, pack, start: offset, end: offset + storedBytes, blobs: [{ id, blob }] }
   }
 
   #extend(run: Run, id: Buffer, blob: number): boolean {
-    const { pack, offset, storedBytes } = this.#inventory.blobs.place(blob)
+    const { pack, offset, storedBytes } = run.inventory.blobs.place(blob)
     const end = Math.max(run.end, offset + storedBytes)
     const isNear = offset >= run.start && offset <= run.end + widestGapBytes
     if (pack !== run.pack || !isNear || end - run.start > longestReadBytes) return false
@@ -161,10 +169,11 @@ export class RepositoryReader {
   async #fetch(run: Run, options: AbortOptions): Promise<Buffer | AppError> {
     const range = { offset: run.start, length: run.end - run.start }
     try {
-      return await this.#context.store.get(this.#keyOf(run.pack), { ...options, range })
+      return await this.#context.store.get(keyOf(run.inventory, run.pack), { ...options, range })
     } catch (error) {
-      if (hasCode(error, 'object-missing')) return error
-      throw error
+      if (!hasCode(error, 'object-missing')) throw error
+      if (run.inventory.pack(run.pack).state === 'stored') this.#outdated.add(run.inventory)
+      return error
     }
   }
 
@@ -174,23 +183,38 @@ export class RepositoryReader {
     { run, fetched }: { readonly run: Run; readonly fetched: Buffer | AppError },
     options: AbortOptions,
   ): Promise<Buffer | AppError> {
+    const { inventory } = run
     const first = await this.#decode(id, blob, run, fetched)
     if (Buffer.isBuffer(first)) return first
-    for (const copy of this.#inventory.blobs.copies(id)) {
+    for (const copy of inventory.blobs.copies(id)) {
       if (copy === blob) continue
-      const other = this.#runOf(id, copy)
+      const other = this.#runOf(id, copy, inventory)
       const raw = await this.#decode(id, copy, other, await this.#fetch(other, options))
       if (Buffer.isBuffer(raw)) return raw
     }
-    return first
+    if (!this.#outdated.has(inventory)) return first
+    // a prune has moved what is needed, and removed where it was, as it may when a day has passed
+    const newer = await this.#newerThan(inventory, options)
+    const moved = bestCopy(newer, id)
+    if (moved === undefined) return first
+    const again = this.#runOf(id, moved, newer)
+    return this.#decodeOrElsewhere(id, moved, { run: again, fetched: await this.#fetch(again, options) }, options)
+  }
+
+  async #newerThan(outdated: Inventory, options: AbortOptions): Promise<Inventory> {
+    if (this.#inventory !== outdated) return this.#inventory
+    this.#loading ??= loadInventory(this.#context, {}).finally(() => (this.#loading = undefined)) // for all who wait
+    this.#inventory = await this.#loading
+    options.signal?.throwIfAborted()
+    return this.#inventory
   }
 
   async #decode(id: Buffer, blob: number, run: Run, fetched: Buffer | AppError): Promise<Buffer | AppError> {
     if (!Buffer.isBuffer(fetched)) return fetched
-    const place = this.#inventory.blobs.place(blob)
+    const place = run.inventory.blobs.place(blob)
     const start = place.offset - run.start
     try {
-      const key = await this.#keyFor(place)
+      const key = await this.#keyFor(place, run.inventory)
       return decodeBlob(fetched.subarray(start, start + place.storedBytes), {
         id,
         key,
@@ -199,33 +223,15 @@ export class RepositoryReader {
       })
     } catch (error) {
       if (hasCode(error, 'key-cannot-read')) throw error
-      return hasCode(error, 'key-wrong') ? error : damagedObject(this.#keyOf(place.pack), error)
+      return hasCode(error, 'key-wrong') ? error : damagedObject(keyOf(run.inventory, place.pack), error)
     }
   }
 
-  async #keyFor({ pack, key }: BlobPlace): Promise<KeyObject> {
+  async #keyFor({ pack, key }: BlobPlace, inventory: Inventory): Promise<KeyObject> {
     if (key === metadataKeyNumber) return this.#context.keys.metadata
-    const slot = this.#inventory.pack(pack).keys[key]
+    const slot = inventory.pack(pack).keys[key]
     if (slot === undefined) throw new RangeError(`no key ${key}`)
     return this.#context.keyRing.unwrap(slot)
-  }
-
-  /** Metadata first, since any key opens it; what may be deleted or is not whole only if there is nothing else. */
-  #bestCopy(id: Buffer): number | undefined {
-    let best: number | undefined
-    let bestRank = Infinity
-    for (const blob of this.#inventory.blobs.copies(id)) {
-      const pack = this.#inventory.packOf(blob)
-      const rank = stateRank[pack.state] + (pack.condemned ? 2 : 0) + (pack.kind === 'meta' ? 0 : 1)
-      if (rank < bestRank) [best, bestRank] = [blob, rank]
-    }
-    return best
-  }
-
-  #keyOf(pack: number): string {
-    const { kind, name } = this.#inventory.pack(pack)
-    if (name === undefined) throw new Error('a reader knows no open packs')
-    return packKey(kind, name)
   }
 
   #unknownChunk(id: Buffer): AppError {
@@ -237,4 +243,27 @@ export class RepositoryReader {
       },
     )
   }
+}
+
+/** A reader finds its way around damaged indexes, and needs no tombstones. */
+function loadInventory(context: RepositoryContext, options: AbortOptions): Promise<Inventory> {
+  return Inventory.load(context, { ...options, onDamaged: () => undefined })
+}
+
+/** Metadata first, since any key opens it; what may be deleted or is not whole only if there is nothing else. */
+function bestCopy(inventory: Inventory, id: Buffer): number | undefined {
+  let best: number | undefined
+  let bestRank = Infinity
+  for (const blob of inventory.blobs.copies(id)) {
+    const pack = inventory.packOf(blob)
+    const rank = stateRank[pack.state] + (pack.condemned ? 2 : 0) + (pack.kind === 'meta' ? 0 : 1)
+    if (rank < bestRank) [best, bestRank] = [blob, rank]
+  }
+  return best
+}
+
+function keyOf(inventory: Inventory, pack: number): string {
+  const { kind, name } = inventory.pack(pack)
+  if (name === undefined) throw new Error('a reader knows no open packs')
+  return packKey(kind, name)
 }

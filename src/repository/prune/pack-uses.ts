@@ -9,6 +9,8 @@ export interface PackUse {
   readonly needed: readonly number[]
   readonly neededBytes: number
   readonly unusedBytes: number
+  /** Numbers of the packs with the older copies of what is reachable and not `needed`. */
+  readonly olderCopiesIn: ReadonlySet<number>
 }
 
 /** Tells of every blob whether it has to stay. */
@@ -38,17 +40,26 @@ export class PackUses {
   #of(number: number): PackUse {
     const { blobs } = this.#inventory
     const all = [...this.#inventory.blobsOf(number)]
-    const needed = all.filter((blob) => this.#reachable.has(blob) && this.#isOldestCopy(blob))
+    const needed: number[] = []
+    const olderCopiesIn = new Set<number>()
+    for (const blob of all.filter((one) => this.#reachable.has(one))) {
+      const oldest = this.#oldestCopy(blob)
+      if (oldest === blob) needed.push(blob)
+      else olderCopiesIn.add(blobs.packOf(oldest))
+    }
+    olderCopiesIn.delete(number)
     const sizeOf = (blob: number) => blobs.place(blob).storedBytes
     const neededBytes = needed.reduce((sum, blob) => sum + sizeOf(blob), 0)
     const unusedBytes = all.reduce((sum, blob) => sum + sizeOf(blob), 0) - neededBytes
-    return { number, sizeBytes: this.#inventory.pack(number).sizeBytes, needed, neededBytes, unusedBytes }
+    const { sizeBytes } = this.#inventory.pack(number)
+    return { number, sizeBytes, needed, neededBytes, unusedBytes, olderCopiesIn }
   }
 
-  /** Of several copies the oldest stays: what was there first can not have been put there to replace the others. */
-  #isOldestCopy(blob: number): boolean {
-    for (const copy of this.#lastingCopies(blob)) if (copy !== blob && this.#isOlder(copy, blob)) return false
-    return true
+  /** Of several copies this one stays: what was there first can not have been put there to replace the others. */
+  #oldestCopy(blob: number): number {
+    let oldest = blob
+    for (const copy of this.#lastingCopies(blob)) if (this.#isOlder(copy, oldest)) oldest = copy
+    return oldest
   }
 
   #isOlder(one: number, other: number): boolean {

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test'
 import type { ObjectStore } from '../../store/object-store.ts'
 import { openRepository } from '../open-repository.ts'
 import { readStream, storeWith, writeStream } from '../test-repository.ts'
-import { PruneBench, rows } from './test-prune.ts'
+import { checkRepository } from '../check/check-repository.ts'
+import { PruneBench, rows, streamsOf } from './test-prune.ts'
 
 const nothing = { packs: 0, bytes: 0 }
 
@@ -13,6 +14,10 @@ async function twoBackups(bench: PruneBench) {
   const second = await bench.backUp(rows(5000, 2000))
   await bench.pass(72)
   return { first, second }
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(stream))
 }
 
 /** Counts what is read. */
@@ -160,6 +165,46 @@ describe('prune', () => {
     await bench.prune()
     assert.deepEqual(await bench.test.objects('packs/'), [oldest])
     for (const stream of streams) assert.ok((await readStream(bench.repository, stream)).equals(bytes))
+  })
+
+  it('drops no copy because of an older one that is damaged', async () => {
+    await using bench = await PruneBench.create()
+    await using first = await bench.repository.startSession()
+    await using second = await bench.repository.startSession()
+    const bytes = rows(0, 2000)
+    const streams = await Promise.all([writeStream(first, bytes), writeStream(second, bytes)])
+    const records = [await first.commit({ stream: streams[0] })]
+    const [oldest = ''] = await bench.test.objects('packs/')
+    await bench.pass(1)
+    records.push(await second.commit({ stream: streams[1] }))
+    bench.kept.push(...records.map(({ id }) => ({ id, stream: streams[0], bytes })))
+    await bench.test.flipBit(oldest, 200)
+    await bench.pass(72)
+    assert.deepEqual((await bench.prune()).damaged, [oldest])
+    const check = { level: 2, repair: true, streamsOf } as const
+    assert.deepEqual((await checkRepository(bench.repository, check)).damages, [])
+    await bench.pass(25)
+    assert.equal((await bench.prune()).removed.packs, 1)
+    assert.ok(!(await bench.test.objects('packs/')).includes(oldest))
+    await bench.assertSound()
+  })
+
+  it('moves nothing out of reach of readers that were there before, however long they take', async () => {
+    await using bench = await PruneBench.create()
+    const wasteful = await bench.backUp(rows(10_000, 4000), rows(0, 1000))
+    const needed = await bench.backUp(rows(0, 1000))
+    await bench.forget(wasteful)
+    await bench.pass(72)
+    const reader = await bench.repository.openReader()
+    const pieces = reader.read(needed.stream)[Symbol.asyncIterator]()
+    const all = [await pieces.next()]
+    assert.ok((await bench.prune({ maxRepackBytes: 1e9 })).repacked.packs > 0)
+    await bench.pass(25)
+    assert.ok((await bench.prune()).removed.packs > 0)
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) all.push(next)
+    const read = Buffer.concat(all.map(({ value }) => Buffer.from(value ?? [])))
+    assert.ok(read.equals(needed.bytes))
+    assert.ok((await readAll(reader.read(needed.stream))).equals(needed.bytes))
   })
 
   it('copies what a backup needs of a condemned pack before that goes', async () => {

@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto'
-import { AppError, hasCode } from '../../core/app-error.ts'
+import { AppError } from '../../core/app-error.ts'
 import { forEachParallel } from '../../core/parallel.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
 import { BlobCopier } from '../packs/blob-copier.ts'
 import type { StreamsOf } from '../check/check-streams.ts'
 import { packKey } from '../objects/object-keys.ts'
-import { entriesOf } from '../packs/pack-directory.ts'
-import { parseTrailer } from '../packs/pack-trailer.ts'
 import { readAhead } from '../objects/read-ahead.ts'
 import type { RepositoryContext } from '../repository-context.ts'
 import type { Repository } from '../repository.ts'
@@ -14,6 +11,7 @@ import type { PackUse } from './pack-uses.ts'
 import { count, type PackCount, type PruneReport } from './prune-report.ts'
 import { PruneView } from './prune-view.ts'
 import { dropTombstones, tidyIndexes } from './tidy.ts'
+import { WholePacks } from './whole-packs.ts'
 
 /** So much of what is stored may be of no use before packs are rewritten. */
 const toleratedUnused = 0.1
@@ -53,7 +51,9 @@ class Prune {
   readonly #options: PruneOptions
   readonly #copier: BlobCopier
   readonly #report: Omit<PruneReport, 'waiting' | 'waitingUntil' | 'damaged'> & { unusedBytes: number }
-  readonly #damaged: string[]
+  readonly #packs: WholePacks
+  /** Of packs that were read because they hold the older copies of what others hold, too: whether they are whole. */
+  readonly #verified = new Map<number, boolean>()
   readonly #removed = new Set<string>()
   readonly #mostCopiedBytes: number
 
@@ -62,7 +62,7 @@ class Prune {
     this.#view = view
     this.#options = options
     this.#copier = new BlobCopier(context, view.inventory)
-    this.#damaged = [...view.unreadable.values()]
+    this.#packs = new WholePacks(context, view.inventory)
     const nothing = () => ({ packs: 0, bytes: 0 })
     const stored = nothing()
     for (const { state, sizeBytes } of view.inventory.packs) if (state === 'stored') count(stored, sizeBytes)
@@ -99,13 +99,13 @@ class Prune {
   }
 
   /**
-   * Condemns packs of which nothing is needed: without a reachable chunk, or with copies only of what is elsewhere. Then
-   * copies what is needed out of the most wasteful others, and condemns these.
+   * Condemns packs of which nothing is needed: without a reachable chunk, or with copies only of what is elsewhere, and
+   * whole there. Then copies what is needed out of the most wasteful others, and condemns these.
    */
   async condemn(): Promise<void> {
     const all = this.#view.uses.all()
     const old = all.filter(({ number }) => !this.#view.isYoung(number))
-    const useless = old.filter(({ needed }) => needed.length === 0)
+    const useless = await this.#withWholeCopies(old.filter(({ needed }) => needed.length === 0))
     this.#refuseToEmpty(useless)
     await this.#condemn(useless.map(({ number }) => number))
 
@@ -121,7 +121,7 @@ class Prune {
       chosen.push(use)
     }
     this.#report.unusedBytes = unusedBytes
-    await this.#copy(chosen, this.#report.repacked, (numbers) => this.#condemn(numbers))
+    await this.#copy(await this.#withWholeCopies(chosen), this.#report.repacked, (numbers) => this.#condemn(numbers))
   }
 
   /** Brings the index and the tombstones up to date. */
@@ -147,8 +147,9 @@ class Prune {
       until = Math.max(until, this.#view.ripeAt(name))
     }
     const storedBytes = this.#report.storedBytes + this.#copier.storedBytes
+    const damaged = [...new Set([...this.#view.unreadable.values(), ...this.#packs.damaged])].toSorted()
     const waitingUntil = waiting.packs === 0 ? null : new Date(until)
-    return { ...this.#report, storedBytes, waiting, waitingUntil, damaged: this.#damaged.toSorted() }
+    return { ...this.#report, storedBytes, waiting, waitingUntil, damaged }
   }
 
   /** Where there is no backup at all, somebody has rather lost the records than forgotten every one of them. */
@@ -157,6 +158,31 @@ class Prune {
     throw new AppError('object-missing', `there is no backup in ${this.#context.store.location}, but data of some`, {
       hint: 'nothing was removed; if all were forgotten on purpose, remove the repository itself, else copy "records" from where it still is',
     })
+  }
+
+  /**
+   * Packs of which something may go because older copies stay: only when these were read and are whole, so that nothing
+   * can be restored less well for it. Reads no more than may be copied, one pack at least; a later run goes on.
+   */
+  async #withWholeCopies(uses: readonly PackUse[]): Promise<PackUse[]> {
+    const found: PackUse[] = []
+    for (const use of uses) {
+      let areWhole = true
+      for (const number of use.olderCopiesIn) areWhole &&= await this.#isWhole(number)
+      if (areWhole) found.push(use)
+    }
+    return found
+  }
+
+  async #isWhole(number: number): Promise<boolean> {
+    const known = this.#verified.get(number)
+    if (known !== undefined) return known
+    if (this.#options.dryRun === true) return true
+    const read = sum([...this.#verified.keys()], (verified) => this.#view.inventory.pack(verified).sizeBytes)
+    if (read >= Math.max(1, this.#mostCopiedBytes)) return false
+    const isWhole = (await this.#packs.get(number, this.#options)) !== undefined
+    this.#verified.set(number, isWhole)
+    return isWhole
   }
 
   /** At least one, so that every run gets on. */
@@ -213,7 +239,7 @@ class Prune {
     }
     const read = async (work: (typeof works)[number], { signal }: AbortOptions) => ({
       ...work,
-      bytes: this.#options.dryRun === true ? undefined : await this.#getWhole(work.number, { signal }),
+      bytes: this.#options.dryRun === true ? undefined : await this.#packs.get(work.number, { signal }),
     })
     for await (const { number, needed, bytes } of readAhead(works, packsAhead, read, this.#options)) {
       if (bytes) await this.#copier.copy({ number, bytes }, needed, this.#options)
@@ -225,32 +251,6 @@ class Prune {
       if (readBytes >= batchBytes) await flush()
     }
     await flush()
-  }
-
-  /** undefined: it is damaged, gone, or not what the index says. What is copied is only as good as what is read. */
-  async #getWhole(number: number, options: AbortOptions): Promise<Buffer | undefined> {
-    const { kind, name = '' } = this.#view.inventory.pack(number)
-    const key = packKey(kind, name)
-    try {
-      const bytes = await this.#context.store.get(key, options)
-      const isWhole = createHash('sha256').update(bytes).digest('hex') === name
-      if (isWhole && this.#isAsIndexed(number, bytes)) return bytes
-      this.#damaged.push(key)
-    } catch (error) {
-      if (hasCode(error, 'object-missing')) return undefined
-      if (!hasCode(error, 'object-damaged') && !(error instanceof RangeError)) throw error
-      this.#damaged.push(key)
-    }
-    return undefined
-  }
-
-  /** `bytes`: the whole pack, which has its hash. */
-  #isAsIndexed(number: number, bytes: Buffer): boolean {
-    const { blobs } = this.#view.inventory
-    const directory = parseTrailer(bytes, bytes.length, this.#context.keys.metadata)
-    const ids = [...entriesOf(directory)].map(({ id }) => id)
-    const indexed = [...this.#view.inventory.blobsOf(number)]
-    return ids.length === indexed.length && indexed.every((blob, index) => ids[index]?.equals(blobs.idOf(blob)))
   }
 }
 
