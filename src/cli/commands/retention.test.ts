@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, utimes, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
@@ -116,6 +116,25 @@ databases:
     assertFailed(await host.run('forget', '--minimum', '2'), 'usage-invalid')
     assertFailed(await host.run('forget', 'latest', '--keep-last', '1'), 'usage-invalid')
     assert.equal((await ids()).length, 1)
+  })
+
+  it('in the order in which they were taken, in a copy that has lost the times of its objects', async () => {
+    await using created = await createHost()
+    host = created
+    const taken: string[] = []
+    for (let backup = 0; backup < 3; backup++) taken.unshift((await host.backUp('postgres:///shop')).id)
+    for (const [index, id] of taken.entries()) {
+      const copiedAt = new Date(Date.now() + index * 60_000) // the newest one first
+      await utimes(host.path('backups', 'records', id), copiedAt, copiedAt)
+    }
+    await host.succeed('forget', '--keep-last', '1')
+    assert.deepEqual(await ids(), taken.slice(0, 1))
+    const muchLater = new Date(Date.now() + 2 * 3600 * 1000)
+    const older = (await host.backUp('postgres:///shop')).id
+    const newer = (await host.backUp('postgres:///shop')).id
+    await utimes(host.path('backups', 'records', older), muchLater, muchLater)
+    assert.match(await host.succeed('forget', '--keep-last', '1'), /its age is not known/)
+    assert.deepEqual(await ids(), [newer, older])
   })
 
   it('by name, unless they are pinned or the newest', async () => {

@@ -17,7 +17,10 @@ interface ReadOptions {
 
 export interface Backup {
   readonly id: string
-  /** By the store's clock. */
+  /**
+   * By the store's clock: when it was checked, or stored if that is earlier. A copy of the repository that lost the times of
+   * its objects within an hour still tells the order.
+   */
   readonly committedAt: Date
   /** See `CommittedRecord`. */
   readonly state: CommittedRecord['state']
@@ -42,7 +45,8 @@ export async function listBackups(
   for await (const stored of repository.records(options)) {
     const parsed = stored.state === 'damaged' ? undefined : backupRecordSchema.safeParse(stored.body)
     if (parsed?.success && stored.state !== 'damaged') {
-      const { id, committedAt, state } = stored
+      const { id, checkedAt, state } = stored
+      const committedAt = checkedAt < stored.committedAt ? checkedAt : stored.committedAt
       backups.push({ id, committedAt, state, record: parsed.data })
     } else damaged.push(stored.id)
   }
