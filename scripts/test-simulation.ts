@@ -1,39 +1,51 @@
 /**
- * Runs schedules of sessions, prunes and forgetting on a simulated store, with stalls, deaths, wrong clocks, and replies that
- * are lost or come twice, and looks for a backup that was lost.
+ * Runs schedules of sessions, prunes, repairs and forgetting on a simulated store, with stalls, deaths, wrong clocks, replies
+ * that are lost or come twice, and damage, and looks for a backup that was lost.
  *
- * npm run test:simulation [-- --schedules 2000] [--seed N] [--mutant 'no grace']
+ * npm run test:simulation [-- --times 2000] [--seed N] [--mutant 'no grace']
+ *
+ * npm run test:simulation -- --seed N --trace: all that happens in that one schedule.
+ *
+ * The nth schedule of a seed is the first of seed + n - 1. With a mutant it goes on after a loss, and tells how soon each was found.
  */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { type Mutant, runSchedule } from '../src/repository/simulation/test-schedule.ts'
-
-const mutants: readonly Mutant[] = [
-  'no commit check',
-  'no grace',
-  'no second look at the records',
-  'tombstones revoked',
-]
+import { mutants } from '../src/repository/simulation/test-mutants.ts'
+import { runSchedule } from '../src/repository/simulation/test-schedule.ts'
 
 const { values } = parseArgs({
   options: {
-    schedules: { type: 'string', default: '2000' },
+    times: { type: 'string', default: '2000' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     mutant: { type: 'string' },
+    trace: { type: 'boolean', default: false },
   },
 })
 const mutant = mutants.find((name) => name === values.mutant)
 if (values.mutant !== undefined && mutant === undefined) throw new Error(`mutants: ${mutants.join(', ')}`)
 console.log(`seed ${values.seed}${mutant === undefined ? '' : `, ${mutant}`}`)
-const totals = { schedules: 0, requests: 0, committed: 0, refused: 0, rescuedPacks: 0, removedPacks: 0, violations: 0 }
-for (; totals.schedules < Number(values.schedules); totals.schedules++) {
+const totals = {
+  schedules: 0,
+  requests: 0,
+  committed: 0,
+  refused: 0,
+  rescuedPacks: 0,
+  removedPacks: 0,
+  repairs: 0,
+  violations: 0,
+}
+let since = 0
+let longest = 0
+for (; totals.schedules < (values.trace ? 1 : Number(values.times)); totals.schedules++) {
   const seed = Number(values.seed) + totals.schedules
-  const { violations, ...counts } = await runSchedule(seed, mutant)
-  for (const what of ['requests', 'committed', 'refused', 'rescuedPacks', 'removedPacks'] as const)
-    totals[what] += counts[what]
+  const { violations, ...counts } = await runSchedule(seed, mutant, values.trace ? console.log : undefined)
+  for (const what of Object.keys(counts) as (keyof typeof counts)[]) totals[what] += counts[what]
   totals.violations += violations.length
+  since = violations.length > 0 ? 0 : since + 1
+  longest = Math.max(longest, since)
+  if (mutant !== undefined) continue
   for (const { backup, problem } of violations) console.log(`VIOLATION seed ${seed}: backup ${backup}: ${problem}`)
-  if (mutant !== undefined && violations.length > 0) break
 }
 console.log(totals)
-process.exitCode = totals.violations === 0 ? 0 : 1
+if (mutant !== undefined) console.log(`at most ${longest} schedules one after the other that found nothing`)
+process.exitCode = totals.violations > 0 === (mutant !== undefined) ? 0 : 1

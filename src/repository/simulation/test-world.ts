@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../../core/app-error.ts'
 import { randomNumbers } from '../../core/test-random-numbers.ts'
-import type { AbortOptions, ObjectInfo, ObjectStore, ReadObject } from '../../store/object-store.ts'
+import type { ObjectInfo, ObjectStore } from '../../store/object-store.ts'
+import { SimulatedStore } from './test-simulated-store.ts'
 
+export const beginningMs = Date.parse('2026-01-01T00:00:00Z')
 const minuteMs = 60 * 1000
 const hourMs = 60 * minuteMs
-const pageObjects = 8
 
 /** A request to the store that is on its way, or a sleep. */
 interface Request {
@@ -15,17 +16,32 @@ interface Request {
   readonly happen: () => void
 }
 
+export interface WorldObject {
+  readonly bytes: Buffer
+  readonly modifiedAt: Date
+}
+
+/** Is told of what changes in the store, as it happens. */
+export interface Witness {
+  put(key: string, object: WorldObject): void
+  deleted(key: string): void
+}
+
 /** Objects, a clock, and requests that happen in any order, late, twice, or not at all, as the seed says. */
 export class World {
   readonly random: () => number
-  nowMs = Date.parse('2026-01-01T00:00:00Z')
-  readonly #objects = new Map<string, { readonly bytes: Buffer; readonly modifiedAt: Date }>()
+  nowMs = beginningMs
+  readonly objects = new Map<string, WorldObject>()
+  #sortedKeys: readonly string[] | undefined
+  witness: Witness | undefined
+  /** Is told of all that happens, in words. */
+  tell: ((line: string) => void) | undefined
   #requests: Request[] = []
   /** Whose code runs, and whose clocks it sees. */
   running: Host | undefined
   readonly #countsSeconds: boolean
   requests = 0
-  removedPacks = 0
+  #hosts = 0
 
   constructor(seed: number) {
     this.random = randomNumbers(seed)
@@ -48,40 +64,36 @@ export class World {
   /** Runs `work` as a process on a machine of its own. */
   start(
     work: (host: Host) => Promise<void>,
-    options: { readonly isSteady?: boolean; readonly afterMs?: number } = {},
+    options: { readonly isSteady?: boolean; readonly afterMs?: number; readonly name?: string } = {},
   ): Host {
-    const host = new Host(this, options.isSteady ?? false)
+    const host = new Host(this, options.isSteady ?? false, `${++this.#hosts} ${options.name ?? ''}`)
     host.run(work, options.afterMs ?? 0)
     return host
   }
 
+  /** Until nothing is left to happen, or `isOver` says so. */
+  async finish(isOver = () => false): Promise<void> {
+    while (!isOver() && (await this.#step()));
+  }
+
   /** Lets one request happen, and all that follows from it. False if there is none left. */
-  async step(): Promise<boolean> {
-    await this.#settle()
+  async #step(): Promise<boolean> {
     const due = this.#requests.filter(({ dueMs }) => dueMs <= this.nowMs)
     const request = this.pick(due) ?? this.#earliest()
     if (!request) return false
     this.requests++
     this.nowMs = Math.max(this.nowMs, request.dueMs) + this.random() * (this.chance(0.02) ? 30 * minuteMs : 500)
-    this.#requests = this.#requests.filter((other) => other !== request)
-    if (request.host?.isDead === true) return true
-    this.running = request.host
+    this.#requests.splice(this.#requests.indexOf(request), 1)
+    const { host } = request
+    if (host) host.waiting--
+    if (host?.isDead === true) return true
+    this.running = host
     request.happen()
-    await this.#settle()
+    if (!host) return true
+    // until it waits for the store again, or is done
+    do await nextTurn()
+    while (!host.isDone && !host.isDead && host.waiting === 0)
     return true
-  }
-
-  /** Until nothing is left to happen; `onStep` is called in between. */
-  async finish(onStep?: () => Promise<void>): Promise<void> {
-    while (await this.step()) await onStep?.()
-  }
-
-  /** Until whoever runs waits for the store, or is done. */
-  async #settle(): Promise<void> {
-    const host = this.running
-    for (let turn = 0; turn < 2; turn++) await nextTurn()
-    while (host && !host.isDone && !host.isDead && !this.#requests.some((request) => request.host === host))
-      await nextTurn()
   }
 
   #earliest(): Request | undefined {
@@ -90,6 +102,7 @@ export class World {
   }
 
   later(host: Host | undefined, delayMs: number, happen: () => void): void {
+    if (host) host.waiting++
     this.#requests.push({ host, dueMs: this.nowMs + delayMs, happen })
   }
 
@@ -100,17 +113,22 @@ export class World {
   }
 
   put(key: string, bytes: Buffer): void {
-    this.#objects.set(key, { bytes, modifiedAt: this.now() })
+    const object = { bytes, modifiedAt: this.now() }
+    if (!this.objects.has(key)) this.#sortedKeys = undefined
+    this.objects.set(key, object)
+    this.witness?.put(key, object)
   }
 
   get(key: string): Buffer {
-    const object = this.#objects.get(key)
+    const object = this.objects.get(key)
     if (object) return object.bytes
     throw new AppError('object-missing', `${key} is missing`)
   }
 
   delete(key: string): void {
-    if (this.#objects.delete(key) && /^(packs|meta)\//.test(key)) this.removedPacks++
+    if (!this.objects.delete(key)) return
+    this.#sortedKeys = undefined
+    this.witness?.deleted(key)
   }
 
   /** To look at the store while nothing happens. */
@@ -119,12 +137,20 @@ export class World {
   }
 
   page(prefix: string, after: string, most: number): ObjectInfo[] {
-    const keys = [...this.#objects.keys()].filter((key) => key.startsWith(prefix) && key > after).toSorted()
+    this.#sortedKeys ??= [...this.objects.keys()].toSorted()
+    const keys = this.#sortedKeys.filter((key) => key.startsWith(prefix) && key > after)
     return keys.slice(0, most).flatMap((key) => {
-      const object = this.#objects.get(key)
+      const object = this.objects.get(key)
       return object ? [{ key, sizeBytes: object.bytes.length, modifiedAt: object.modifiedAt }] : []
     })
   }
+}
+
+export interface RequestOptions {
+  readonly what: string
+  readonly changes?: boolean
+  /** It may come days late, which does no harm to what is right. */
+  readonly isPatient?: boolean
 }
 
 /** A process and its machine. It may die at any request, and its clock is wrong. */
@@ -133,13 +159,17 @@ export class Host {
   readonly #world: World
   readonly #isSteady: boolean
   readonly #skewMs: number
+  readonly #name: string
+  /** Requests and sleeps that have not come to an end. */
+  waiting = 0
   isDone = false
   isDead = false
   /** What its work ended with. */
   error: unknown
 
-  constructor(world: World, isSteady: boolean) {
+  constructor(world: World, isSteady: boolean, name: string) {
     this.#world = world
+    this.#name = name
     this.#isSteady = isSteady
     this.#skewMs = isSteady || world.chance(0.7) ? 0 : (world.random() - 0.5) * 100 * hourMs
     this.store = new SimulatedStore((effect, options) => this.request(effect, options), world)
@@ -157,6 +187,11 @@ export class Host {
     })
   }
 
+  tell(line: string): void {
+    const hours = ((this.#world.nowMs - beginningMs) / hourMs).toFixed(3)
+    this.#world.tell?.(`${hours} h  ${this.#name.padEnd(12)} ${line}`)
+  }
+
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.#world.later(this, ms, resolve))
   }
@@ -167,9 +202,11 @@ export class Host {
     return new Promise<Reply>((resolve, reject) => {
       const happen = () => {
         if (!this.#isSteady && world.chance(0.004)) this.isDead = true // before the request, or after it
+        if (this.isDead) this.tell('dies')
         if (this.isDead && world.chance(0.5)) return
         const isLost = !this.#isSteady && world.chance(0.004)
         if (isLost && world.chance(0.5)) return reject(lost())
+        this.tell(`${options.what}${isLost ? ', reply lost' : ''}`)
         let reply: Reply
         try {
           reply = effect()
@@ -177,8 +214,11 @@ export class Host {
           return reject(error)
         }
         // a proxy repeats it
-        if (!this.#isSteady && options.changes && world.chance(0.01)) {
-          world.later(undefined, world.random() * 10 * minuteMs, effect)
+        if (!this.#isSteady && options.changes === true && world.chance(0.01)) {
+          world.later(undefined, world.random() * 10 * minuteMs, () => {
+            this.tell(`${options.what}, again`)
+            effect()
+          })
         }
         if (this.isDead) return
         if (isLost) return reject(lost())
@@ -193,77 +233,4 @@ export class Host {
 
 function lost(): AppError {
   return new AppError('store-failed', 'the connection was lost')
-}
-
-interface RequestOptions {
-  readonly changes: boolean
-  /** It may come days late, which does no harm to what is right. */
-  readonly isPatient?: boolean
-}
-
-type Send = <Reply>(effect: () => Reply, options: RequestOptions) => Promise<Reply>
-
-class SimulatedStore implements ObjectStore {
-  readonly location = 'a simulated store'
-  readonly #send: Send
-  readonly #world: World
-
-  constructor(send: Send, world: World) {
-    this.#send = send
-    this.#world = world
-  }
-
-  put(key: string, parts: readonly Uint8Array[]): Promise<void> {
-    const bytes = Buffer.concat(parts)
-    return this.#send(() => this.#world.put(key, bytes), { changes: true })
-  }
-
-  get(
-    key: string,
-    options: { readonly range?: { readonly offset: number; readonly length: number } } = {},
-  ): Promise<Buffer> {
-    return this.#send(
-      () => {
-        const bytes = this.#world.get(key)
-        const { offset, length } = options.range ?? { offset: 0, length: bytes.length }
-        return Buffer.from(bytes.subarray(offset, offset + length))
-      },
-      { changes: false },
-    )
-  }
-
-  delete(key: string): Promise<void> {
-    return this.#send(() => this.#world.delete(key), { changes: true, isPatient: true })
-  }
-
-  async *list(prefix: string): AsyncIterable<ObjectInfo> {
-    for (let after = ''; ;) {
-      const page = await this.#send(() => this.#world.page(prefix, after, pageObjects), { changes: false })
-      yield* page
-      if (page.length < pageObjects) return
-      after = page.at(-1)?.key ?? ''
-    }
-  }
-
-  async *readFolder(
-    prefix: string,
-    options: AbortOptions & { readonly wanted: (key: string) => boolean },
-  ): AsyncIterable<ReadObject[]> {
-    for await (const info of this.list(prefix)) {
-      if (!options.wanted(info.key)) continue
-      try {
-        yield [{ ...info, bytes: await this.get(info.key) }]
-      } catch (error) {
-        if (!(error instanceof AppError && error.code === 'object-missing')) throw error
-      }
-    }
-  }
-
-  async removeAbandoned(): Promise<number> {
-    return 0
-  }
-
-  now(): Promise<Date> {
-    return this.#send(() => this.#world.now(), { changes: false })
-  }
 }
