@@ -60,6 +60,11 @@ export const environmentVariables = [
       'the password of sftp:// repositories, the passphrase of their keys, or files whose first line they are; SSH_AUTH_SOCK is asked, too',
   },
   {
+    name: 'AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING',
+    meaning:
+      'credentials of azure:// repositories; the last three also with _FILE, for the name of a file that holds it',
+  },
+  {
     name: 'PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE',
     meaning: 'the same two for an encrypted dump that is imported',
   },

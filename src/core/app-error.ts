@@ -37,7 +37,7 @@ export const errorCodes = {
   'postgres-missing': { exit: 3, meaning: 'no PostgreSQL server binaries of a fitting version were found' },
   'postgres-start-failed': { exit: 3, meaning: 'a scratch server could not be started' },
   // store and repository
-  'store-missing': { exit: 4, meaning: 'the directory or bucket does not exist' },
+  'store-missing': { exit: 4, meaning: 'the directory, bucket or container does not exist' },
   'store-denied': { exit: 4, meaning: 'the store refused the credentials, or they have no right to read or write' },
   'store-untrusted': { exit: 4, meaning: "the SFTP server's host key is not known, or is not the one that is known" },
   'store-unreachable': { exit: 4, meaning: 'the store can not be reached, or does not answer' },

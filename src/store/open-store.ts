@@ -1,10 +1,12 @@
+import { findAzureAccess } from './azure/azure-access.ts'
 import { DirectoryStore } from './directory/directory-store.ts'
 import type { ObjectStore, OnTrouble } from './object-store.ts'
 import type { StorePlace } from './store-place.ts'
 
 /**
- * Opens the store at a place; with `create` a directory is made if it is not there. Rejects with `store-missing`. A bucket
- * is asked nothing yet, and never made: who may do that decides about much more than its name.
+ * Opens the store at a place; with `create` a directory is made if it is not there. Rejects with `store-missing`, or
+ * `store-denied` where `environment` holds no credentials. A bucket is asked nothing yet, and never made: who may do that
+ * decides about much more than its name.
  */
 export async function openStore(
   place: StorePlace,
@@ -18,11 +20,17 @@ export async function openStore(
   if (place.kind === 'directory') {
     return options.create ? DirectoryStore.create(place.path) : DirectoryStore.open(place.path)
   }
+  // what speaks to servers takes long to load
   if (place.kind === 'sftp') {
     const { SftpStore } = await import('./sftp/sftp-store.ts')
     const sftpOptions = { surroundings: options, onTrouble: options.onTrouble }
     return options.create ? SftpStore.create(place, sftpOptions) : SftpStore.open(place, sftpOptions)
   }
-  const { S3Store } = await import('./s3/s3-store.ts') // the SDK takes long to load
+  if (place.kind === 'azure') {
+    const access = await findAzureAccess(place, options.environment)
+    const { AzureStore } = await import('./azure/azure-store.ts')
+    return new AzureStore(place, access, { onTrouble: options.onTrouble })
+  }
+  const { S3Store } = await import('./s3/s3-store.ts')
   return new S3Store(place, { onTrouble: options.onTrouble })
 }

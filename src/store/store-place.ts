@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/app-error.ts'
+import { type AzurePlace, parseAzurePlace } from './azure/azure-place.ts'
 import { type S3Place, parseGsPlace, parseS3Place } from './s3/s3-place.ts'
 import { type SftpPlace, parseSftpPlace } from './sftp/sftp-place.ts'
 
 /** Where a store is, as `--repo` and the configuration name it. */
-export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place | SftpPlace
+export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place | AzurePlace | SftpPlace
 
 const urlPattern = /^([a-z][a-z0-9+.-]*):\/\//i
 
@@ -26,11 +27,13 @@ export function parseStorePlace(text: string, directory: string): StorePlace {
       return parseS3Place(text)
     case 'gs':
       return parseGsPlace(text)
+    case 'azure':
+      return parseAzurePlace(text)
     case 'sftp':
       return parseSftpPlace(text)
     default:
       throw new AppError('usage-invalid', `there are no repositories at ${scheme}:// places`, {
-        hint: 'name a directory, file:///path, s3://bucket/prefix?endpoint=…&region=…, gs://bucket/prefix, or sftp://user@host/path',
+        hint: 'name a directory, file:///path, s3://bucket/prefix?endpoint=…&region=…, gs://bucket/prefix, azure://container/prefix?account=…, or sftp://user@host/path',
       })
   }
 }

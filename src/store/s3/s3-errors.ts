@@ -1,6 +1,16 @@
 import { S3ServiceException } from '@aws-sdk/client-s3'
-import { AppError, type ErrorCode, messageOf } from '../../core/app-error.ts'
+import { AppError } from '../../core/app-error.ts'
 import type { FailureWords } from '../patient-requests.ts'
+import {
+  type Explanation,
+  busy,
+  codeOf,
+  explainConnection,
+  firstLineOf,
+  full,
+  isNetworkFailure,
+  transientStatuses,
+} from '../server-failures.ts'
 import type { S3Place } from './s3-place.ts'
 
 /** What an operation failed at, for its error. */
@@ -10,10 +20,6 @@ interface FailedRequest {
   readonly place: S3Place
 }
 
-const networkCode = /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENET\w+|ENOTFOUND|EAI_AGAIN|ERR_STREAM_PREMATURE_CLOSE)$/
-const tlsCode = /^(EPROTO|ERR_(TLS|SSL)_\w+|CERT_\w+|UNABLE_TO_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+)$/
-/** Of a server that may do better in a moment. */
-const transientStatuses = new Set([408, 429, 500, 502, 503, 504])
 const busyAnswer = /^(SlowDown|Throttling\w*|RequestTimeout|InternalError|OperationAborted)$/
 /** What was sent was damaged on its way. */
 const damagedAnswer = /^(BadDigest|XAmzContentSHA256Mismatch|IncompleteBody)$/
@@ -31,12 +37,12 @@ function isTransient(error: unknown): boolean {
       name === clockAnswer
     )
   }
-  return isNetwork(error)
+  return isNetworkFailure(error)
 }
 
 /** What happened, in one line. */
 function describeFailure(error: unknown): string {
-  if (!(error instanceof S3ServiceException)) return messageOf(error).split('\n', 1)[0] || codeOf(error)
+  if (!(error instanceof S3ServiceException)) return firstLineOf(error)
   const { httpStatusCode = 'nothing', requestId } = error.$metadata
   const said = error.message === '' || error.message === 'UnknownError' ? '' : `: ${error.message}`
   return `the server answered ${httpStatusCode} ${error.name}${said}${requestId === undefined ? '' : `, request ${requestId}`}`
@@ -56,18 +62,8 @@ function explain(error: unknown, request: FailedRequest): unknown {
   if (error instanceof S3ServiceException) return explainAnswer(error, request)
   const { what, place } = request
   const server = place.endpoint ?? 'Amazon S3'
-  if (isNetwork(error)) {
-    return new AppError('store-unreachable', `${server} can not be reached for ${what}`, {
-      cause: error,
-      hint: 'check the endpoint and the network; what was stored is safe: run the same command again',
-    })
-  }
-  if (tlsCode.test(codeOf(error))) {
-    return new AppError('store-unreachable', `no TLS with ${server}: ${describeFailure(error)}`, {
-      cause: error,
-      hint: 'is it http:// or https://? a certificate authority of your own is named by NODE_EXTRA_CA_CERTS=FILE',
-    })
-  }
+  const connection = explainConnection(error, what, server)
+  if (connection) return connection
   if (error instanceof Error && /^(Credentials|Token)ProviderError$/.test(error.name)) {
     return new AppError('store-denied', `no credentials for ${what} were found`, {
       cause: error,
@@ -97,8 +93,6 @@ const rightsHints = {
   s3: 'backups need s3:ListBucket of the bucket, s3:GetObject and s3:PutObject of what is below the prefix',
   gs: 'backups need storage.objects.list, .get and .create, and .delete to put again what may have arrived: the role Storage Object User',
 }
-
-type Explanation = readonly [code: ErrorCode, message: string, hint: string]
 
 function explainAnswer(error: S3ServiceException, request: FailedRequest): AppError {
   const [code, message, hint] = explanationOf(error, error.$metadata.httpStatusCode ?? 0, request)
@@ -156,34 +150,12 @@ function explanationOf(error: S3ServiceException, status: number, { what, place 
   if (status === 401 || status === 403) {
     return ['store-denied', `the credentials have no right for ${what}`, rightsHints[place.kind]]
   }
-  if (isTransient(error)) {
-    return [
-      'store-unreachable',
-      `the store was too busy for ${what}, again and again`,
-      'what was stored is safe: run the same command again later',
-    ]
-  }
+  if (isTransient(error)) return busy(what)
   return ['store-failed', `the store refused ${what}`, 'check the endpoint, and whether the server is meant for S3']
-}
-
-function full(what: string): Explanation {
-  return [
-    'store-full',
-    `no space left for ${what}`,
-    'nothing that was stored before is touched; free space or raise the quota, and run the same command again',
-  ]
 }
 
 /** The region that the server names, in the body of its answer or in a header. */
 function regionIn(error: S3ServiceException): string | undefined {
   if ('Region' in error && typeof error.Region === 'string') return error.Region
   return error.$response?.headers['x-amz-bucket-region']
-}
-
-function isNetwork(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || networkCode.test(codeOf(error)))
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

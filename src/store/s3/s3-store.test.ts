@@ -7,7 +7,7 @@ import { AppError, type ErrorCode, hasCode } from '../../core/app-error.ts'
 import { largestObjectBytes } from '../keys.ts'
 import { type S3Place, parseGsPlace, parseS3Place } from './s3-place.ts'
 import { S3Store } from './s3-store.ts'
-import { TestGateway } from './test-gateway.ts'
+import { TestGateway } from '../test-gateway.ts'
 import { TestS3Server, type TestS3User } from './test-s3-server.ts'
 import { describeStoreContract } from '../test-store-contract.ts'
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type ParsedKey } from 'ssh2'
 import { AppError, messageOf } from '../../core/app-error.ts'
+import { readSecret } from '../read-secret.ts'
 import type { SftpPlace } from './sftp-place.ts'
 import { type SshSurroundings, expandHome } from './ssh-surroundings.ts'
 
@@ -108,20 +109,4 @@ async function readIdentity(path: string, passphrase: string | undefined): Promi
 
 function isPrivateKey(key: unknown): key is ParsedKey {
   return typeof key === 'object' && key !== null && 'isPrivateKey' in key && (key as ParsedKey).isPrivateKey()
-}
-
-/** From a variable, or from the first line of the file that the variable with _FILE behind it names. */
-async function readSecret(name: string, environment: SshSurroundings['environment']): Promise<string | undefined> {
-  const given = environment[name]
-  if (given !== undefined && given !== '') return given
-  const file = environment[`${name}_FILE`]
-  if (file === undefined || file === '') return undefined
-  try {
-    return (await readFile(file, 'utf8')).split(/\r?\n/, 1)[0]
-  } catch (error) {
-    throw new AppError('store-denied', `the file that ${name}_FILE names can not be read`, {
-      cause: error,
-      hint: 'check the path and its permissions',
-    })
-  }
 }

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises'
  */
 export type Trouble = 'busy' | 'cut' | 'stuck' | 'silent' | 'lost' | 'garbled'
 
-/** What stands between a client and an S3 server, and makes trouble when it is told to. */
+/** What stands between a client and a server of objects, and makes trouble when it is told to. */
 export class TestGateway implements AsyncDisposable {
   /** What the next requests meet; those after them come through. */
   troubles: Trouble[] = []
