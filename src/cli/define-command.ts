@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { AppError } from '../core/app-error.ts'
+import { AppError } from '../core/app-error.ts'
 import type { CommandContext } from './command-context.ts'
 import { runOnEach } from './each-repository.ts'
 import { parseOptions } from './parse-options.ts'
@@ -55,21 +55,35 @@ export interface Command extends CommandWords {
   prepare(raw: Readonly<Record<string, unknown>>): (context: CommandContext) => Promise<Outcome>
 }
 
+/** Without --as-of: what was can not be changed. */
+function inPresent(context: CommandContext, name: string): CommandContext {
+  const settings = async () => {
+    const loaded = await context.settings()
+    if (loaded.asOf === undefined) return loaded
+    throw new AppError('usage-invalid', `${name} writes into the repository, which --as-of only reads`, {
+      hint: 'list, show, restore, export and diff take --as-of',
+    })
+  }
+  return { ...context, settings }
+}
+
 /** Ties a command's words to its schema and its action: the only place where raw options become typed ones. */
 export function defineCommand<Schema extends z.ZodType>(
   definition: CommandWords & {
     readonly schema: Schema
     /** Works on one repository; where several are named, on each, one after the other. */
     readonly onEach?: true
+    /** Writes nothing into a repository, so that it can also be read as it was. */
+    readonly readsOnly?: true
     readonly run: (options: z.output<Schema>, context: CommandContext) => Promise<Outcome>
   },
 ): Command {
-  const { schema, onEach, run, ...words } = definition
+  const { schema, onEach, readsOnly, run, ...words } = definition
   return {
     ...words,
     prepare: (raw) => {
       const options = parseOptions(schema, raw, words)
-      const runOnce = (context: CommandContext) => run(options, context)
+      const runOnce = (context: CommandContext) => run(options, readsOnly ? context : inPresent(context, words.name))
       return onEach ? (context) => runOnEach(runOnce, context) : runOnce
     },
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { CommandOption } from './define-command.ts'
-import { flag, flagOn, text, texts, transferRate } from './option-types.ts'
+import { flag, flagOn, moment, text, texts, transferRate } from './option-types.ts'
 
 /** Options that stand before or after any command. */
 export const globalOptionWords: readonly CommandOption[] = [
@@ -20,6 +20,10 @@ export const globalOptionWords: readonly CommandOption[] = [
     help: 'bytes per second to stores, on average, such as 10MB (PGREVIVE_LIMIT_UPLOAD, or "limit_upload:")',
   },
   { flags: '--limit-download <RATE>', help: '… from stores (PGREVIVE_LIMIT_DOWNLOAD, or "limit_download:")' },
+  {
+    flags: '--as-of <TIME>',
+    help: 'read the repository as it was then, in a bucket that keeps versions: 2026-11-22T08:00:00Z',
+  },
   { flags: '--json', help: 'print one JSON document on stdout, also when the command fails' },
   { flags: '--quiet', help: 'no progress and no remarks: only the result, warnings and errors' },
   { flags: '--no-color', help: 'no colours (also NO_COLOR; FORCE_COLOR turns them on)' },
@@ -31,6 +35,7 @@ export const globalOptions = z.strictObject({
   config: text.optional(),
   limitUpload: transferRate.optional(),
   limitDownload: transferRate.optional(),
+  asOf: moment.optional(),
   json: flag,
   quiet: flag,
   color: flagOn,

@@ -70,6 +70,12 @@ export const transferRate = z.string().transform((value, context) => {
   context.addIssue('must be bytes per second, such as 10MB, and at least 1kB')
   return z.NEVER
 })
+/** A moment, to the second at least, with its offset from UTC. */
+export const moment = z
+  .string()
+  .transform((text) => text.replace(' ', 'T'))
+  .pipe(z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-22T08:00:00Z' }))
+  .transform((text) => new Date(text))
 
 /** How long backups are kept. */
 export const retentionTime = /^([0-9]{1,5})([hdw])$/

@@ -92,8 +92,8 @@ export async function openStoreAt(
 ): Promise<ObjectStore> {
   const onTrouble = (text: string) => context.terminal.warn(printable(text))
   const { environment, homeDirectory } = context
-  const { limits } = await context.settings()
-  const store = await openStore(place, { environment, homeDirectory, ...options, onTrouble })
+  const { asOf, limits } = await context.settings()
+  const store = await openStore(place, { environment, homeDirectory, ...options, asOf, onTrouble })
   return limits.upload || limits.download ? new LimitedStore(store, limits) : store
 }
 

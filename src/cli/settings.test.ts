@@ -25,7 +25,7 @@ describe('settings', () => {
     at = directory,
   ) =>
     loadSettings(
-      { repo: [], keyFile: [], config: undefined, ...options },
+      { repo: [], keyFile: [], config: undefined, asOf: undefined, ...options },
       { environment, currentDirectory: at, homeDirectory: '/home/ann' },
     )
 

@@ -18,6 +18,8 @@ export interface Settings {
   readonly repositories: readonly RepositorySettings[]
   /** Those that the options or the environment name. */
   readonly keyFiles: readonly string[]
+  /** Repositories are only read, as they were then. */
+  readonly asOf: Date | undefined
   /** As configured; else the number of cores, at most 4. */
   readonly jobs: number
   readonly pgDump: PgDumpChoice
@@ -33,7 +35,7 @@ export interface SettingsSource {
 
 /** Throws `config-invalid` with every problem of pgrevive.yaml, and when a configuration that was named is not there. */
 export async function loadSettings(
-  options: Pick<GlobalOptions, 'repo' | 'keyFile' | 'config' | 'limitUpload' | 'limitDownload'>,
+  options: Pick<GlobalOptions, 'repo' | 'keyFile' | 'config' | 'asOf' | 'limitUpload' | 'limitDownload'>,
   source: SettingsSource,
 ): Promise<Settings> {
   const { environment, currentDirectory } = source
@@ -43,6 +45,7 @@ export async function loadSettings(
     config,
     repositories: [],
     keyFiles: keyFiles.map((path) => resolve(currentDirectory, path)),
+    asOf: options.asOf,
     jobs: config?.jobs ?? Math.min(4, availableParallelism()),
     pgDump: config?.pgDump ?? 'auto',
     limits: {

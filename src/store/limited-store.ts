@@ -13,11 +13,13 @@ export interface TransferLimits {
  */
 export class LimitedStore implements ObjectStore {
   readonly location: string
+  readonly extendLock: ObjectStore['extendLock']
   readonly #store: ObjectStore
   readonly #limits: TransferLimits
 
   constructor(store: ObjectStore, limits: TransferLimits) {
     this.location = store.location
+    this.extendLock = store.extendLock?.bind(store)
     this.#store = store
     this.#limits = limits
   }

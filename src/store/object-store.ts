@@ -76,6 +76,11 @@ export interface ObjectStore {
    * the place is a repository.
    */
   removeAbandoned(options?: AbortOptions): Promise<number>
+  /**
+   * Where a place asks for locks: nobody can remove the object as it is now for the time that the place names, from now
+   * on. `put` locks as well.
+   */
+  readonly extendLock?: ((key: string, options?: AbortOptions) => Promise<void>) | undefined
   /** The store's own clock, the one of `modifiedAt`, cut to whole seconds where the store says no more. */
   now(options?: AbortOptions): Promise<Date>
 }

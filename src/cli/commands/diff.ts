@@ -166,5 +166,6 @@ export const diffCommand = defineCommand({
     },
   ],
   schema: diffOptions,
+  readsOnly: true,
   run: diff,
 })

@@ -181,5 +181,6 @@ export const exportCommand = defineCommand({
     { command: 'pgrevive export 01JD8Y --table public.orders -o orders.sql.zst', meaning: 'one table, compressed' },
   ],
   schema: exportOptions,
+  readsOnly: true,
   run: writeExport,
 })

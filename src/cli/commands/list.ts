@@ -176,5 +176,6 @@ export const listCommand = defineCommand({
     },
   ],
   schema: listOptions,
+  readsOnly: true,
   run: list,
 })

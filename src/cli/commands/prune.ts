@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { AppError } from '../../core/app-error.ts'
 import { listSome } from '../../core/list-some.ts'
 import { backupStreams } from '../../repository/backups/open-backup.ts'
 import type { PruneReport } from '../../repository/prune/prune-report.ts'
+import { lockAnew } from '../../repository/prune/lock-anew.ts'
 import { pruneRepository } from '../../repository/prune/prune-repository.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -10,12 +12,19 @@ import { byteCount, flag } from '../option-types.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 
-const pruneOptions = z.strictObject({ maxRepack: byteCount.optional(), dryRun: flag })
+const pruneOptions = z
+  .strictObject({ maxRepack: byteCount.optional(), dryRun: flag, extendLocks: flag })
+  .refine(({ dryRun, extendLocks }) => !dryRun || !extendLocks, '--extend-locks and --dry-run exclude each other')
 export type PruneOptions = z.output<typeof pruneOptions>
 
-async function prune({ maxRepack, dryRun }: PruneOptions, context: CommandContext): Promise<Outcome> {
+async function prune({ maxRepack, dryRun, extendLocks }: PruneOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
   const { signal, terminal } = context
+  if (extendLocks && !repository.store.extendLock) {
+    throw new AppError('usage-invalid', `${printable(repository.store.location)} asks for no locks to extend`, {
+      hint: 'locks are asked for by lock-days=… in an s3:// URL',
+    })
+  }
   const report = await pruneRepository(repository, {
     maxRepackBytes: maxRepack,
     dryRun,
@@ -27,7 +36,11 @@ async function prune({ maxRepack, dryRun }: PruneOptions, context: CommandContex
   if (report.damaged.length > 0) {
     terminal.warn(`damaged, and left alone: ${printable(listSome(report.damaged))}; run "pgrevive check --repair"`)
   }
-  return { document: { ...report, dryRun }, text: describe(report, dryRun) }
+  const locked = extendLocks ? await lockAnew(repository, context) : undefined
+  return {
+    document: { ...report, dryRun, ...(locked === undefined ? {} : { locked }) },
+    text: describe(report, dryRun) + (locked === undefined ? '' : `locked anew: ${formatQuantity(locked, 'object')}\n`),
+  }
 }
 
 function describe(report: PruneReport, dryRun: boolean): string {
@@ -60,6 +73,10 @@ export const pruneCommand = defineCommand({
       help: 'copy at most this much out of packs, such as 5GB; one pack in any case (default: a tenth of the repository)',
     },
     { flags: '--dry-run', help: 'only tell what would be done' },
+    {
+      flags: '--extend-locks',
+      help: 'lock all objects that are needed anew, for the days that lock-days=… of an s3:// URL says; a request for each',
+    },
   ],
   examples: [
     { command: 'pgrevive prune', meaning: 'every night, after forget' },

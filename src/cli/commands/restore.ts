@@ -135,5 +135,6 @@ export const restoreCommand = defineCommand({
     },
   ],
   schema: restoreOptions,
+  readsOnly: true,
   run: restore,
 })

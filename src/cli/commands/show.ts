@@ -110,5 +110,6 @@ export const showCommand = defineCommand({
     { command: 'pgrevive show 01JD8Y --json', meaning: 'by the beginning of its id, for a script' },
   ],
   schema: showOptions,
+  readsOnly: true,
   run: show,
 })

@@ -11,6 +11,9 @@ const amazon = {
   region: undefined,
   pathStyle: false,
   checksum: 'sha256',
+  storageClass: undefined,
+  encryption: undefined,
+  lock: undefined,
 }
 
 describe('an s3:// URL', () => {
@@ -40,6 +43,8 @@ describe('an s3:// URL', () => {
       's3://backups/a%20b%3Fc?endpoint=http://127.0.0.1:7480&region=x',
       's3://backups?endpoint=https://s3.example.org/path&path-style=false&checksums=off',
       's3://backups?path-style=true',
+      's3://backups?storage-class=STANDARD_IA&sse=aws:kms&kms-key=alias/backups&lock-days=30&lock-mode=governance',
+      's3://backups?sse=AES256&lock-days=7',
     ]) {
       assert.equal(formatS3Place(parseS3Place(url)), url)
     }
@@ -54,6 +59,8 @@ describe('an s3:// URL', () => {
       [`s3://backups?${secret}`]: /not known/,
       [`s3://backups?endpoint=https://AKIA:${secret}@s3.example.org`]: /endpoint holds credentials/,
       [`s3://backups?region=${secret}`]: /region is no name/,
+      's3://backups?storage-class=GLACIER': /storage-class can not be read at once/,
+      's3://backups?lock-days=0': /lock-days must be/,
       [`s3://backups#${secret}`]: /"#"/,
       's3://': /bucket/,
       's3:///backups': /bucket/,

@@ -16,6 +16,12 @@ export interface S3Place {
   readonly pathStyle: boolean
   /** What the server is to compare objects with on arrival, beside their signature; old ones know no `sha256`. */
   readonly checksum: 'sha256' | 'md5' | 'none'
+  /** Undefined: the bucket's. */
+  readonly storageClass: string | undefined
+  /** How the server encrypts what is encrypted already; undefined: as the bucket says. */
+  readonly encryption: { readonly kind: 'AES256' | 'aws:kms'; readonly key: string | undefined } | undefined
+  /** Objects can not be removed, nor their versions, for so long after they were put. */
+  readonly lock: { readonly days: number; readonly mode: 'compliance' | 'governance' } | undefined
 }
 
 const bucketSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'is no name of a bucket')
@@ -31,11 +37,27 @@ const s3Schema = z.object({
       .optional(),
     'path-style': z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' }).optional(),
     checksums: z.stringbool({ truthy: ['on'], falsy: ['off'], error: 'must be on or off' }).default(true),
+    'storage-class': z
+      .string()
+      .regex(/^[A-Z0-9_]+$/, 'is no name of a storage class')
+      .refine((name) => !/^(GLACIER|DEEP_ARCHIVE)$/.test(name), 'can not be read at once, which backups need')
+      .optional(),
+    sse: z.enum(['AES256', 'aws:kms'], 'must be AES256 or aws:kms').optional(),
+    'kms-key': z
+      .string()
+      .regex(/^[\w:/-]+$/, 'is no name of a key')
+      .optional(),
+    'lock-days': z
+      .string()
+      .regex(/^[1-9]\d{0,3}$/, 'must be a number of days')
+      .transform(Number)
+      .optional(),
+    'lock-mode': z.enum(['compliance', 'governance'], 'must be compliance or governance').default('compliance'),
   }),
 })
 
 const s3Hint =
-  'write s3://bucket/prefix?endpoint=https://…&region=…&path-style=true&checksums=off, all after the bucket if needed; ' +
+  'write s3://bucket/prefix?endpoint=https://…&region=…, all after the bucket if needed (docs/how-to/s3.md has every option); ' +
   'credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or whatever else the AWS SDK reads'
 
 /** Throws `usage-invalid`, without what the URL holds. */
@@ -49,6 +71,9 @@ export function parseS3Place(text: string): S3Place {
     region: options.region,
     pathStyle: options['path-style'] ?? options.endpoint !== undefined,
     checksum: options.checksums ? 'sha256' : 'none',
+    storageClass: options['storage-class'],
+    encryption: options.sse && { kind: options.sse, key: options['kms-key'] },
+    lock: options['lock-days'] === undefined ? undefined : { days: options['lock-days'], mode: options['lock-mode'] },
   }
 }
 
@@ -71,11 +96,23 @@ const gsHint =
  */
 export function parseGsPlace(text: string): S3Place {
   const { bucket, prefix, options } = parsePlaceUrl(text, gsSchema, { holder: 'bucket', hint: gsHint })
-  return { kind: 'gs', bucket, prefix, endpoint: options.endpoint, region: 'auto', pathStyle: true, checksum: 'md5' }
+  return {
+    kind: 'gs',
+    bucket,
+    prefix,
+    endpoint: options.endpoint,
+    region: 'auto',
+    pathStyle: true,
+    checksum: 'md5',
+    storageClass: undefined,
+    encryption: undefined,
+    lock: undefined,
+  }
 }
 
 /** The URL of a place, which is read as the same. */
-export function formatS3Place({ kind, bucket, prefix, endpoint, region, pathStyle, checksum }: S3Place): string {
+export function formatS3Place(place: S3Place): string {
+  const { kind, bucket, prefix, endpoint, region, pathStyle, checksum, storageClass, encryption, lock } = place
   const server = endpoint === undefined || (kind === 'gs' && endpoint === google) ? undefined : encodeURI(endpoint)
   if (kind === 'gs') return formatPlaceUrl(kind, bucket, prefix, { endpoint: server })
   return formatPlaceUrl(kind, bucket, prefix, {
@@ -83,5 +120,10 @@ export function formatS3Place({ kind, bucket, prefix, endpoint, region, pathStyl
     region,
     'path-style': pathStyle === (endpoint !== undefined) ? undefined : String(pathStyle),
     checksums: checksum === 'none' ? 'off' : undefined,
+    'storage-class': storageClass,
+    sse: encryption?.kind,
+    'kms-key': encryption?.key,
+    'lock-days': lock && String(lock.days),
+    'lock-mode': lock?.mode === 'governance' ? lock.mode : undefined,
   })
 }

@@ -4,11 +4,13 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  ObjectLockMode,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
+  PutObjectRetentionCommand,
   type S3Client,
-  S3ServiceException,
+  type StorageClass,
 } from '@aws-sdk/client-s3'
 import { AppError } from '../../core/app-error.ts'
 import { foreignObject, largestObjectBytes, missingObject, requireKey } from '../keys.ts'
@@ -17,8 +19,10 @@ import { readObjects } from '../directory/read-folder.ts'
 import { type ListedPage, listPages } from '../list-pages.ts'
 import { readBody } from '../read-body.ts'
 import { PatientRequests, type Patience, usualPatience } from '../patient-requests.ts'
+import { abort, isAnswer } from './s3-answers.ts'
 import { type S3Patience, createS3Client, onDate, signHash } from './s3-client.ts'
 import { s3Words } from './s3-errors.ts'
+import { S3PastStore } from './s3-past-store.ts'
 import { type S3Place, formatS3Place } from './s3-place.ts'
 
 export type S3StorePatience = S3Patience & Patience
@@ -28,6 +32,7 @@ const usualS3Patience: S3StorePatience = { connectMs: 10_000, silenceMs: 60_000,
 /** Objects below a prefix of a bucket. One request puts an object: packs are far below the 5 GiB that it may hold. */
 export class S3Store implements ObjectStore {
   readonly location: string
+  readonly extendLock?: ObjectStore['extendLock']
   readonly #place: S3Place
   readonly #client: S3Client
   readonly #requests: PatientRequests
@@ -42,6 +47,13 @@ export class S3Store implements ObjectStore {
       words: s3Words(place),
       onTrouble: options.onTrouble,
     })
+    if (place.lock) this.extendLock = (key, aborting) => this.#lock(key, aborting)
+  }
+
+  /** The same bucket, as it was. */
+  asOf(at: Date): S3PastStore {
+    const { location } = this
+    return new S3PastStore(this.#place, at, { location, client: this.#client, requests: this.#requests, clock: this })
   }
 
   async put(key: string, parts: readonly Uint8Array[], options: AbortOptions = {}): Promise<void> {
@@ -52,6 +64,7 @@ export class S3Store implements ObjectStore {
       Body: body,
       ContentLength: body.length,
       ...checksumOf(body, sha256, this.#place.checksum),
+      ...keepingOf(this.#place),
     }
     await this.#requests.run(this.#nameOf(key), options, async () => {
       const command = new PutObjectCommand(input)
@@ -139,6 +152,14 @@ export class S3Store implements ObjectStore {
     return listPages(this.#place.prefix, fetchPage, (problem) => this.#badList(problem))
   }
 
+  async #lock(key: string, options: AbortOptions = {}): Promise<void> {
+    const { ObjectLockMode: Mode, ObjectLockRetainUntilDate: RetainUntilDate } = keepingOf(this.#place)
+    const input = { ...this.#objectAt(key), Retention: { Mode, RetainUntilDate } }
+    await this.#requests.run(`the lock of ${this.#nameOf(key)}`, options, () =>
+      this.#client.send(new PutObjectRetentionCommand(input), abort(options)),
+    )
+  }
+
   #objectAt(key: string): { readonly Bucket: string; readonly Key: string } {
     return { Bucket: this.#place.bucket, Key: `${this.#place.prefix}${requireKey(key)}` }
   }
@@ -167,10 +188,16 @@ function checksumOf(body: Uint8Array, sha256: Buffer, checksum: S3Place['checksu
   }
 }
 
-function abort({ signal }: AbortOptions): { readonly abortSignal?: AbortSignal } {
-  return signal ? { abortSignal: signal } : {}
+/** How the server is to keep it. */
+function keepingOf({ storageClass, encryption, lock }: S3Place) {
+  return {
+    ...(storageClass !== undefined && { StorageClass: storageClass as StorageClass }),
+    ...(encryption && { ServerSideEncryption: encryption.kind, SSEKMSKeyId: encryption.key }),
+    ...(lock && {
+      ObjectLockMode: lock.mode === 'compliance' ? ObjectLockMode.COMPLIANCE : ObjectLockMode.GOVERNANCE,
+      ObjectLockRetainUntilDate: new Date(Date.now() + lock.days * dayMs),
+    }),
+  }
 }
 
-function isAnswer(error: unknown, name: string): boolean {
-  return error instanceof S3ServiceException && error.name === name
-}
+const dayMs = 24 * 3600 * 1000

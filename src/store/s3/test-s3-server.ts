@@ -61,19 +61,29 @@ export class TestS3Server implements AsyncDisposable {
     }
   }
 
-  /** Makes a bucket of the owner's. */
-  async createBucket(): Promise<string> {
-    const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = this.credentials('owner')
+  /** Makes a bucket of the owner's, which keeps versions if it keeps locks. */
+  async createBucket(options: { readonly locks?: boolean } = {}): Promise<string> {
+    using client = this.client('owner')
+    const bucket = `bucket-${++this.#buckets}`
+    await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: options.locks ?? false }))
+    return bucket
+  }
+
+  /** What is not pgrevive's to do is done with it. */
+  client(user: TestS3User): S3Client & Disposable {
+    const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = this.credentials(user)
     const client = new S3Client({
       endpoint: this.endpoint,
       region: 'us-east-1',
       forcePathStyle: true,
       credentials: { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY },
     })
-    const bucket = `bucket-${++this.#buckets}`
-    await client.send(new CreateBucketCommand({ Bucket: bucket }))
-    client.destroy()
-    return bucket
+    return Object.assign(client, { [Symbol.dispose]: () => client.destroy() })
+  }
+
+  /** As policies of buckets name a user. */
+  arn(user: 'writer' | 'pruner' | 'stranger'): string {
+    return this.#variables[`S3_${user.toUpperCase()}_ARN`] ?? ''
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
