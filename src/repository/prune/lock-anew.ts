@@ -12,7 +12,7 @@ const atOnce = 16
 export async function lockAnew({ store, context }: Repository, options: AbortOptions = {}): Promise<number> {
   const { extendLock } = store
   if (!extendLock) return 0
-  const condemned = await context.tombstones.condemned(options)
+  const { packs: condemned } = await context.tombstones.condemnations(options)
   const needed: ObjectInfo[] = []
   for await (const object of store.list('', options)) {
     const pack = packNameOf('data', object.key) ?? packNameOf('meta', object.key)
