@@ -19,12 +19,20 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   pin: async () => (await import('./commands/pin.ts')).pinCommand,
   unpin: async () => (await import('./commands/pin.ts')).unpinCommand,
   acknowledge: async () => (await import('./commands/acknowledge.ts')).acknowledgeCommand,
+  'key list': async () => (await import('./commands/key-list.ts')).keyListCommand,
+  'key add': async () => (await import('./commands/key-add.ts')).keyAddCommand,
+  'key remove': async () => (await import('./commands/key-remove.ts')).keyRemoveCommand,
+  'key rotate': async () => (await import('./commands/key-rotate.ts')).keyRotateCommand,
+  'key kit': async () => (await import('./commands/key-kit.ts')).keyKitCommand,
   check: async () => (await import('./commands/check.ts')).checkCommand,
   errors: async () => (await import('./commands/errors.ts')).errorsCommand,
 }
 
-/** The command of this name alone, or else all. */
-export async function loadCommands(name?: string): Promise<Command[]> {
-  const only = name !== undefined && Object.hasOwn(commandLoaders, name) ? commandLoaders[name] : undefined
-  return Promise.all((only ? [only] : Object.values(commandLoaders)).map((load) => load()))
+/** First words that are no command by themselves. */
+export const commandGroups: Readonly<Record<string, string>> = { key: 'who can read and write: list, add, remove' }
+
+/** The commands whose name begins with this word, or else all. */
+export async function loadCommands(word?: string): Promise<Command[]> {
+  const begun = Object.entries(commandLoaders).filter(([name]) => name.split(' ', 1)[0] === word)
+  return Promise.all((begun.length > 0 ? begun : Object.entries(commandLoaders)).map(([, load]) => load()))
 }

@@ -39,6 +39,7 @@ export interface Outcome {
 }
 
 interface CommandWords {
+  /** One word, or two: the second is then a command of the first, or of the group that it names. */
   readonly name: string
   /** A few words, lower case, for the list of commands. */
   readonly summary: string

@@ -55,6 +55,10 @@ export const environmentVariables = [
   { name: 'PGREVIVE_PASSPHRASE', meaning: "the repository's passphrase; there is no option for it, on purpose" },
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
   {
+    name: 'PGREVIVE_NEW_PASSPHRASE, PGREVIVE_NEW_PASSPHRASE_FILE',
+    meaning: 'the same two for the passphrase that "key add" or "key rotate" is to set',
+  },
+  {
     name: 'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION, …',
     meaning:
       'credentials of s3:// repositories, as the AWS SDK finds them; also in ~/.aws and from the host; of gs:// ones, an HMAC key',

@@ -14,7 +14,11 @@ type PassphraseSource = Pick<CommandContext, 'environment' | 'currentDirectory' 
  */
 export async function readPassphrase(
   source: PassphraseSource,
-  options: { prompt: string; confirm?: boolean; variable?: 'PGREVIVE_PASSPHRASE' | 'PGREVIVE_DUMP_PASSPHRASE' },
+  options: {
+    prompt: string
+    confirm?: boolean
+    variable?: 'PGREVIVE_PASSPHRASE' | 'PGREVIVE_NEW_PASSPHRASE' | 'PGREVIVE_DUMP_PASSPHRASE'
+  },
 ): Promise<string | undefined> {
   const { environment, terminal } = source
   const { variable = 'PGREVIVE_PASSPHRASE' } = options

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
 import type { CommandContext } from './command-context.ts'
-import { loadCommands } from './commands.ts'
+import { commandGroups, loadCommands } from './commands.ts'
 import { parseCommandLine } from './program.ts'
 import { Terminal } from './terminal.ts'
 
@@ -50,8 +50,15 @@ describe('the command line', () => {
     const commands = await loadCommands()
     for (const args of [['--help'], ['help'], ['--repo', 'list', '-h'], ['-h', 'list']]) {
       const text = await help(...args)
-      for (const { name, summary } of commands)
+      for (const { name, summary } of commands.filter((command) => !command.name.includes(' ')))
         assert.match(text, new RegExp(`^  ${name} .*${summary.slice(0, 20)}`, 'm'))
+      for (const [name, summary] of Object.entries(commandGroups))
+        assert.match(text, new RegExp(`^  ${name} .*${summary.slice(0, 20)}`, 'm'))
+    }
+    for (const { name, summary } of commands.filter((command) => command.name.includes(' '))) {
+      const [first = '', second = ''] = name.split(' ')
+      assert.match(await help(first, '--help'), new RegExp(`^  ${second} .*${summary.slice(0, 20)}`, 'm'))
+      assert.match(await help(first, second, '--help'), new RegExp(`^Usage: pgrevive ${name}`))
     }
     assert.match(await help('help', 'list'), /^Usage: pgrevive list/)
     assert.match(await help('--quiet', 'list', '--help'), /^Usage: pgrevive list/)

@@ -1,7 +1,7 @@
 import { Argument, CommanderError, Command as CommanderCommand, Option } from 'commander'
 import { AppError } from '../core/app-error.ts'
 import type { CommandContext } from './command-context.ts'
-import { loadCommands } from './commands.ts'
+import { commandGroups, loadCommands } from './commands.ts'
 import type { Command, CommandOption, Outcome } from './define-command.ts'
 import { type GlobalOptions, environmentVariables, globalOptions, globalOptionWords } from './global-options.ts'
 import { longFlag, parseOptions } from './parse-options.ts'
@@ -71,8 +71,26 @@ function createProgram({ commands, terminal, version, show, accept }: ProgramOpt
     .addHelpText('after', () => `\n${terminal.colors.strong('Environment:')}\n${environmentHelp()}`)
   for (const option of globalOptionWords) program.addOption(commanderOption(option))
   refuseReadably(program, 'pgrevive --help')
-  for (const command of commands) program.addCommand(createSubcommand(command, program, terminal, accept))
+  for (const command of commands) {
+    const [first = '', second] = command.name.split(' ')
+    const parent = second === undefined ? program : findGroup(first, program)
+    parent.addCommand(createSubcommand(command, program, terminal, accept))
+  }
   return program
+}
+
+/** A command that has others, or words that do nothing by themselves. */
+function findGroup(name: string, program: CommanderCommand): CommanderCommand {
+  const known = program.commands.find((command) => command.name() === name)
+  if (known) return known
+  const group = new CommanderCommand(name)
+    .copyInheritedSettings(program)
+    .helpCommand(false)
+    .summary(commandGroups[name] ?? '')
+    .description(commandGroups[name] ?? '')
+  refuseReadably(group, `pgrevive ${name} --help`)
+  program.addCommand(group)
+  return group
 }
 
 function createSubcommand(
@@ -81,8 +99,9 @@ function createSubcommand(
   terminal: Terminal,
   accept: ProgramOptions['accept'],
 ): CommanderCommand {
-  const subcommand = new CommanderCommand(command.name)
+  const subcommand = new CommanderCommand(command.name.split(' ').at(-1))
     .copyInheritedSettings(program)
+    .helpCommand(false)
     .summary(command.summary)
     .description(command.description)
     .addHelpText('after', () => `\n${terminal.colors.strong('Examples:')}\n${examplesHelp(command, terminal)}`)

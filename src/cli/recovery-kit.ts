@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto'
+import { shortKey } from '../repository/keys/age-identity.ts'
 import { type RepositoryKey, formatKeyFile } from '../repository/keys/key-file.ts'
 import type { Repository } from '../repository/repository.ts'
 import { shellWord } from './shell-word.ts'
 
-/** All that is needed to read the backups again on another machine; at the same time a key file. */
-export async function recoveryKit(repository: Repository, key: RepositoryKey): Promise<string> {
+/**
+ * All that is needed to read the backups again on another machine; at the same time a key file. `recipients`: who is to read
+ * from now on, where that is about to change.
+ */
+export async function recoveryKit(
+  repository: Repository,
+  key: RepositoryKey,
+  recipients: readonly string[] = repository.recipients,
+): Promise<string> {
   const script = await repository.restoreScript()
   const place = shellWord(repository.store.location)
   const comments = [
@@ -13,7 +21,7 @@ export async function recoveryKit(repository: Repository, key: RepositoryKey): P
     `repository:  ${repository.id}`,
     `place:       ${repository.store.location}`,
     `format:      1 (docs/format.md of pgrevive)`,
-    ...repository.recipients.map((recipient) => `recipient:   ${recipient}`),
+    ...recipients.map((recipient) => `recipient:   ${shortKey(recipient)}`),
     '',
     ...(key.canRead
       ? ['To restore on another machine:']

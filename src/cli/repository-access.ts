@@ -61,7 +61,7 @@ export async function openRepositoryAt(
 ): Promise<Repository> {
   const { signal } = context
   const store = await openStoreAt(place, context)
-  const keys = keyFiles.length === 0 ? await readUserKeys(context) : await Promise.all(keyFiles.map(readKeyFile))
+  const keys = (await readKeyFiles(keyFiles, context)).map(({ key }) => key)
   const { PGREVIVE_PASSPHRASE, PGREVIVE_PASSPHRASE_FILE } = context.environment
   if (PGREVIVE_PASSPHRASE !== undefined || PGREVIVE_PASSPHRASE_FILE !== undefined) {
     const passphrase = await readPassphrase(context, { prompt: 'passphrase' })
@@ -102,13 +102,24 @@ export function keyFolder({ environment, homeDirectory }: CommandContext): strin
   return join(environment['XDG_CONFIG_HOME'] || join(homeDirectory, '.config'), 'pgrevive')
 }
 
-async function readUserKeys(context: CommandContext): Promise<RepositoryKey[]> {
+export interface KeyFile {
+  readonly path: string
+  readonly key: RepositoryKey
+}
+
+/** The key files that are named for a repository, or else all of this user's. */
+export async function readKeyFiles(named: readonly string[], context: CommandContext): Promise<KeyFile[]> {
+  const paths = named.length === 0 ? await listUserKeys(context) : named
+  return Promise.all(paths.map(async (path) => ({ path, key: await readKeyFile(path) })))
+}
+
+async function listUserKeys(context: CommandContext): Promise<string[]> {
   const folder = keyFolder(context)
   const names = await readdir(folder).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
     throw new AppError('key-missing', `the keys in ${folder} can not be read`, { cause: error })
   })
-  return Promise.all(names.filter((name) => name.endsWith('.key')).map((name) => readKeyFile(join(folder, name))))
+  return names.filter((name) => name.endsWith('.key')).map((name) => join(folder, name))
 }
 
 async function readKeyFile(path: string): Promise<RepositoryKey> {

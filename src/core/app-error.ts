@@ -55,6 +55,8 @@ export const errorCodes = {
   'key-invalid': { exit: 5, meaning: 'the key file can not be read as one' },
   'key-wrong': { exit: 5, meaning: 'the key or passphrase does not open this repository' },
   'key-cannot-read': { exit: 5, meaning: 'the key may write backups but not read them' },
+  'key-unknown': { exit: 5, meaning: 'the repository has no such key, or several are named so' },
+  'key-last': { exit: 5, meaning: 'without this key nobody could read new backups' },
   'dump-passphrase': { exit: 5, meaning: 'the passphrase of an encrypted dump is not there, or does not open it' },
   // restore
   'target-not-empty': { exit: 6, meaning: 'the target database holds objects already' },

@@ -58,7 +58,10 @@ export async function createRepository(
     recipients,
     secret: await toArmor(await wrapForRecipients(secret, recipients)),
     ...(options.passphrase !== undefined &&
-      identity !== undefined && { passphrase: await toArmor(await wrapWithPassphrase(identity, options.passphrase)) }),
+      identity !== undefined && {
+        passphrase: await toArmor(await wrapWithPassphrase(identity, options.passphrase)),
+        passphraseRecipient: recipients.at(-1),
+      }),
   } as const
   const keys = deriveKeys(secret)
   const config = { ...open, mac: configMac(open, keys.config) }

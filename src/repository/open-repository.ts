@@ -1,13 +1,16 @@
+import { createSecretKey } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { AppError, hasCode } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import { fromArmor, unwrapWithIdentities, unwrapWithPassphrase } from './keys/age.ts'
 import { damagedObject } from './objects/damaged-object.ts'
 import { deriveKeys, repositorySecretBytes } from './keys/derived-keys.ts'
+import { readHandedOver } from './keys/handed-over.ts'
 import { RepositoryKey } from './keys/key-file.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { configCopyKey, configKey } from './objects/object-keys.ts'
 import { isAuthentic, readConfig, type RepositoryConfig } from './repository-config.ts'
+import type { RepositoryContext } from './repository-context.ts'
 import { Repository } from './repository.ts'
 import { TombstoneBook } from './sessions/tombstones.ts'
 
@@ -54,14 +57,17 @@ export function repositoryWith(
     readonly config: RepositoryConfig
     readonly secret: Buffer
     readonly identities: readonly string[]
+    readonly writerId?: string | undefined
     readonly fit: () => Promise<boolean>
   },
 ): Repository {
-  const { config, secret, identities, fit } = parts
+  const { config, secret, identities, writerId, fit } = parts
   const keys = deriveKeys(secret)
   const tombstones = new TombstoneBook(store, keys.metadata)
-  const key = new RepositoryKey({ identities, writer: { repositoryId: config.id, secret } })
-  return new Repository({ store, config, keys, keyRing: new KeyRing(identities, fit), tombstones }, key)
+  const key = new RepositoryKey({ identities, writer: { repositoryId: config.id, secret, id: writerId } })
+  const keyRing = new KeyRing(identities, { fit, readHandedOver: () => readHandedOver(context, identities) })
+  const context: RepositoryContext = { store, config, secret: createSecretKey(secret), keys, keyRing, tombstones }
+  return new Repository(context, key)
 }
 
 async function openWithConfig(
@@ -84,7 +90,8 @@ async function openWithConfig(
   const known = pinned.find(isRight)
   if (known) {
     const fit = async () => (await opensConfig())?.equals(known) === true
-    return repositoryWith(store, { config, secret: known, identities, fit })
+    const writerId = fitting.find((key) => key.writerId !== undefined)?.writerId
+    return repositoryWith(store, { config, secret: known, identities, writerId, fit })
   }
   const secret = await opensConfig()
   if (!secret || !isRight(secret)) throw notAuthentic(store, configObject, { pinned, unwrapped: secret })

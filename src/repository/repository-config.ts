@@ -32,6 +32,8 @@ const configSchema = z.looseObject({
   secret: z.string(),
   /** An identity that opens `secret`, in an armoured age file for a passphrase. */
   passphrase: z.string().optional(),
+  /** Whose identity that is; the last recipient where it is not said. */
+  passphraseRecipient: z.string().optional(),
   mac: z.string().regex(/^[0-9a-f]{64}$/),
 })
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { ObjectStore } from '../store/object-store.ts'
 import type { DerivedKeys } from './keys/derived-keys.ts'
 import type { KeyRing } from './keys/key-ring.ts'
@@ -8,6 +9,8 @@ import type { TombstoneBook } from './sessions/tombstones.ts'
 export interface RepositoryContext {
   readonly store: ObjectStore
   readonly config: RepositoryConfig
+  /** R, to be wrapped for those who get access. */
+  readonly secret: KeyObject
   readonly keys: DerivedKeys
   readonly keyRing: KeyRing
   readonly tombstones: TombstoneBook

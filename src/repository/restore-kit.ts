@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { hasCode } from '../core/app-error.ts'
 import type { AbortOptions, ObjectStore } from '../store/object-store.ts'
 import type { KitKey } from './objects/object-keys.ts'
 
@@ -35,6 +36,21 @@ export async function writeKitFile(
   options: AbortOptions = {},
 ): Promise<void> {
   await store.put(key, [await kitFile(key, macKey)], options)
+}
+
+/** Whether it is there as this version writes it. */
+export async function hasKitFile(
+  store: ObjectStore,
+  key: KitKey,
+  macKey: KeyObject,
+  options: AbortOptions = {},
+): Promise<boolean> {
+  try {
+    return (await store.get(key, options)).equals(await kitFile(key, macKey))
+  } catch (error) {
+    if (hasCode(error, 'object-missing', 'object-damaged')) return false
+    throw error
+  }
 }
 
 /**

@@ -117,6 +117,7 @@ function idsOf(damages: readonly Damage[]): string {
 const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const
 
 const problemWords = {
+  outdated: 'does not say who has access now',
   missing: 'is missing',
   short: 'has the wrong length',
   hash: 'is not what was written',

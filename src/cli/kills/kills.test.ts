@@ -22,6 +22,11 @@ const moments: readonly (readonly [scenario: string, before: string, step: RegEx
   ['prune', 'packs are condemned', /^file: rename .*\/gc\//],
   ['prune, a day later', 'a pack goes', /^file: unlink .*\/meta\//],
   ['prune, a day later', 'an index object goes', /^file: unlink .*\/index\//],
+  ['key add', 'the repository knows the key', /^file: rename .*\/access\//],
+  ['key add', 'it is in effect', /^file: rename .*\/config$/],
+  ['key remove', 'it is in effect', /^file: rename .*\/config.bak$/],
+  ['key rotate', 'the key file holds both keys', /^file: rename .*\.key$/],
+  ['key rotate', 'the new one counts', /^file: rename .*\/config$/],
   ['check', 'a file is removed that another run left', /^file: rm .*\/tmp\/pgrevive-0/],
 ]
 

@@ -89,6 +89,7 @@ export class KillBench implements AsyncDisposable {
     const keep = (name: string) =>
       cp(this.#host.path('backups'), join(this.#templates, name), { recursive: true, preserveTimestamps: true })
     await this.#host.succeed('init')
+    await cp(this.#keyFolder, join(this.#templates, 'keys'), { recursive: true })
     await keep('empty')
     await this.#host.backUp('postgres:///shop')
     this.#bytesOfOne = await this.#storedBytes()
@@ -168,6 +169,8 @@ export class KillBench implements AsyncDisposable {
     if (scenario.repository !== 'none') {
       await cp(join(this.#templates, scenario.repository), repository, { recursive: true, preserveTimestamps: true })
     }
+    await rm(this.#keyFolder, { recursive: true, force: true })
+    await cp(join(this.#templates, 'keys'), this.#keyFolder, { recursive: true })
     await rm(this.#stepList, { force: true })
     this.#abandoned = []
     await scenario.prepare?.(this)
@@ -187,8 +190,12 @@ export class KillBench implements AsyncDisposable {
     return (await readFile(this.#stepList, 'utf8')).trimEnd().split('\n')
   }
 
+  get #keyFolder(): string {
+    return this.#host.path('home', 'config', 'pgrevive')
+  }
+
   async #repository(): Promise<Repository> {
-    const folder = this.#host.path('home', 'config', 'pgrevive')
+    const folder = this.#keyFolder
     const names = (await readdir(folder)).filter((name) => name.endsWith('.key'))
     const keys = await Promise.all(names.map(async (name) => parseKeyFile(await readFile(join(folder, name), 'utf8'))))
     return openRepository(await DirectoryStore.open(this.#host.path('backups')), { keys })

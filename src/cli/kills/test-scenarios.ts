@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFile, rm } from 'node:fs/promises'
+import { z } from 'zod'
 import { type TestHost } from '../commands/test-host.ts'
 import type { KillBench } from './test-kill-bench.ts'
 
@@ -49,6 +50,28 @@ const intoExisting = ['restore', 'latest', '--to', restored, '--no-owner', '--no
 
 const forgetting = ['forget', '--keep-last', '1'] as const
 const pruning = ['prune', '--max-repack', '1GB'] as const
+
+const ann = 'ann.key'
+
+/** Runs what was killed once more, to its end, however far it had come. */
+async function finish(host: TestHost, args: readonly string[], already: RegExp): Promise<void> {
+  const { exitCode, stderr } = await host.run(...args)
+  if (exitCode !== 0) assert.match(stderr, already)
+}
+
+/** Every key that the repository knows is in effect, this host has one of them, and that one reads everything. */
+async function assertKeys(host: TestHost, count: number): Promise<void> {
+  const { keys } = await host.document(
+    z.object({ keys: z.array(z.looseObject({ inEffect: z.boolean() })) }),
+    'key',
+    'list',
+  )
+  assert.deepEqual(
+    keys.map(({ inEffect }) => inEffect),
+    Array.from({ length: count }, () => true),
+  )
+  await host.assertClean({ backups: 1 })
+}
 
 export const scenarios: readonly Scenario[] = [
   {
@@ -151,6 +174,51 @@ export const scenarios: readonly Scenario[] = [
     args: forgetting,
     on: 'source',
     examine: (bench) => bench.assertBackups(2),
+  },
+  {
+    name: 'key add',
+    repository: 'one backup',
+    args: ['key', 'add', '--to', ann],
+    on: 'source',
+    prepare: (bench) => bench.removeFile(ann),
+    settle: async (bench, host) => {
+      await finish(host, ['key', 'add', '--to', ann], /ann.key exists already/)
+      await assertKeys(host, 2)
+      await assertKeys(host.with({ PGREVIVE_KEY_FILE: ann }), 2)
+      await bench.removeFile(ann)
+    },
+    examine: (bench) => bench.assertBackups(1),
+  },
+  {
+    name: 'key remove',
+    repository: 'one backup',
+    args: ['key', 'remove', 'ann'],
+    on: 'source',
+    prepare: async (bench) => {
+      await bench.removeFile(ann)
+      await bench.succeed('key', 'add', '--to', ann)
+    },
+    settle: async (bench, host) => {
+      await finish(host, ['key', 'remove', 'ann'], /\[key-unknown\]/)
+      await assertKeys(host, 1)
+      await bench.removeFile(ann)
+      await bench.succeed('key', 'add', '--to', ann)
+    },
+    examine: (bench) => bench.assertBackups(1),
+  },
+  {
+    name: 'key rotate',
+    repository: 'one backup',
+    args: ['key', 'rotate'],
+    on: 'source',
+    settle: async (bench, host) => {
+      await finish(host, ['key', 'rotate'], /recovery-kit.txt exists already/)
+      for (const variables of [{}, { PGREVIVE_KEY_FILE: 'pgrevive-recovery-kit.txt' }]) {
+        await assertKeys(host.with(variables), 1)
+      }
+      await bench.removeFile('pgrevive-recovery-kit.txt')
+    },
+    examine: (bench) => bench.assertBackups(1),
   },
   {
     name: 'prune',

@@ -1,6 +1,8 @@
 import { hasCode } from '../../core/app-error.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
 import type { DamageProblem } from './check-report.ts'
+import { readAccess } from '../keys/access.ts'
+import { isSettled, settleAccess } from '../keys/settle-access.ts'
 import { configCopyKey, configKey, kitKeys, type KitKey } from '../objects/object-keys.ts'
 import { formatConfig, isAuthentic, readConfig } from '../repository-config.ts'
 import type { RepositoryContext } from '../repository-context.ts'
@@ -20,10 +22,22 @@ export async function checkClearObjects(
     if (problem) problems.set(key, problem)
   }
   if (!problems.has(configKey) && !problems.has(configCopyKey)) {
-    const changed = await changedConfig(context, options)
+    const outdated = await outdatedConfigs(context, options)
+    for (const key of outdated) problems.set(key, 'outdated')
+    const changed = outdated.length > 0 ? undefined : await changedConfig(context, options)
     if (changed !== undefined) problems.set(changed, 'hash')
   }
   return problems
+}
+
+/** Those that a change of access has not reached: it was stopped, or is under way. */
+async function outdatedConfigs(context: RepositoryContext, options: AbortOptions): Promise<string[]> {
+  const outdated: string[] = []
+  for (const key of [configKey, configCopyKey] as const) {
+    const config = await readConfig(context.store, key, options)
+    if (!isSettled(config, await readAccess(context, config, options))) outdated.push(key)
+  }
+  return outdated
 }
 
 /** Of two copies that say the same in other bytes: the one that is not as it is written. */
@@ -45,7 +59,7 @@ export async function rewriteClearObject(
   if (!isKit(known)) {
     const other = known === configKey ? configCopyKey : configKey
     if (await problemOf(other, context, options)) return false // opened with a config that was there a moment ago
-    await store.put(known, [await store.get(other, options)], options)
+    await settleAccess(context, options)
   } else await writeKitFile(store, known, keys.config, options)
   return true
 }

@@ -6,9 +6,10 @@ export type CheckLevel = 0 | 1 | 2 | 3
 
 /**
  * `short`: has another length than it was written with. `hash`: its bits are not what its name says. `unreadable`: can not
- * be decrypted or parsed, or holds something else than it says. `dangling`: names data that lies nowhere.
+ * be decrypted or parsed, or holds something else than it says. `dangling`: names data that lies nowhere. `outdated`: who
+ * has access was changed, and it does not say so.
  */
-export type DamageProblem = 'missing' | 'short' | 'hash' | 'unreadable' | 'dangling'
+export type DamageProblem = 'missing' | 'short' | 'hash' | 'unreadable' | 'dangling' | 'outdated'
 
 export interface Damage {
   /** Key of the object in the store. */

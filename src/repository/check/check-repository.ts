@@ -14,7 +14,7 @@ import type { RepositoryContext } from '../repository-context.ts'
 import { RepositoryReader } from '../repository-reader.ts'
 import type { Repository } from '../repository.ts'
 import { listSealed, type SealedObjectInfo } from '../objects/sealed-object.ts'
-import { getRecord } from '../sessions/stored-record.ts'
+import { getRecord, statements, type StatementKind } from '../sessions/stored-record.ts'
 
 export interface CheckOptions extends AbortOptions {
   readonly level: CheckLevel
@@ -42,6 +42,8 @@ export async function checkRepository(repository: Repository, options: CheckOpti
   if (level >= 1) for await (const info of listSealed(context.store, 'record', { signal })) records.push(info)
   if (level >= 1) for (const [key, problem] of await checkClearObjects(context, { signal })) damages.add(key, problem)
   const inventory = await loadInventory(context, damages, { signal })
+  if (level >= 1)
+    for (const kind of ['access', 'key'] as const) await checkStatements(context, kind, damages, { signal })
   const tryDamaged = repair && (await repository.canRead())
   const findings = await checkPacks(context, inventory, { ...options, tryDamaged })
   for (const [number, problem] of findings.problems) {
@@ -52,7 +54,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
     : { repairs: [], salvagedBlobs: 0 }
   const { late, ...counts } = await checkRecords(context, { records, inventory, findings, damages }, options)
   const { proofs, proofsOf } = await checkProofs(repository, { records, damages }, options)
-  const notes = await checkNotes(repository, damages, options)
+  const notes = level === 0 ? 0 : await checkStatements(context, 'note', damages, { signal })
   const found = damages.toSorted()
   const stored = inventory.packs.filter(({ state }) => state === 'stored')
   return {
@@ -79,7 +81,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
 
 /** Whether a repair has not been at it yet and would do something. */
 function isRepairable(key: string, inventory: Inventory): boolean {
-  if ((['record', 'proof', 'note'] as const).some((kind) => sealedIdOf(kind, key) !== undefined)) return false
+  if ((['record', 'proof', 'note', 'access'] as const).some((kind) => sealedIdOf(kind, key) !== undefined)) return false
   return !inventory.packs.some((pack) => pack.condemned && packKey(pack.kind, pack.name ?? '') === key)
 }
 
@@ -171,18 +173,19 @@ async function checkProofs(
   return { proofs, proofsOf }
 }
 
-async function checkNotes(
-  repository: Repository,
+/** Returns how many there are. */
+async function checkStatements(
+  context: RepositoryContext,
+  kind: StatementKind,
   damages: DamageList,
-  { level, signal }: CheckOptions,
+  options: AbortOptions,
 ): Promise<number> {
-  if (level === 0) return 0
-  let notes = 0
-  for await (const note of repository.notes({ signal })) {
-    notes++
-    if (note.state === 'damaged') damages.add(sealedKey('note', note.id), 'unreadable')
+  let count = 0
+  for await (const { id, state } of statements(context, kind, options)) {
+    count++
+    if (state === 'damaged') damages.add(sealedKey(kind, id), 'unreadable')
   }
-  return notes
+  return count
 }
 
 function keyOf(inventory: Inventory, pack: number): string {

@@ -8,6 +8,7 @@ import { packKey, packNameOf, sealedIdOf } from '../objects/object-keys.ts'
 import { formatDirectory } from '../packs/pack-directory.ts'
 import { readPackDirectory } from '../packs/pack-trailer.ts'
 import type { RepositoryContext } from '../repository-context.ts'
+import { handOverDataKeys } from '../keys/handed-over.ts'
 import { salvageBlobs } from './salvage-blobs.ts'
 import { putSealed } from '../objects/sealed-object.ts'
 
@@ -41,6 +42,12 @@ export async function repairRepository(
   for (const key of objects) {
     const index = sealedIdOf('index', key)
     if (index !== undefined) await rewriteIndex(index, context, inventory, options)
+    const handOver = sealedIdOf('key', key)
+    if (handOver !== undefined) {
+      if (!(await context.keyRing.canUnwrap())) continue
+      await handOverDataKeys(context, context.config.recipients, { ...options, id: handOver })
+      mend(key, 'rewritten')
+    }
     if (packNameOf('data', key) !== undefined || packNameOf('meta', key) !== undefined) mend(key, 'condemned')
     else if (index !== undefined || sealedIdOf('gc', key) !== undefined) mend(key, 'rewritten')
     else if (await rewriteClearObject(key, context, options)) mend(key, 'rewritten')

@@ -26,3 +26,8 @@ function checksum(values: readonly number[]): number {
     return generator.reduce((mixed, term, bit) => ((high >>> bit) & 1 ? mixed ^ term : mixed), next)
   }, 1)
 }
+
+/** A recipient as people see it: post-quantum ones have 1959 characters. */
+export function shortKey(key: string): string {
+  return key.length <= 62 ? key : `${key.slice(0, 24)}…${key.slice(-12)}`
+}

@@ -56,9 +56,10 @@ export async function fromArmor(text: string): Promise<Uint8Array> {
   return (await library()).armor.decode(text)
 }
 
-/** A fresh X25519 identity. */
-export async function generateIdentity(): Promise<string> {
-  return (await library()).generateX25519Identity()
+/** A fresh identity: X25519, or the hybrid with ML-KEM-768, which also a quantum computer does not break. */
+export async function generateIdentity(kind: 'X25519' | 'post-quantum' = 'X25519'): Promise<string> {
+  const { generateHybridIdentity, generateX25519Identity } = await library()
+  return kind === 'X25519' ? generateX25519Identity() : generateHybridIdentity()
 }
 
 export async function recipientOf(identity: string): Promise<string> {

@@ -6,6 +6,8 @@ const mostBlobs = 2 ** 28
 const mostBytes = 2 ** 40
 const longestUseMs = 24 * 3600 * 1000
 
+export const dataKeyBytes = 32
+
 /** A key that one session makes, keeps in memory only, and stores wrapped: the session can not open it again. */
 export class DataKey {
   readonly key: KeyObject
@@ -21,7 +23,7 @@ export class DataKey {
   }
 
   static async create(recipients: readonly string[]): Promise<DataKey> {
-    const secret = randomBytes(32)
+    const secret = randomBytes(dataKeyBytes)
     return new DataKey(createSecretKey(secret), await wrapForRecipients(secret, recipients))
   }
 

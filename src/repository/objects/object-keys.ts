@@ -11,7 +11,7 @@ export const kitKeys = ['RESTORE.md', 'restore.py'] as const
 export type KitKey = (typeof kitKeys)[number]
 
 /** Objects that are named by a ULID and sealed under the metadata key. */
-export type SealedKind = 'index' | 'record' | 'proof' | 'note' | 'gc'
+export type SealedKind = 'index' | 'record' | 'proof' | 'note' | 'gc' | 'access' | 'key'
 
 const sealedFolders = {
   index: 'index',
@@ -19,6 +19,8 @@ const sealedFolders = {
   proof: 'proofs',
   note: 'notes',
   gc: 'gc',
+  access: 'access',
+  key: 'keys',
 } as const satisfies Record<SealedKind, string>
 
 export function packPrefix(kind: PackKind): string {

@@ -41,6 +41,7 @@ export class BlobWriter implements AsyncDisposable {
   /** Made for the first data pack: a session that adds nothing needs none. */
   #dataKey: DataKey | undefined
   #nextDataKey: Promise<DataKey> | undefined
+  readonly #usedDataKeys = new Set<DataKey>()
   #unindexed: IndexedPack[] = []
   #indexedAt = performance.now()
   #storedBytes = 0
@@ -61,6 +62,11 @@ export class BlobWriter implements AsyncDisposable {
   /** Aborts with the session's signal and when the writer is disposed. */
   get signal(): AbortSignal {
     return this.#signal
+  }
+
+  /** All that data was sealed with so far. */
+  get dataKeys(): readonly DataKey[] {
+    return [...this.#usedDataKeys]
   }
 
   /** All bytes handed to the store so far. */
@@ -158,6 +164,7 @@ export class BlobWriter implements AsyncDisposable {
   #openPack(kind: PackKind): OpenPack {
     const dataKey = kind === 'data' ? this.#dataKey : undefined
     if (kind === 'data' && !dataKey) throw new Error('there is no data key yet')
+    if (dataKey) this.#usedDataKeys.add(dataKey)
     const number = this.#inventory.addPack({
       kind,
       name: undefined,

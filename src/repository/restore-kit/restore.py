@@ -3,7 +3,7 @@
 
 Needs Python 3.9 or later with the packages "cryptography" and "zstandard", and the command "age" (age-encryption.org).
 """
-import argparse, base64, datetime, functools, glob, hmac, json, os, re, secrets, sqlite3, struct
+import argparse, base64, datetime, functools, glob, hashlib, hmac, json, os, re, secrets, sqlite3, struct
 import subprocess, sys, tempfile
 
 try:
@@ -32,14 +32,15 @@ def stop(text):
 # ------------------------------------------------------------------------------------------------ the repository
 
 
-def open_age(file, identity=None):
+def open_age(file, identity=None, quiet=False):
     """What an age file holds, or None. The identity goes through a pipe; without one, age asks for a passphrase."""
     with tempfile.NamedTemporaryFile() as wrapped:
         wrapped.write(file)
         wrapped.flush()
         by = [] if identity is None else ['--identity', '-']
         try:
-            run = subprocess.run(['age', '--decrypt', *by, wrapped.name], input=identity, stdout=subprocess.PIPE)
+            run = subprocess.run(['age', '--decrypt', *by, wrapped.name], input=identity, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL if quiet else None)
         except FileNotFoundError:
             stop('the command "age" is not installed: see https://age-encryption.org')
         return run.stdout if run.returncode == 0 else None
@@ -79,9 +80,26 @@ class Repository:
         secret = next((secret for secret in found if secret), None) or stop('the key does not open the repository')
         self.id_key = HKDF(SHA256(), 32, b'', b'pgrevive/1/chunk-id').derive(secret)
         self.meta_key = HKDF(SHA256(), 32, b'', b'pgrevive/1/metadata').derive(secret)
-        self.data_key = functools.lru_cache(None)(
-            lambda wrapped: open_age(wrapped, self.identity) or stop('the key does not open the data'))
+        self.data_key = functools.lru_cache(None)(self.open_data_key)
+        self.given = self.handed_over()
         self.load_packs()
+
+    def open_data_key(self, wrapped):
+        given = self.given.get(hashlib.sha256(wrapped).hexdigest())
+        return given or open_age(wrapped, self.identity) or stop('the key does not open the data')
+
+    def handed_over(self):
+        """Data keys that were wrapped again for keys that came later, by the SHA-256 of what packs hold."""
+        given = {}
+        for key in self.objects('keys/*'):
+            try:
+                body = json.loads(self.sealed('key', key))['body']
+            except Damage as damage:
+                say(f'warning: {damage}')
+                continue
+            opened = open_age(base64.b64decode(body['file']), self.identity, quiet=True) or b''
+            given.update({name: opened[at * 32:at * 32 + 32] for at, name in enumerate(body['dataKeys']) if opened})
+        return given
 
     def path_of(self, key):
         return os.path.join(self.path, key)

@@ -27,12 +27,12 @@ export interface DamagedRecord {
 
 export type StoredRecord = CommittedRecord | DamagedRecord
 
-/** What is said about a record later: that it was restored (a proof), or what somebody wants of it (a note). */
+/** What is said later: that a record was restored (a proof), what somebody wants of it (a note), who has access. */
 export type StoredStatement =
   { readonly id: string; readonly state: 'saved'; readonly savedAt: Date; readonly body: unknown } | DamagedRecord
 
 const recordSchema = z.object({ checkedAt: z.iso.datetime(), body: z.unknown() })
-export type StatementKind = 'proof' | 'note'
+export type StatementKind = 'proof' | 'note' | 'access' | 'key'
 
 const statementSchema = z.object({ body: z.unknown() })
 
@@ -46,13 +46,14 @@ export async function putRecord(
   return putSealed(store, keys.metadata, { kind: 'record', id: record.id, content }, options)
 }
 
-/** Returns its id once it is durable. */
+/** Returns its id once it is durable. `id`: in the place of a damaged one. */
 export async function putStatement(
   { store, keys }: RepositoryContext,
-  { kind, body }: { readonly kind: StatementKind; readonly body: JsonValue },
+  statement: { readonly kind: StatementKind; readonly body: JsonValue; readonly id?: string | undefined },
   options: AbortOptions = {},
 ): Promise<string> {
-  const id = await nextSealedId(store, kind, options)
+  const { kind, body } = statement
+  const id = statement.id ?? (await nextSealedId(store, kind, options))
   await putSealed(store, keys.metadata, { kind, id, content: Buffer.from(JSON.stringify({ body })) }, options)
   return id
 }

@@ -1,7 +1,9 @@
-import { AppError } from '../../core/app-error.ts'
+import { AppError, hasCode } from '../../core/app-error.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
 import { BlobWriter } from '../packs/blob-writer.ts'
 import { Chunker } from '../chunks/chunker.ts'
+import { handOverToAdded } from '../keys/handed-over.ts'
+import { currentConfig } from '../keys/settle-access.ts'
 import { checkCommit, clocks, SessionClock } from './commit-check.ts'
 import { Inventory } from '../packs/inventory.ts'
 import type { JsonValue } from '../objects/json-value.ts'
@@ -82,6 +84,7 @@ export class WritingSession implements AsyncDisposable {
   async commit(body: JsonValue, { id: given }: { readonly id?: string } = {}): Promise<CommittedRecord> {
     const options = { signal: this.#blobs.signal }
     await this.store()
+    await this.#serveNewRecipients(options)
     const reliedOn = [...this.#blobs.packsReliedOn()]
     const id = given ?? (await this.nextId())
     let permit = await checkCommit(this.#context, this.#clock, reliedOn, options)
@@ -98,6 +101,18 @@ export class WritingSession implements AsyncDisposable {
   /** Stops what is under way. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#blobs[Symbol.asyncDispose]()
+  }
+
+  /**
+   * Who was added meanwhile is not among those whom the packs are for. Once they are stored, either this sees the new
+   * `config`, or whoever wrote that sees the packs.
+   */
+  async #serveNewRecipients(options: AbortOptions): Promise<void> {
+    const { recipients } = await currentConfig(this.#context, options).catch((error: unknown) => {
+      if (hasCode(error, 'object-damaged', 'repository-newer')) return this.#context.config // for check to tell
+      throw error
+    })
+    await handOverToAdded(this.#context, recipients, this.#blobs.dataKeys, options)
   }
 
   async #modifiedAt(id: string, options: AbortOptions): Promise<Date> {
