@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { after, before, describe, it, mock } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { AppError, type ErrorCode, hasCode } from '../../core/app-error.ts'
+import { type ErrorCode, hasCode } from '../../core/app-error.ts'
 import { largestObjectBytes } from '../keys.ts'
 import { describeStoreContract } from '../test-store-contract.ts'
 import { TestGateway } from '../test-gateway.ts'
+import { assertCallFails, assertStoreFails, describeStoreTroubles } from '../test-store-troubles.ts'
 import type { AzureAccess } from './azure-access.ts'
 import { type AzurePlace, parseAzurePlace } from './azure-place.ts'
 import { AzureStore } from './azure-store.ts'
@@ -56,27 +56,12 @@ describe('an Azure store', skip === undefined ? {} : { skip }, () => {
     return { kind: 'sas', endpoint, sas: running().signatureFor(place.container, rights, options) } as const
   }
 
-  const failed = async (call: () => Promise<unknown>, code: ErrorCode, message: RegExp, hint: RegExp) => {
-    await assert.rejects(call, (error) => {
-      assert.ok(error instanceof AppError && error.cause instanceof Error, String(error))
-      assert.deepEqual(error.code, code, error.message)
-      assert.match(error.message, message)
-      assert.match(error.hint ?? '', hint)
-      assert.doesNotMatch(inspect(error, { depth: 20 }), /[?&]sig=|SharedKey /)
-      assert.ok(!inspect(error, { depth: 20 }).includes(running().key))
-      return true
-    })
-  }
-  const callsOf = (store: AzureStore) => ({
-    put: () => store.put('object', [Buffer.from('x')]),
-    get: () => store.get('object'),
-    delete: () => store.delete('object'),
-    list: () => Array.fromAsync(store.list('')),
-    now: () => store.now(),
-  })
-  const fails = async (store: AzureStore, code: ErrorCode, message: RegExp, hint: RegExp) => {
-    for (const call of Object.values(callsOf(store))) await failed(call, code, message, hint)
-  }
+  // of a signature, what signs, and of a header, what lets in
+  const secrets = () => new RegExp(`[?&]sig=|SharedKey |${running().key.replaceAll('+', '\\+')}`)
+  const failed = (call: () => Promise<unknown>, code: ErrorCode, message: RegExp, hint: RegExp) =>
+    assertCallFails(call, { code, message, hint, secrets: secrets() })
+  const fails = (store: AzureStore, code: ErrorCode, message: RegExp, hint: RegExp) =>
+    assertStoreFails(store, { code, message, hint, secrets: secrets() })
 
   it('says that a container does not exist', async () => {
     const nowhere = new AzureStore(placeOf('nowhere'), withKey())
@@ -164,89 +149,9 @@ describe('an Azure store', skip === undefined ? {} : { skip }, () => {
     assert.deepEqual([await keys(store), await keys(deeper)], [['config', 'deeper/config'], ['config']])
   })
 
-  describe('tries again', () => {
-    const content = Buffer.alloc(3_000_000, 'content ')
-    for (const trouble of ['busy', 'silent', 'lost'] as const) {
-      it(`what meets a ${trouble} server or network`, async () => {
-        await using gateway = await TestGateway.start(running().endpoint)
-        const patience = { silenceMs: 700, firstMs: 20_000, laterMs: 20_000 }
-        const store = new AzureStore(place, withKey(gateway.endpoint), patience)
-        const inSpiteOf = async <Result>(work: () => Promise<Result>) => {
-          gateway.troubles = [trouble]
-          const before = gateway.requests
-          const result = await work()
-          assert.equal(gateway.requests, before + 2)
-          return result
-        }
-        await inSpiteOf(() => store.put(`r/${trouble}`, [content]))
-        assert.ok((await inSpiteOf(() => store.get(`r/${trouble}`))).equals(content))
-        assert.equal((await inSpiteOf(() => Array.fromAsync(store.list('r/')))).at(-1)?.sizeBytes, content.length)
-        await inSpiteOf(() => store.now())
-        await inSpiteOf(() => store.delete(`r/${trouble}`))
-        await assert.rejects(store.get(`r/${trouble}`), { code: 'object-missing' })
-      })
-    }
-
-    for (const trouble of ['cut', 'stuck'] as const) {
-      it(`what is ${trouble} in the middle`, async () => {
-        await using gateway = await TestGateway.start(running().endpoint)
-        const store = new AzureStore(place, withKey(gateway.endpoint), { silenceMs: 700 })
-        await store.put(`${trouble}/1`, [content])
-        gateway.troubles = [trouble, trouble]
-        assert.ok((await store.get(`${trouble}/1`)).equals(content))
-        gateway.troubles = [trouble, trouble]
-        assert.equal((await Array.fromAsync(store.list(`${trouble}/`))).length, 1)
-        assert.deepEqual([gateway.troubles, gateway.requests], [[], 7])
-      })
-    }
-
-    it('what arrives damaged', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const store = new AzureStore(place, withKey(gateway.endpoint))
-      gateway.troubles = ['garbled', 'garbled']
-      await store.put('garbled', [content])
-      assert.equal(gateway.requests, 3)
-      assert.ok((await store.get('garbled')).equals(content))
-    })
-
-    it('while the server is away, in the middle of an upload too, says so once, and gives up in the end', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const told: string[] = []
-      const onTrouble = (text: string) => told.push(text)
-      const options = { laterMs: 1000, tellMs: 100, onTrouble }
-      const store = new AzureStore(place, withKey(gateway.endpoint), options)
-      await store.put('r/1', [content])
-      gateway.troubles = ['silent']
-      const later = store.put('r/2', [content])
-      while (gateway.requests < 2) await delay(10)
-      await gateway.close()
-      setTimeout(() => void gateway.listen(), 400)
-      await later
-      assert.ok((await store.get('r/2')).equals(content))
-      await gateway.close()
-      await fails(store, 'store-unreachable', /can not be reached/, /what was stored is safe/)
-      assert.equal(told.length, 2)
-      for (const text of told) assert.match(text, /^azure:.*(ECONN|hang up).*; trying again for up to 1 min$/)
-    })
-
-    it('when the server is busy for too long, and says so', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const store = new AzureStore(place, withKey(gateway.endpoint), { laterMs: 200 })
-      gateway.troubles = Array.from({ length: 1000 }, () => 'busy' as const)
-      await fails(store, 'store-unreachable', /too busy/, /what was stored is safe/)
-    })
-
-    it('until it is told to stop', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const store = new AzureStore(place, withKey(gateway.endpoint))
-      await store.put('stop', [content])
-      const reason = new Error('enough')
-      for (const trouble of ['busy', 'silent', 'stuck'] as const) {
-        gateway.troubles = Array.from({ length: 1000 }, () => trouble)
-        const stop = new AbortController()
-        setTimeout(() => stop.abort(reason), 300)
-        await assert.rejects(store.get('stop', { signal: stop.signal }), reason)
-      }
-    })
+  describeStoreTroubles({
+    backend: () => running().endpoint,
+    open: (address, patience) => new AzureStore(place, withKey(address), patience),
+    secrets: /[?&]sig=|SharedKey /,
   })
 })

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { after, before, describe, it, mock } from 'node:test'
-import { AppError, type ErrorCode, hasCode } from '../../core/app-error.ts'
+import { type ErrorCode, hasCode } from '../../core/app-error.ts'
 import { largestObjectBytes } from '../keys.ts'
 import { type S3Place, parseGsPlace, parseS3Place } from './s3-place.ts'
 import { S3Store } from './s3-store.ts'
 import { TestGateway } from '../test-gateway.ts'
 import { TestS3Server, type TestS3User } from './test-s3-server.ts'
 import { describeStoreContract } from '../test-store-contract.ts'
+import { assertDamageIsNoticed, assertStoreFails, describeStoreTroubles } from '../test-store-troubles.ts'
 
 const server = await TestS3Server.start()
 const skip = typeof server === 'string' ? server : undefined
@@ -62,25 +63,9 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
     bucket = await running().createBucket()
   })
 
-  const fails = async (store: S3Store, code: ErrorCode, message: RegExp, hint: RegExp) => {
-    const calls = [
-      () => store.put('object', [Buffer.from('x')]),
-      () => store.get('object'),
-      () => store.delete('object'),
-      () => Array.fromAsync(store.list('')),
-      () => store.now(),
-    ]
-    for (const call of calls) {
-      await assert.rejects(call, (error) => {
-        assert.ok(error instanceof AppError && error.cause instanceof Error, String(error))
-        assert.deepEqual(error.code, code, error.message)
-        assert.match(error.message, message)
-        assert.match(error.hint ?? '', hint)
-        assert.doesNotMatch(`${error.message} ${error.hint} ${error.cause.message}`, /ownersecret|strangersecret/)
-        return true
-      })
-    }
-  }
+  const secrets = /ownersecret|strangersecret/
+  const fails = (store: S3Store, code: ErrorCode, message: RegExp, hint: RegExp) =>
+    assertStoreFails(store, { code, message, hint, secrets })
 
   it('says that a bucket does not exist', async () => {
     await fails(new S3Store(placeOf('nowhere')), 'store-missing', /bucket "nowhere" does not exist at http/, /name/)
@@ -193,97 +178,16 @@ describe('an S3 store', skip === undefined ? {} : { skip }, () => {
     }
   })
 
-  describe('tries again', () => {
-    const content = Buffer.alloc(3_000_000, 'content ')
-    for (const trouble of ['busy', 'silent', 'lost'] as const) {
-      it(`what meets a ${trouble} server or network`, async () => {
-        await using gateway = await TestGateway.start(running().endpoint)
-        const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), {
-          silenceMs: 700,
-          firstMs: 20_000,
-          laterMs: 20_000,
-        })
-        const inSpiteOf = async <Result>(work: () => Promise<Result>) => {
-          gateway.troubles = [trouble]
-          const before = gateway.requests
-          const result = await work()
-          assert.ok(gateway.requests >= before + 2)
-          return result
-        }
-        await inSpiteOf(() => store.put(`r/${trouble}`, [content]))
-        assert.ok((await inSpiteOf(() => store.get(`r/${trouble}`))).equals(content))
-        assert.equal((await inSpiteOf(() => Array.fromAsync(store.list('r/')))).at(-1)?.sizeBytes, content.length)
-        await inSpiteOf(() => store.now())
-        await inSpiteOf(() => store.delete(`r/${trouble}`))
-        await assert.rejects(store.get(`r/${trouble}`), { code: 'object-missing' })
-      })
-    }
+  it('has what arrives damaged refused without checksums of its own, and by Google, too', async () => {
+    await using gateway = await TestGateway.start(running().endpoint)
+    const { endpoint } = gateway
+    for (const place of [placeOf(bucket, { endpoint, more: '&checksums=off' }), gsPlaceOf(bucket, endpoint)])
+      await assertDamageIsNoticed(new S3Store(place), gateway)
+  })
 
-    for (const trouble of ['cut', 'stuck'] as const) {
-      it(`what is ${trouble} in the middle`, async () => {
-        await using gateway = await TestGateway.start(running().endpoint)
-        const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { silenceMs: 700 })
-        await store.put(`${trouble}/1`, [content])
-        gateway.troubles = [trouble, trouble]
-        assert.ok((await store.get(`${trouble}/1`)).equals(content))
-        gateway.troubles = [trouble, trouble]
-        assert.equal((await Array.fromAsync(store.list(`${trouble}/`))).length, 1)
-        assert.deepEqual([gateway.troubles, gateway.requests], [[], 7])
-      })
-    }
-
-    it('what arrives damaged', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const { endpoint } = gateway
-      for (const place of [
-        placeOf(bucket, { endpoint }),
-        placeOf(bucket, { endpoint, more: '&checksums=off' }),
-        gsPlaceOf(bucket, endpoint),
-      ]) {
-        const store = new S3Store(place)
-        gateway.troubles = ['garbled', 'garbled']
-        const before = gateway.requests
-        await store.put('garbled', [content])
-        assert.equal(gateway.requests, before + 3)
-        assert.ok((await store.get('garbled')).equals(content))
-      }
-    })
-
-    it('while the server is away, says so once, and gives up in the end', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const told: string[] = []
-      const onTrouble = (text: string) => told.push(text)
-      const options = { laterMs: 1000, tellMs: 100, onTrouble }
-      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), options)
-      await store.put('r/1', [content])
-      await gateway.close()
-      const later = store.get('r/1')
-      setTimeout(() => void gateway.listen(), 400)
-      assert.ok((await later).equals(content))
-      await gateway.close()
-      await fails(store, 'store-unreachable', /can not be reached/, /what was stored is safe/)
-      assert.equal(told.length, 2)
-      for (const text of told) assert.match(text, /^s3:.*ECONNREFUSED.*; trying again for up to 1 min$/)
-    })
-
-    it('when the server is busy for too long, and says so', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }), { laterMs: 200 })
-      gateway.troubles = Array.from({ length: 1000 }, () => 'busy' as const)
-      await fails(store, 'store-unreachable', /too busy/, /what was stored is safe/)
-    })
-
-    it('until it is told to stop', async () => {
-      await using gateway = await TestGateway.start(running().endpoint)
-      const store = new S3Store(placeOf(bucket, { endpoint: gateway.endpoint }))
-      await store.put('stop', [content])
-      const reason = new Error('enough')
-      for (const trouble of ['busy', 'silent', 'stuck'] as const) {
-        gateway.troubles = Array.from({ length: 1000 }, () => trouble)
-        const stop = new AbortController()
-        setTimeout(() => stop.abort(reason), 300)
-        await assert.rejects(store.get('stop', { signal: stop.signal }), reason)
-      }
-    })
+  describeStoreTroubles({
+    backend: () => running().endpoint,
+    open: (endpoint, patience) => new S3Store(placeOf(bucket, { endpoint }), patience),
+    secrets,
   })
 })
