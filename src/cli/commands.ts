@@ -8,6 +8,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => (await import('./commands/import.ts')).importCommand,
   list: async () => (await import('./commands/list.ts')).listCommand,
   show: async () => (await import('./commands/show.ts')).showCommand,
+  'show config': async () => (await import('./commands/show-config.ts')).showConfigCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,

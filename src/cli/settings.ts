@@ -14,6 +14,10 @@ import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
 /** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
 export interface Settings {
   readonly config: Config | undefined
+  /** What pgrevive.yaml does not decide: the option or the variable that does. */
+  readonly given: Readonly<
+    Record<'config' | 'repositories' | 'keyFiles' | 'limitUpload' | 'limitDownload', string | undefined>
+  >
   /** Those that a command is to work on; none if nobody named any. */
   readonly repositories: readonly RepositorySettings[]
   /** Those that the options or the environment name. */
@@ -41,8 +45,17 @@ export async function loadSettings(
   const { environment, currentDirectory } = source
   const config = await loadConfig(options.config ?? nonEmpty(environment['PGREVIVE_CONFIG']), source)
   const keyFiles = optionOrVariable(options.keyFile, environment['PGREVIVE_KEY_FILE'])
+  const whoGives = (flag: string, isGiven: boolean, variable: string) =>
+    isGiven ? flag : nonEmpty(environment[variable]) && variable
   const settings: Settings = {
     config,
+    given: {
+      config: whoGives('--config', options.config !== undefined, 'PGREVIVE_CONFIG'),
+      repositories: whoGives('--repo', options.repo.length > 0, 'PGREVIVE_REPO'),
+      keyFiles: whoGives('--key-file', options.keyFile.length > 0, 'PGREVIVE_KEY_FILE'),
+      limitUpload: whoGives('--limit-upload', options.limitUpload !== undefined, 'PGREVIVE_LIMIT_UPLOAD'),
+      limitDownload: whoGives('--limit-download', options.limitDownload !== undefined, 'PGREVIVE_LIMIT_DOWNLOAD'),
+    },
     repositories: [],
     keyFiles: keyFiles.map((path) => resolve(currentDirectory, path)),
     asOf: options.asOf,

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../core/app-error.ts'
-import { type AzurePlace, parseAzurePlace } from './azure/azure-place.ts'
-import { type S3Place, parseGsPlace, parseS3Place } from './s3/s3-place.ts'
-import { type SftpPlace, parseSftpPlace } from './sftp/sftp-place.ts'
+import { type AzurePlace, formatAzurePlace, parseAzurePlace } from './azure/azure-place.ts'
+import { type S3Place, formatS3Place, parseGsPlace, parseS3Place } from './s3/s3-place.ts'
+import { type SftpPlace, formatSftpPlace, parseSftpPlace } from './sftp/sftp-place.ts'
 
 /** Where a store is, as `--repo` and the configuration name it. */
 export type StorePlace = { readonly kind: 'directory'; readonly path: string } | S3Place | AzurePlace | SftpPlace
@@ -35,6 +35,21 @@ export function parseStorePlace(text: string, directory: string): StorePlace {
       throw new AppError('usage-invalid', `there are no repositories at ${scheme}:// places`, {
         hint: 'name a directory, file:///path, s3://bucket/prefix?endpoint=…&region=…, gs://bucket/prefix, azure://container/prefix?account=…, or sftp://user@host/path',
       })
+  }
+}
+
+/** As a store tells its `location`, without being opened; holds no secret. */
+export function formatStorePlace(place: StorePlace): string {
+  switch (place.kind) {
+    case 'directory':
+      return place.path
+    case 's3':
+    case 'gs':
+      return formatS3Place(place)
+    case 'azure':
+      return formatAzurePlace(place)
+    case 'sftp':
+      return formatSftpPlace(place)
   }
 }
 
