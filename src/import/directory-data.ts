@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { AppError } from '../core/app-error.ts'
@@ -36,7 +34,7 @@ async function* largeObjects(source: FileSource, list: string): AsyncGenerator<L
 const endings = ['', '.gz', '.zst', '.lz4'] as const
 
 async function* memberBytes(source: FileSource, name: string): AsyncGenerator<Uint8Array> {
-  const ending = await findEnding(source.path, name)
+  const ending = findEnding(source, name)
   if (ending === '.lz4') throw lz4Refused()
   const bytes = source.bytes(name + ending)
   if (ending === '') return yield* bytes
@@ -48,13 +46,8 @@ async function* memberBytes(source: FileSource, name: string): AsyncGenerator<Ui
   }
 }
 
-async function findEnding(path: string, name: string): Promise<(typeof endings)[number]> {
-  for (const ending of endings) {
-    const isThere = await stat(join(path, name + ending)).then(
-      () => true,
-      () => false, // then the next, or it is missing
-    )
-    if (isThere) return ending
-  }
-  throw damagedDump(`${name} is missing`)
+function findEnding({ names }: FileSource, name: string): (typeof endings)[number] {
+  const ending = endings.find((one) => names.includes(name + one))
+  if (ending === undefined) throw damagedDump(`${name} is missing`)
+  return ending
 }

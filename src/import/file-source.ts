@@ -1,37 +1,36 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { AppError, messageOf } from '../core/app-error.ts'
 import { damagedDump } from './byte-reader.ts'
+import { type DumpFiles, unreadable } from './dump-files.ts'
+import type { DumpPath } from './find-dumps.ts'
 
-const pieceBytes = 256 * 1024
-
-/** A dump as it lies in the file system: a file, or the directory of an archive with its files. */
+/** A dump as it lies there: a file, or the directory of an archive with its files. */
 export class FileSource {
   readonly path: string
   readonly isDirectory: boolean
   readonly modifiedAt: Date
   /** Of all files. */
   readonly totalBytes: number
+  /** Of the files in a directory, in order. */
+  readonly names: readonly string[]
   /** Told how many bytes of it have been read. */
   onRead: ((readBytes: number) => void) | undefined
-  readonly #files: readonly string[]
+  readonly #files: DumpFiles
   readonly #options: ReadOptions
   #readBytes = 0
 
-  private constructor(path: string, found: Found, options: ReadOptions) {
+  private constructor({ path, files }: DumpPath, found: Found, options: ReadOptions) {
     this.path = path
     this.isDirectory = found.isDirectory
     this.modifiedAt = found.modifiedAt
     this.totalBytes = found.totalBytes
-    this.#files = found.files
+    this.#files = files
+    this.names = found.names
     this.#options = options
   }
 
   /** Throws `dump-unreadable`. */
-  static async open(path: string, options: ReadOptions = {}): Promise<FileSource> {
-    return new FileSource(path, await look(path), options)
+  static async open(dump: DumpPath, options: ReadOptions = {}): Promise<FileSource> {
+    return new FileSource(dump, await look(dump), options)
   }
 
   /** Of the file, or of one of the directory's. */
@@ -50,27 +49,19 @@ export class FileSource {
   async fingerprint(): Promise<string> {
     if (!this.isDirectory) return digest(this.#read())
     const lines: string[] = []
-    for (const name of this.#files) lines.push(`${await digest(this.#read(name))}  ${name}\n`)
+    for (const name of this.names) lines.push(`${await digest(this.#read(name))}  ${name}\n`)
     return createHash('sha256').update(lines.join('')).digest('hex')
   }
 
   /** Throws `dump-damaged` if somebody wrote to it since it was opened. */
   async refuseChanged(): Promise<void> {
-    const { modifiedAt, totalBytes } = await look(this.path)
+    const { modifiedAt, totalBytes } = await look({ path: this.path, files: this.#files })
     if (modifiedAt.getTime() === this.modifiedAt.getTime() && totalBytes === this.totalBytes) return
     throw damagedDump('it was changed while it was read')
   }
 
-  async *#read(name?: string): AsyncGenerator<Uint8Array> {
-    const path = name === undefined ? this.path : join(this.path, name)
-    const { signal } = this.#options
-    const stream = createReadStream(path, { highWaterMark: pieceBytes, ...(signal ? { signal } : {}) })
-    try {
-      for await (const piece of stream) yield piece as Buffer
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw unreadable(path, error)
-    }
+  #read(name?: string): AsyncIterable<Uint8Array> {
+    return this.#files.read(name === undefined ? this.path : this.#files.join(this.path, name), this.#options)
   }
 }
 
@@ -82,22 +73,23 @@ interface Found {
   readonly isDirectory: boolean
   readonly modifiedAt: Date
   readonly totalBytes: number
-  readonly files: readonly string[]
+  readonly names: readonly string[]
 }
 
-async function look(path: string): Promise<Found> {
-  try {
-    const found = await stat(path)
-    if (!found.isDirectory()) {
-      return { isDirectory: false, modifiedAt: found.mtime, totalBytes: found.size, files: [] }
-    }
-    const entries = await readdir(path, { withFileTypes: true })
-    const files = entries.flatMap((entry) => (entry.isFile() ? entry.name : [])).toSorted()
-    const sizes = await Promise.all(files.map(async (name) => (await stat(join(path, name))).size))
-    const { mtime } = await stat(join(path, 'toc.dat'))
-    return { isDirectory: true, modifiedAt: mtime, totalBytes: sizes.reduce((sum, size) => sum + size, 0), files }
-  } catch (error) {
-    throw unreadable(path, error)
+async function look({ path, files }: Pick<DumpPath, 'path' | 'files'>): Promise<Found> {
+  const found = await files.look(path)
+  if (!found) throw unreadable(path)
+  if (!found.isDirectory) return { ...found, totalBytes: found.bytes, names: [] }
+  const inside = (await files.names(path)).toSorted()
+  const looked = await Promise.all(
+    inside.map(async (name) => ({ name, file: await files.look(files.join(path, name)) })),
+  )
+  const kept = looked.flatMap(({ name, file }) => (file && !file.isDirectory ? [{ name, file }] : []))
+  return {
+    isDirectory: true,
+    modifiedAt: kept.find(({ name }) => name === 'toc.dat')?.file.modifiedAt ?? found.modifiedAt,
+    totalBytes: kept.reduce((sum, { file }) => sum + file.bytes, 0),
+    names: kept.map(({ name }) => name),
   }
 }
 
@@ -105,11 +97,4 @@ async function digest(bytes: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256')
   for await (const piece of bytes) hash.update(piece)
   return hash.digest('hex')
-}
-
-function unreadable(path: string, cause: unknown): AppError {
-  return new AppError('dump-unreadable', `${path} can not be read: ${messageOf(cause)}`, {
-    cause,
-    hint: 'check the path and its permissions',
-  })
 }

@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path'
+import { basename } from 'node:path'
 import { type BackedUp, backUpDatabase } from '../backup/back-up-database.ts'
 import type { OnProgress } from '../core/progress.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
@@ -9,6 +9,7 @@ import { everything } from '../repository/backups/manifest.ts'
 import type { Backup } from '../repository/backups/open-backup.ts'
 import type { Repository } from '../repository/repository.ts'
 import { FileSource } from './file-source.ts'
+import type { DumpPath } from './find-dumps.ts'
 import { ImportSession } from './import-session.ts'
 import { startImportServer } from './import-server.ts'
 import { type Dump, openDump } from './open-dump.ts'
@@ -40,9 +41,14 @@ export type Imported = Pick<BackedUp, 'id' | 'record' | 'warnings'> & {
  * Makes a backup of what pg_dump wrote: restores it on a scratch server and backs that up, under the time of the dump.
  * Nothing counts unless all of it was there.
  */
-export async function importDump(path: string, repository: Repository, options: ImportOptions): Promise<Imported> {
+export async function importDump(
+  dumpPath: DumpPath,
+  repository: Repository,
+  options: ImportOptions,
+): Promise<Imported> {
   const { signal } = options
-  const source = await FileSource.open(path, options)
+  const { path } = dumpPath
+  const source = await FileSource.open(dumpPath, options)
   await using dump = await openDump(source, options)
   const time = originalTime(path, { createdAt: dump.createdAt, modifiedAt: source.modifiedAt, now: new Date() })
   const sha256 = await source.fingerprint()
@@ -70,7 +76,7 @@ export async function importDump(path: string, repository: Repository, options: 
   const { name, ...database } = dump.database
   const listed = options.database ?? name ?? nameFromPath(path)
   const origin = {
-    source: resolve(path),
+    source: path,
     at: time.at,
     database: { ...database, name: name ?? listed },
     imported: describeImport(dump, source, { time, sha256, notes }),

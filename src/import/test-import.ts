@@ -1,3 +1,4 @@
+import { localFiles } from './dump-files.ts'
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -51,7 +52,7 @@ export class ImportBench implements AsyncDisposable {
   async import(path: string, options: Partial<ImportOptions> = {}): Promise<Imported> {
     const { repository } = this.exports.bench
     const { backups } = await listBackups(repository)
-    return importDump(path, repository, {
+    return importDump({ path, files: localFiles, named: true }, repository, {
       trusted: false,
       jobs: 2,
       pgDump: 'auto',

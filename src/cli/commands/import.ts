@@ -1,5 +1,5 @@
-import { resolve } from 'node:path'
 import { AppError, hasCode, inContext, messageOf } from '../../core/app-error.ts'
+import { localFiles } from '../../import/dump-files.ts'
 import { type DumpPath, findDumps } from '../../import/find-dumps.ts'
 import { type ImportOptions as DumpOptions, type Imported, importDump } from '../../import/import-dump.ts'
 import { type Backup, listBackups } from '../../repository/backups/open-backup.ts'
@@ -9,7 +9,9 @@ import { errorDocument } from '../error-text.ts'
 import { formatBytes, formatQuantity, formatTime } from '../format.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { openRepositoryOf, openStoreAt } from '../repository-access.ts'
+import { StoredFiles } from '../../import/stored-files.ts'
+import { parseStorePlace } from '../../store/store-place.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
@@ -29,7 +31,7 @@ export type ImportOptions = z.output<typeof importOptions>
 
 async function importDumps(options: ImportOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
-  const dumps = await findDumps(options.paths.map((path) => resolve(context.currentDirectory, path)))
+  const dumps = (await Promise.all(options.paths.map((path) => findIn(path, context)))).flat()
   const { backups } = await listBackups(repository, context)
   const passphrase = askOnce(context)
   const done: Imported[] = []
@@ -63,8 +65,28 @@ async function importDumps(options: ImportOptions, context: CommandContext): Pro
   return { document, text, failure }
 }
 
+/** A path of this machine, or the URL of an object or a folder of objects, with the credentials of a repository there. */
+async function findIn(text: string, context: CommandContext): Promise<DumpPath[]> {
+  const place = parseStorePlace(text, context.currentDirectory)
+  if (place.kind === 'directory') return findDumps(place.path, localFiles)
+  const { folder, name, options } = splitUrl(text)
+  const store = await openStoreAt(parseStorePlace(`${folder}${options}`, context.currentDirectory), context)
+  return findDumps(`${folder}${name}`, await StoredFiles.open(store, { root: folder, name }, context))
+}
+
+/** Of `scheme://holder/folder/name?options`; the name is empty for the whole holder. */
+function splitUrl(url: string): { readonly folder: string; readonly name: string; readonly options: string } {
+  const {
+    holder = '',
+    path = '',
+    options = '',
+  } = /^(?<holder>[^:]+:\/\/[^/?]+)\/*(?<path>[^?]*?)\/*(?<options>\?.*)?$/s.exec(url)?.groups ?? {}
+  const end = path.lastIndexOf('/') + 1
+  return { folder: `${holder}/${path.slice(0, end)}`, name: path.slice(end), options }
+}
+
 async function importOne(
-  { path }: DumpPath,
+  dump: DumpPath,
   run: { readonly repository: Repository; readonly backups: Backup[]; readonly passphrase: DumpOptions['passphrase'] },
   options: ImportOptions,
   context: CommandContext,
@@ -73,7 +95,7 @@ async function importOne(
   const { repository, backups, passphrase } = run
   const { environment, onProgress, signal } = context
   const jobs = options.jobs ?? settings.jobs
-  const imported = await importDump(path, repository, {
+  const imported = await importDump(dump, repository, {
     ...options,
     jobs,
     pgDump: options.pgDump ?? settings.pgDump,
@@ -132,13 +154,13 @@ export const importCommand = defineCommand({
   name: 'import',
   summary: 'make backups of what pg_dump wrote',
   description:
-    "Makes a backup of every dump: restores it on a throw-away PostgreSQL and backs that up, under the time of the dump, with where it came from and its SHA-256. Dumps of pg_dump in all its formats are understood: plain, custom, directory, tar; plain, custom and tar ones also compressed with gzip or zstd, or encrypted by openssl enc -aes-256-cbc. What a file is, its first bytes say and not its name. The time is the stamp in the name (such as 20260131_020000, in this machine's time zone), else the one in the archive, else that of the file. A dump that is empty, cut off or not whole is refused by name, and the others go on. The passphrase of an encrypted one comes from PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE, or is asked for. A dump that was imported before is not imported again.",
+    "Makes a backup of every dump: restores it on a throw-away PostgreSQL and backs that up, under the time of the dump, with where it came from and its SHA-256. DUMP is a file, a directory, or the URL of an object or a folder of a store (s3://bucket/folder?…, and so on), with credentials as for repositories. Dumps of pg_dump in all its formats are understood: plain, custom, directory, tar; plain, custom and tar ones also compressed with gzip or zstd, or encrypted by openssl enc -aes-256-cbc. What a file is, its first bytes say and not its name. The time is the stamp in the name (such as 20260131_020000, in this machine's time zone), else the one in the archive, else that of the file. A dump that is empty, cut off or not whole is refused by name, and the others go on. The passphrase of an encrypted one comes from PGREVIVE_DUMP_PASSPHRASE, PGREVIVE_DUMP_PASSPHRASE_FILE, or is asked for. A dump that was imported before is not imported again.",
   arguments: [
     {
       key: 'paths',
       name: 'DUMP',
       presence: 'any number',
-      help: 'a file, the directory of an archive, or a directory that holds such',
+      help: 'a file, the directory of an archive, or a directory that holds such; or the URL of one in a store',
     },
   ],
   options: [
@@ -154,6 +176,10 @@ export const importCommand = defineCommand({
     { flags: '--comment <TEXT>', help: 'a remark that show shows' },
   ],
   examples: [
+    {
+      command: "pgrevive import 's3://BUCKET/dumps/?region=eu-central-1' --repo ./backups",
+      meaning: 'all dumps in a folder of a bucket',
+    },
     { command: 'pgrevive import --prove /var/backups/shop_20260131_020000.dump.gz', meaning: 'one dump' },
     { command: 'pgrevive import --prove /var/backups', meaning: 'all dumps of a directory' },
     {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
+import { type TestServer, loadSql, runClient, startTestServer } from '../../postgres/server/test-server.ts'
 import { TestS3Server } from '../../store/s3/test-s3-server.ts'
 import { TestHost, assertFailed, initDocument, proveDocument, restoreDocument } from './test-host.ts'
 
@@ -72,6 +73,46 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
     assert.equal((await google.document(proveDocument, 'prove', backup.id)).proof.outcome, 'proven')
     const restored = await google.document(restoreDocument, 'restore', backup.id, '--to', 'postgres:///shop_of_google')
     assert.equal(restored.rows, 20000)
+  })
+
+  it('takes dumps from where others have put them: an object, an archive in a folder, a folder of dumps', async () => {
+    assert.ok(typeof s3 !== 'string')
+    await using host = await createHost('owner')
+    const target = withDatabase(server.target, 'shop')
+    const dumps = ['nightly/shop_20250101_020000.dump', 'nightly/shop_20250102_020000.sql', 'archive/toc.dat']
+    await mkdir(host.path('nightly'))
+    await runClient(target, 'pg_dump', ['-Fc', '-f', host.path('nightly/shop_20250101_020000.dump')])
+    await runClient(target, 'pg_dump', ['-f', host.path('nightly/shop_20250102_020000.sql')])
+    await runClient(target, 'pg_dump', ['-Fd', '-f', host.path('archive')])
+    for (const name of await readdir(host.path('archive'))) if (name !== 'toc.dat') dumps.push(`archive/${name}`)
+    const bucket = await s3.createBucket()
+    using client = s3.client('owner')
+    for (const name of dumps) {
+      await client.send(
+        new PutObjectCommand({ Bucket: bucket, Key: `of/${name}`, Body: await readFile(host.path(name)) }),
+      )
+    }
+    await rm(host.path('nightly'), { recursive: true })
+    const local = host.with({ PGREVIVE_REPO: host.path('backups') })
+    await local.succeed('init', '--kit', 'import-kit.txt')
+    const place = (path: string) => `s3://${bucket}${path}?endpoint=${s3.endpoint}`
+    const folder = await local.with({ TZ: 'UTC' }).succeed('import', '--prove', place('/of/nightly/'))
+    assert.equal(folder.match(/^imported and proven s3:\/\//gm)?.length, 2, folder)
+    assert.match(
+      await local.with({ TZ: 'UTC' }).succeed('import', place('/of/nightly/shop_20250102_020000.sql')),
+      /^already there/,
+    )
+    assert.match(await local.succeed('import', '--prove', place('/of/archive')), /^imported and proven/)
+    assert.deepEqual(
+      (await local.list()).slice(1).map(({ snapshot, source, totals }) => [snapshot.at, source, totals.rows]),
+      ['2', '1'].map((day) => [
+        `2025-01-0${day}T02:00:00.000Z`,
+        `s3://${bucket}/of/nightly/shop_2025010${day}_020000.${day === '1' ? 'dump' : 'sql'}`,
+        20000,
+      ]),
+    )
+    assertFailed(await local.run('import', place('/of/nothing')), 'dump-unreadable')
+    assertFailed(await local.run('import', place('')), 'dump-unknown')
   })
 
   it("is not created among what is somebody else's, and its neighbours stay alone", async () => {
