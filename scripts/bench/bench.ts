@@ -7,6 +7,7 @@
  *   --large 300        another scale, for memory alone; 0 leaves it out
  *   --days 30          of daily backups, at a fifth of the scale; 0 leaves them out
  *   --records 5000     for list; 0 leaves it out
+ *   --s3-days 30       of daily backups into S3, at a fifth of the scale, after one into each kind of place; 0 leaves S3 out
  *   --no-page          prints, and writes nothing
  */
 import { execFile } from 'node:child_process'
@@ -18,6 +19,7 @@ import { formatBytes } from '../../src/cli/format.ts'
 import { drawBars } from './bars.ts'
 import { measureDays } from './days.ts'
 import { measureList } from './list.ts'
+import { measurePlaces, type PlaceMeasurements } from './places.ts'
 import { prepareWorkplace, travel } from './workplace.ts'
 import { measureSpeed, type SpeedRow } from './speed.ts'
 
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     large: { type: 'string', default: '300' },
     days: { type: 'string', default: '30' },
     records: { type: 'string', default: '5000' },
+    's3-days': { type: 'string', default: '30' },
     page: { type: 'boolean', default: true },
   },
 })
@@ -51,6 +54,12 @@ const daily = await (async () => {
   return await measureDays(bench, days)
 })()
 const list = records === 0 ? undefined : await measureList(records)
+const s3Days = Number(values['s3-days'])
+const places = await (async () => {
+  if (s3Days === 0) return undefined
+  await using bench = await prepareWorkplace(travel(Math.max(1, scale / 5)))
+  return await measurePlaces(bench, s3Days)
+})()
 
 const find = (id: string, among = rows) => among.find((row) => row.id === id)
 const seconds = (id: string, among = rows) => find(id, among)?.seconds ?? NaN
@@ -69,6 +78,7 @@ const below = (what: string, value: number, limit: number, unit = '×'): Goal[] 
     : [{ what, goal: `≤ ${limit} ${unit}`, measured: `${value.toFixed(2)} ${unit}`, met: value <= limit }]
 const above = (what: string, value: number, limit: number): Goal[] =>
   Number.isNaN(value) ? [] : [{ what, goal: `≥ ${limit} ×`, measured: `${value.toFixed(2)} ×`, met: value >= limit }]
+const requestsADay = ({ daily }: PlaceMeasurements, method: string) => (daily.requests.get(method) ?? 0) / daily.days
 const goals: readonly Goal[] = [
   ...below('first backup, to the floor', ratio('first', 'floor'), 1.5),
   ...above('first backup, faster than `pg_dump -Fc \\| gzip`', ratio('guide', 'first'), 2.8),
@@ -103,6 +113,16 @@ const goals: readonly Goal[] = [
   ...below('restore of one small table', seconds('one-table'), 3, 's'),
   ...below(`most memory at scale ${scale}`, peaks(rows) / 1e6, 250, 'MB'),
   ...(largeRows.length > 0 ? below(`most memory at scale ${large}, to that`, peaks(largeRows) / peaks(rows), 1.1) : []),
+  ...(places
+    ? [
+        ...below(
+          'backup into S3 on loopback, to one into a directory',
+          places.s3.seconds / places.directory.seconds,
+          1.15,
+        ),
+        ...below(`PUTs of a daily backup into S3, of ${s3Days}`, requestsADay(places, 'PUT'), 4, ''),
+      ]
+    : []),
   ...(list ? below(`list of ${records} backups`, list.seconds, 1, 's') : []),
 ]
 
@@ -188,6 +208,39 @@ ${table(
       daily.resticBytes === undefined ? '' : formatBytes(daily.resticBytes),
     ],
   ],
+)}
+`
+    : ''
+}${
+  places
+    ? `
+## Places
+
+The same first backup at scale ${scale / 5}; the S3 server (Ceph, in memory) shares the two cores. Below, the requests that a backup a day asks for.
+
+${table(
+  ['into', 'seconds', 'client’s processor seconds', 'the machine’s'],
+  (
+    [
+      ['a directory', places.directory],
+      ['S3 on loopback', places.s3],
+      ['both at once', places.both],
+    ] as const
+  ).map(([what, { seconds: took, clientSeconds, machineSeconds }]) => [
+    what,
+    took.toFixed(1),
+    clientSeconds.toFixed(1),
+    machineSeconds.toFixed(1),
+  ]),
+)}
+
+${table(
+  ['requests', 'first backup', `a day, on average of ${s3Days}`],
+  ['PUT', 'GET', 'LIST'].map((method) => [
+    method,
+    String(places.first.get(method) ?? 0),
+    requestsADay(places, method).toFixed(1),
+  ]),
 )}
 `
     : ''

@@ -16,6 +16,8 @@ export class TestGateway implements AsyncDisposable {
   troubles: Trouble[] = []
   /** How many requests came. */
   requests = 0
+  /** The same, by the method; S3's lists are told apart from other GETs. */
+  readonly byMethod = new Map<string, number>()
   /** What the last one was. */
   last: Pick<IncomingMessage, 'method' | 'url' | 'headers'> | undefined
   readonly #server: Server
@@ -62,6 +64,8 @@ export class TestGateway implements AsyncDisposable {
 
   async #pass(from: IncomingMessage, to: ServerResponse): Promise<void> {
     this.requests++
+    const kind = from.url?.includes('list-type=2') ? 'LIST' : (from.method ?? '')
+    this.byMethod.set(kind, (this.byMethod.get(kind) ?? 0) + 1)
     this.last = from
     const trouble = this.troubles.shift()
     const body = await buffer(from)
