@@ -1,12 +1,16 @@
 import { unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { AppError } from '../../core/app-error.ts'
+import type { Finding } from '../../core/finding.ts'
 import { removeLeftovers } from '../../postgres/server/leftovers.ts'
 import { createRepository } from '../../repository/create-repository.ts'
 import { formatKeyFile } from '../../repository/keys/key-file.ts'
 import { configCopyKey, configKey, kitKeys } from '../../repository/objects/object-keys.ts'
 import { hasObject } from '../../store/has-object.ts'
 import type { AbortOptions, ObjectStore } from '../../store/object-store.ts'
+import { inspectStore } from '../../store/probe/inspect-store.ts'
+import { probePrefix, probeStore } from '../../store/probe/probe-store.ts'
+import type { StorePlace } from '../../store/store-place.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { recoveryKit } from '../recovery-kit.ts'
 import { printable } from '../printable.ts'
@@ -46,6 +50,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
   await removeLeftovers()
   const store = await openStoreAt(place, context, { create: true })
   await refuseForeign(store, { signal })
+  const findings = await probe(store, place, { signal })
   const written: string[] = []
   const write = async (path: string, text: string) => {
     await writeSecretFile(path, text)
@@ -69,13 +74,21 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
         keyFile = await write(path, await formatKeyFile(kept ?? created.key))
       },
     })
-    const document = { repository: repository.id, location: store.location, keyFile, kitFile, canRead: key.canRead }
+    const document = {
+      repository: repository.id,
+      location: store.location,
+      keyFile,
+      kitFile,
+      canRead: key.canRead,
+      store: findings,
+    }
     const { strong, warning, faint } = terminal.colors
     const shown = terminal.outputIsSeen ? `\n${faint(kit)}\n` : ''
     const text =
       `${strong('repository created')} in ${printable(store.location)}\n${shown}` +
       `  key           ${printable(keyFile)}  (this host uses it)\n` +
-      `  recovery kit  ${printable(kitFile)}\n\n` +
+      `  recovery kit  ${printable(kitFile)}\n` +
+      `  store         does what backups need ("pgrevive doctor --store" tells more)\n\n` +
       `${warning(key.canRead ? 'Keep the recovery kit away from this machine: print it, or put it into a password manager.' : 'The recovery kit holds no reading key: the private halves of the recipients read the backups.')}\n` +
       `Without ${key.canRead ? (options.passphrase ? 'it and without the passphrase' : 'it') : 'them'} nobody can read the backups, not even we.\n\n` +
       `next: pgrevive backup postgres://user@host/database --repo ${printable(shellWord(store.location))}\n`
@@ -88,12 +101,25 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
   }
 }
 
+/** What the store does, before anything is entrusted to it. Rejects if it does not do what backups need. */
+async function probe(store: ObjectStore, place: StorePlace, options: AbortOptions): Promise<Finding[]> {
+  if (await hasObject(store, configKey, options)) return [] // it is refused in a moment
+  const inspect = (key: string) => inspectStore(place, key, options)
+  const findings = await probeStore(store, { ...options, inspect })
+  const wrong = findings.find(({ verdict }) => verdict === 'bad')
+  if (!wrong) return findings
+  if (wrong.error) throw wrong.error
+  throw new AppError('store-failed', `${store.location} fails the test "${wrong.check}": ${wrong.meaning}`, {
+    hint: '"pgrevive doctor --store" shows all that was tried; name another place',
+  })
+}
+
 const leftByStoppedInit: ReadonlySet<string> = new Set([configCopyKey, ...kitKeys])
 
 /** A place that holds other things is none for a repository; what holds one already is told by its creator. */
 async function refuseForeign(store: ObjectStore, options: AbortOptions): Promise<void> {
   for await (const { key } of store.list('', options)) {
-    if (leftByStoppedInit.has(key)) continue
+    if (leftByStoppedInit.has(key) || key.startsWith(probePrefix)) continue
     if (await hasObject(store, configKey, options)) return
     throw new AppError('usage-invalid', `${store.location} is not empty`, {
       hint: 'name a place that does not exist yet, or an empty one',

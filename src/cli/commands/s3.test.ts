@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { PutObjectCommand, PutObjectLockConfigurationCommand } from '@aws-sdk/client-s3'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { type TestServer, loadSql, runClient, startTestServer } from '../../postgres/server/test-server.ts'
 import { TestS3Server } from '../../store/s3/test-s3-server.ts'
-import { TestHost, assertFailed, initDocument, proveDocument, restoreDocument } from './test-host.ts'
+import { TestHost, assertFailed, doctorDocument, initDocument, proveDocument, restoreDocument } from './test-host.ts'
 
 const s3 = await TestS3Server.start()
 const skip = typeof s3 === 'string' ? s3 : undefined
@@ -113,6 +113,38 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
     )
     assertFailed(await local.run('import', place('/of/nothing')), 'dump-unreadable')
     assertFailed(await local.run('import', place('')), 'dump-unknown')
+  })
+
+  it('is looked at by doctor, who says what its credentials may do, and what the bucket keeps', async () => {
+    assert.ok(typeof s3 !== 'string')
+    await using owner = await createHost('owner')
+    const place = (bucket: string) => ({ PGREVIVE_REPO: `s3://${bucket}/doctor?endpoint=${s3.endpoint}` })
+    const answersOf = async (host: TestHost) => {
+      const { sections } = await host.document(doctorDocument, 'doctor', '--store')
+      return Object.fromEntries(
+        sections.flatMap(({ findings }) => findings.map(({ check, answer }) => [check, answer])),
+      )
+    }
+    const plain = place(await s3.createBucket())
+    const usual = await answersOf(owner.with(plain))
+    assert.deepEqual(
+      [usual['overwrite'], usual['remove'], usual['clock'], usual['versions are kept'], usual['object lock']],
+      ['possible', 'possible', 'same', 'no', 'no'],
+    )
+    await using writer = await createHost('writer')
+    const lesser = await answersOf(writer.with(plain))
+    assert.deepEqual([lesser['write'], lesser['remove']], ['yes', 'refused'])
+    await writer.with(plain).succeed('init')
+    const Bucket = await s3.createBucket({ locks: true })
+    const lockable = await answersOf(owner.with(place(Bucket)))
+    assert.deepEqual([lockable['versions are kept'], lockable['object lock']], ['yes', 'possible'])
+    using client = s3.client('owner')
+    const Rule = { DefaultRetention: { Mode: 'GOVERNANCE', Days: 3 } } as const
+    const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled', Rule } as const
+    await client.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }))
+    assert.equal((await answersOf(owner.with(place(Bucket))))['object lock'], '3 days')
+    await using stranger = await createHost('stranger')
+    assertFailed(await stranger.with(plain).run('doctor', '--store'), 'doctor-failed', { hint: /s3:PutObject/ })
   })
 
   it("is not created among what is somebody else's, and its neighbours stay alone", async () => {

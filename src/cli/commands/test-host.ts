@@ -235,12 +235,25 @@ export const listDocument = z.strictObject({
   damaged: z.array(z.string()),
 })
 
+const findingDocument = z.strictObject({
+  check: z.string(),
+  answer: z.string(),
+  verdict: z.enum(['good', 'note', 'bad']),
+  meaning: z.string(),
+})
+
+export const doctorDocument = z.object({
+  safe: z.boolean(),
+  sections: z.array(z.strictObject({ subject: z.string(), findings: z.array(findingDocument) })),
+})
+
 export const initDocument = z.strictObject({
   repository: z.uuid(),
   location: z.string(),
   keyFile: z.string(),
   kitFile: z.string(),
   canRead: z.boolean(),
+  store: z.array(findingDocument),
 })
 
 export const restoreDocument = z.strictObject({

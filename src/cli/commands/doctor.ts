@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { AppError } from '../../core/app-error.ts'
+import { inspectStore } from '../../store/probe/inspect-store.ts'
+import { probeStore } from '../../store/probe/probe-store.ts'
+import {
+  type HostFinding,
+  checkDatabases,
+  checkPrograms,
+  checkRepositoryAccess,
+  checkSettings,
+  failed,
+} from '../check-host.ts'
+import type { CommandContext } from '../command-context.ts'
+import type { RepositorySettings } from '../config/config.ts'
+import { type Outcome, defineCommand } from '../define-command.ts'
+import { formatQuantity, formatTable } from '../format.ts'
+import { flag } from '../option-types.ts'
+import { printable } from '../printable.ts'
+import { expected, openStoreAt } from '../repository-access.ts'
+import { requireRepositories } from '../settings.ts'
+
+const doctorOptions = z.strictObject({ store: flag })
+export type DoctorOptions = z.output<typeof doctorOptions>
+
+/** What belongs together, under its name. */
+interface Section {
+  readonly subject: string
+  readonly findings: readonly HostFinding[]
+}
+
+async function doctor(options: DoctorOptions, context: CommandContext): Promise<Outcome> {
+  const settings = await context.settings()
+  const sections: Section[] = []
+  if (options.store) {
+    for (const repository of requireRepositories(settings)) {
+      sections.push({ subject: repository.name, findings: await checkStore(repository, context) })
+    }
+  } else {
+    sections.push({ subject: 'settings', findings: checkSettings(settings) })
+    for (const repository of settings.repositories) {
+      sections.push({ subject: repository.name, findings: await checkRepositoryAccess(repository, context) })
+    }
+    sections.push({ subject: 'databases', findings: await checkDatabases(settings, context) })
+    sections.push({ subject: 'programs', findings: await checkPrograms(context) })
+  }
+  const wrong = sections.flatMap(({ findings }) => findings.filter(({ verdict }) => verdict === 'bad'))
+  const document = {
+    safe: wrong.length === 0,
+    sections: sections.map(({ subject, findings }) => ({
+      subject,
+      findings: findings.map(({ check, answer, verdict, meaning }) => ({ check, answer, verdict, meaning })),
+    })),
+  }
+  const text = sections.map((section) => describe(section, context)).join('\n')
+  const [first] = wrong
+  return first ? { document, text, failure: failureOf(first, wrong.length) } : { document, text }
+}
+
+async function checkStore({ place }: RepositorySettings, context: CommandContext): Promise<readonly HostFinding[]> {
+  const { signal } = context
+  try {
+    const store = await openStoreAt(place, context)
+    return await probeStore(store, { signal, inspect: (key) => inspectStore(place, key, { signal }) })
+  } catch (error) {
+    return [failed('store', expected(error, context))]
+  }
+}
+
+function failureOf({ check, meaning, error }: HostFinding, count: number): AppError {
+  const others = count > 1 ? `, and ${formatQuantity(count - 1, 'other trouble', 'other troubles')}` : ''
+  return new AppError('doctor-failed', `${check}: ${meaning}${others}`, {
+    cause: error,
+    hint: error?.hint ?? 'mend it, and run the same command again',
+  })
+}
+
+const marks = { good: 'ok', note: 'note', bad: 'BAD' } as const
+
+function describe({ subject, findings }: Section, { terminal }: CommandContext): string {
+  const { strong, faint, good, warning, bad } = terminal.colors
+  const styles: Record<string, (text: string) => string> = { ok: good, note: warning, BAD: bad }
+  const rows = findings.map(({ check, answer, verdict, meaning }) => [marks[verdict], check, answer, meaning])
+  const columns = [
+    { title: '', style: (text: string) => styles[text.trim()]?.(text) ?? text },
+    { title: 'check' },
+    { title: 'answer' },
+    { title: 'what follows' },
+  ]
+  return `${strong(printable(subject))}\n${formatTable(columns, rows, { heading: faint, width: terminal.outputWidth })}`
+}
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  summary: 'look whether backups would work here, and be safe',
+  description:
+    'Looks at the settings, opens the repositories, connects to the databases and finds the programs that are needed. With --store it tries what the stores really do, ' +
+    'whether there is a repository yet or not: it writes, lists, reads, overwrites and removes a small object below probe/, asks S3 for versions and object lock, compares the clocks, ' +
+    'and says what follows. An object that may not be removed stays; no repository minds it. Ends with the exit code of doctor-failed unless backups would be safe.',
+  arguments: [],
+  options: [{ flags: '--store', help: 'try what the stores of the repositories do' }],
+  examples: [
+    { command: 'pgrevive doctor', meaning: 'is everything there that backups need' },
+    {
+      command: "pgrevive doctor --store --repo 's3://bucket/shop?region=eu-central-1'",
+      meaning: 'can this place be trusted with backups',
+    },
+  ],
+  schema: doctorOptions,
+  run: doctor,
+})
