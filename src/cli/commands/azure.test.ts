@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { TestAzurite } from '../../store/azure/test-azurite.ts'
-import { TestHost, assertFailed, initDocument, proveDocument, restoreDocument } from './test-host.ts'
+import { TestHost, assertFailed, doctorDocument, initDocument, proveDocument, restoreDocument } from './test-host.ts'
 
 const azurite = await TestAzurite.start()
 const skip = typeof azurite === 'string' ? azurite : undefined
@@ -52,6 +52,22 @@ describe('a repository in Azure Blob Storage', { timeout: 300_000, ...(skip !== 
     const restored = await elsewhere.document(restoreDocument, 'restore', ...arguments_)
     assert.deepEqual([restored.database, restored.rows], ['shop_again', 20000])
     assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 20,000 rows/m)
+  })
+
+  it('is looked at by doctor, who says what its credentials may do', async () => {
+    assert.ok(typeof azurite !== 'string')
+    const place = { PGREVIVE_REPO: `azure://${await azurite.createContainer()}/shop?endpoint=${azurite.endpoint}` }
+    await using owner = await createHost({
+      ...place,
+      AZURE_STORAGE_ACCOUNT: azurite.account,
+      AZURE_STORAGE_KEY: azurite.key,
+    })
+    const { safe, sections } = await owner.document(doctorDocument, 'doctor', '--store')
+    const answers = Object.fromEntries(
+      sections.flatMap(({ findings }) => findings.map((one) => [one.check, one.answer])),
+    )
+    assert.deepEqual([safe, answers['remove'], answers['conditional put']], [true, 'possible', 'yes'])
+    assert.deepEqual([answers['versions are kept'], answers['object lock']], ['no', 'no'])
   })
 
   it('tells what is wrong with its place or its credentials, and keeps no key of what was not created', async () => {

@@ -57,10 +57,10 @@ async function doctor(options: DoctorOptions, context: CommandContext): Promise<
 }
 
 async function checkStore({ place }: RepositorySettings, context: CommandContext): Promise<readonly HostFinding[]> {
-  const { signal } = context
+  const { environment, signal } = context
   try {
     const store = await openStoreAt(place, context)
-    return await probeStore(store, { signal, inspect: (key) => inspectStore(place, key, { signal }) })
+    return await probeStore(store, { signal, inspect: (key) => inspectStore(place, key, { environment, signal }) })
   } catch (error) {
     return [failed('store', expected(error, context))]
   }
@@ -94,7 +94,7 @@ export const doctorCommand = defineCommand({
   summary: 'look whether backups would work here, and be safe',
   description:
     'Looks at the settings, opens the repositories, connects to the databases and finds the programs that are needed. With --store it tries what the stores really do, ' +
-    'whether there is a repository yet or not: it writes, lists, reads, overwrites and removes a small object below probe/, asks S3 for versions and object lock, compares the clocks, ' +
+    'whether there is a repository yet or not: it writes, lists, reads, overwrites and removes a small object below probe/, asks S3 and Azure for versions and locks, compares the clocks, ' +
     'and says what follows. An object that may not be removed stays; no repository minds it. Ends with the exit code of doctor-failed unless backups would be safe.',
   arguments: [],
   options: [{ flags: '--store', help: 'try what the stores of the repositories do' }],

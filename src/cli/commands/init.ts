@@ -50,7 +50,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
   await removeLeftovers()
   const store = await openStoreAt(place, context, { create: true })
   await refuseForeign(store, { signal })
-  const findings = await probe(store, place, { signal })
+  const findings = await probe(store, place, context)
   const written: string[] = []
   const write = async (path: string, text: string) => {
     await writeSecretFile(path, text)
@@ -102,10 +102,11 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
 }
 
 /** What the store does, before anything is entrusted to it. Rejects if it does not do what backups need. */
-async function probe(store: ObjectStore, place: StorePlace, options: AbortOptions): Promise<Finding[]> {
-  if (await hasObject(store, configKey, options)) return [] // it is refused in a moment
-  const inspect = (key: string) => inspectStore(place, key, options)
-  const findings = await probeStore(store, { ...options, inspect })
+async function probe(store: ObjectStore, place: StorePlace, context: CommandContext): Promise<Finding[]> {
+  const { environment, signal } = context
+  if (await hasObject(store, configKey, { signal })) return [] // it is refused in a moment
+  const inspect = (key: string) => inspectStore(place, key, { environment, signal })
+  const findings = await probeStore(store, { signal, inspect })
   const wrong = findings.find(({ verdict }) => verdict === 'bad')
   if (!wrong) return findings
   if (wrong.error) throw wrong.error

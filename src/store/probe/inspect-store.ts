@@ -1,3 +1,4 @@
+import { findAzureAccess } from '../azure/azure-access.ts'
 import type { AbortOptions } from '../object-store.ts'
 import type { StorePlace } from '../store-place.ts'
 import type { StoreTraits } from './store-traits.ts'
@@ -6,9 +7,21 @@ import type { StoreTraits } from './store-traits.ts'
 export async function inspectStore(
   place: StorePlace,
   key: string,
-  options: AbortOptions,
+  options: AbortOptions & { readonly environment: Readonly<Record<string, string | undefined>> },
 ): Promise<StoreTraits | undefined> {
-  if (place.kind !== 's3' && place.kind !== 'gs') return undefined
-  const { inspectBucket } = await import('../s3/inspect-bucket.ts')
-  return inspectBucket(place, key, options)
+  switch (place.kind) {
+    case 'directory':
+    case 'sftp':
+      return undefined
+    case 's3':
+    case 'gs': {
+      const { inspectBucket } = await import('../s3/inspect-bucket.ts')
+      return inspectBucket(place, key, options)
+    }
+    case 'azure': {
+      const access = await findAzureAccess(place, options.environment)
+      const { inspectContainer } = await import('../azure/inspect-container.ts')
+      return inspectContainer(place, access, key, options)
+    }
+  }
 }

@@ -37,7 +37,7 @@ function describeVersioning(versioning: StoreTraits['versioning']): Finding {
         check,
         answer: 'unknown',
         verdict: 'note',
-        meaning: 'these credentials may not ask (s3:GetBucketVersioning)',
+        meaning: 'these credentials may not ask (on S3: s3:GetBucketVersioning)',
       }
     case 'off':
     case 'suspended':
@@ -54,12 +54,12 @@ function describeLock(objectLock: StoreTraits['objectLock']): Finding {
   const check = 'object lock'
   if (objectLock === undefined) {
     const meaning =
-      'these credentials may not ask (s3:GetBucketObjectLockConfiguration), or the server does not know it'
+      'these credentials may not ask (on S3: s3:GetBucketObjectLockConfiguration), or the server does not know of locks'
     return { check, answer: 'unknown', verdict: 'note', meaning }
   }
   if (objectLock === 'off') return { check, answer: 'no', verdict: 'good', meaning: 'prune can free space at once' }
   if (objectLock === 'on') {
-    const meaning = 'objects could be locked, and none is: lock-days=… in the URL keeps them from being removed'
+    const meaning = 'objects could be locked, and none is: lock-days=… in an s3:// URL keeps them from being removed'
     return { check, answer: 'possible', verdict: 'note', meaning }
   }
   return {

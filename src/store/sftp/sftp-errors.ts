@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode, messageOf } from '../../core/app-error.ts'
+import { AppError } from '../../core/app-error.ts'
+import { type Explanation, firstLineOf, full } from '../server-failures.ts'
 import type { SftpPlace } from './sftp-place.ts'
 
 /** The connection is gone, or there never was one; another may do better. */
@@ -48,7 +49,7 @@ export function isAnswer(error: unknown): boolean {
 /** What happened, in one line. */
 export function describeFailure(error: unknown): string {
   if (error instanceof SftpFailure) return `the server answered "${error.message}" (${error.status})`
-  return messageOf(error).split('\n', 1)[0] ?? ''
+  return firstLineOf(error)
 }
 
 /** The failure in the words of a store; `what` it happened to. Errors that are none of the server's stay as they are. */
@@ -68,7 +69,7 @@ export function explainSftpError(error: unknown, what: string, place: SftpPlace)
   return new AppError(code, message, { cause: new Error(describeFailure(error)), hint })
 }
 
-function explanationOf(error: SftpFailure, what: string): [code: ErrorCode, message: string, hint: string] {
+function explanationOf(error: SftpFailure, what: string): Explanation {
   if (hasStatus(error, 'noSpace', 'quotaExceeded')) return full(what)
   if (hasStatus(error, 'noSuchFile')) {
     return [
@@ -94,13 +95,5 @@ function explanationOf(error: SftpFailure, what: string): [code: ErrorCode, mess
     'store-failed',
     `the server refused ${what}`,
     'SFTP does not say why: often the disk or the quota is full, or the file system can not be written; nothing that was stored before is touched',
-  ]
-}
-
-export function full(what: string): [code: ErrorCode, message: string, hint: string] {
-  return [
-    'store-full',
-    `no space left for ${what}`,
-    'nothing that was stored before is touched; free space or raise the quota, and run the same command again',
   ]
 }

@@ -14,9 +14,10 @@ import {
   replaceFile,
   syncName,
 } from './remote-files.ts'
+import { full } from '../server-failures.ts'
 import { SftpClient, type SftpClientOptions } from './sftp-client.ts'
 import type { SftpConnection } from './sftp-connection.ts'
-import { SftpFailure, full, hasStatus } from './sftp-errors.ts'
+import { SftpFailure, hasStatus } from './sftp-errors.ts'
 import { type SftpPlace, formatSftpPlace } from './sftp-place.ts'
 import { readRange, writeParts } from './whole-files.ts'
 
