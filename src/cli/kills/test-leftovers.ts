@@ -12,9 +12,10 @@ import { until } from '../commands/test-host.ts'
  * was stopped is no damage.
  */
 export async function assertSound(repository: Repository, level: 1 | 3, backups?: number): Promise<void> {
-  const reader = await repository.openReader()
-  const streamsOf = (record: Parameters<typeof backupStreams>[1]) => backupStreams(reader, record)
-  const { damages } = await checkRepository(repository, { level, streamsOf })
+  const { damages } = await checkRepository(repository, {
+    level,
+    streamsOf: (record, reader) => backupStreams(reader, record),
+  })
   const listed = await listBackups(repository)
   const real = damages.filter(({ problem }) => problem !== 'outdated')
   assert.deepEqual([real, listed.damaged], [[], []])
