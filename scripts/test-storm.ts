@@ -27,7 +27,7 @@ const tell = (line: string) =>
 
 async function inDirectory() {
   const folder = await mkdtemp(join(tmpdir(), 'pgrevive-storm-'))
-  const outcome = await storm({ seconds, seed, tell, place: join(folder, 'repository') })
+  const outcome = await storm({ seconds, seed, tell, lifeSeconds: 4, place: join(folder, 'repository') })
   await rm(folder, { recursive: true }) // what is lost stays to be looked at
   return outcome
 }
@@ -38,7 +38,7 @@ async function onS3() {
   await using _ = server
   Object.assign(process.env, server.credentials('owner'))
   const place = `s3://${await server.createBucket()}/storm?endpoint=${server.endpoint}`
-  return await storm({ seconds, seed, tell, place })
+  return await storm({ seconds, seed, tell, lifeSeconds: 12, place })
 }
 
 console.log(await (values.store === 's3' ? onS3() : inDirectory()))

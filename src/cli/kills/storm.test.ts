@@ -15,8 +15,9 @@ describe(`two backups and two prunes at once, killed at random (seed ${seed})`, 
     const folder = await mkdtemp(join(tmpdir(), 'pgrevive-storm-'))
     try {
       const { kills, committed, checks, proven } = await storm({
-        seconds: 15,
+        seconds: 20,
         seed,
+        lifeSeconds: 4,
         place: join(folder, 'repository'),
         tell: () => undefined,
       })

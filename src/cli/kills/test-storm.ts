@@ -25,6 +25,8 @@ export interface StormOptions {
   readonly seed: number
   /** As `--repo` takes it; where nothing is yet. Its clock may count whole seconds. */
   readonly place: string
+  /** Of a process, on average, before it is killed or stopped: enough for a backup. */
+  readonly lifeSeconds: number
   readonly tell: (line: string) => void
 }
 
@@ -137,14 +139,14 @@ class Workers {
         const passed = delay(500 + this.#random() * mostMs, undefined, { signal: this.#over.signal })
         return Promise.race([passed.catch(() => undefined), closed])
       }
-      await pass(8000)
+      await pass(this.#options.lifeSeconds * 2000)
       // some stand still, as a machine does that sleeps, and go on with what they knew
       while (this.#random() < 0.4) {
         child.kill('SIGSTOP')
         this.#counts.stalls++
         await pass(45_000)
         child.kill('SIGCONT')
-        await pass(5000)
+        await pass(this.#options.lifeSeconds * 1000)
       }
       child.kill('SIGKILL')
       await closed
