@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { PutObjectCommand, PutObjectLockConfigurationCommand } from '@aws-sdk/client-s3'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { type TestServer, loadSql, runClient, startTestServer } from '../../postgres/server/test-server.ts'
+import { TestGateway } from '../../store/test-gateway.ts'
 import { TestS3Server } from '../../store/s3/test-s3-server.ts'
 import { TestHost, assertFailed, doctorDocument, initDocument, proveDocument, restoreDocument } from './test-host.ts'
 
@@ -145,6 +146,25 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
     assert.equal((await answersOf(owner.with(place(Bucket))))['object lock'], '3 days')
     await using stranger = await createHost('stranger')
     assertFailed(await stranger.with(plain).run('doctor', '--store'), 'doctor-failed', { hint: /s3:PutObject/ })
+  })
+
+  it('takes four PUT for a day, three when nothing has changed', async () => {
+    assert.ok(typeof s3 !== 'string')
+    await using gateway = await TestGateway.start(s3.endpoint)
+    await using owner = await createHost('writer')
+    const place = `s3://${await s3.createBucket()}/days?endpoint=${gateway.endpoint}`
+    const host = owner.with({ PGREVIVE_REPO: place })
+    await host.succeed('init')
+    await host.backUp('postgres:///shop')
+    for (const [change, most] of [
+      ['SELECT', 3],
+      ["UPDATE orders SET what = 'sold again' WHERE id = 5", 4],
+    ] as const) {
+      await loadSql(withDatabase(server.target, 'shop'), change)
+      gateway.byMethod.clear()
+      await host.backUp('postgres:///shop')
+      assert.equal(gateway.byMethod.get('PUT'), most)
+    }
   })
 
   it("is not created among what is somebody else's, and its neighbours stay alone", async () => {
