@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { type AppError, hasCode } from '../../core/app-error.ts'
+import { releaseMemory } from '../../core/release-memory.ts'
 import type { AbortOptions, ObjectStore } from '../../store/object-store.ts'
 import { decodeTime, TIME_MAX, ulid } from 'ulid'
 import { seal, unseal } from './aead.ts'
@@ -37,12 +38,18 @@ export async function getSealed(
   object: { readonly kind: SealedKind; readonly id: string },
   options: AbortOptions = {},
 ): Promise<Buffer> {
-  return openSealed(key, object, await store.get(sealedKey(object.kind, object.id), options))
+  const sealed = await store.get(sealedKey(object.kind, object.id), options)
+  const content = openSealed(key, object, sealed)
+  releaseMemory(sealed)
+  return content
 }
 
 function openSealed(key: KeyObject, { kind, id }: { kind: SealedKind; id: string }, sealed: Buffer): Buffer {
   try {
-    return readFrame(unseal(key, associatedData(kind, id), sealed), largestContentBytes)
+    const frame = unseal(key, associatedData(kind, id), sealed)
+    const content = readFrame(frame, largestContentBytes)
+    if (content.buffer !== frame.buffer) releaseMemory(frame)
+    return content
   } catch (error) {
     throw damagedObject(sealedKey(kind, id), error)
   }

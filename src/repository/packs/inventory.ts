@@ -1,10 +1,11 @@
 import { hasCode, type AppError } from '../../core/app-error.ts'
+import { releaseMemory } from '../../core/release-memory.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
 import { BlobIndex } from './blob-index.ts'
 import { damagedObject } from '../objects/damaged-object.ts'
 import { parseIndex } from './index-object.ts'
 import { packKey, packNameOf, packPrefix, type PackKind } from '../objects/object-keys.ts'
-import { entriesOf, type PackDirectory } from './pack-directory.ts'
+import type { PackDirectory } from './pack-directory.ts'
 import { readPackDirectory } from './pack-trailer.ts'
 import { readAhead } from '../objects/read-ahead.ts'
 import type { RepositoryContext } from '../repository-context.ts'
@@ -93,8 +94,8 @@ export class Inventory {
     let wasMerged: boolean
     const read = async ({ id, key }: SealedObjectInfo) => {
       try {
-        const packs = parseIndexObject(key, await getSealed(store, keys.metadata, { kind: 'index', id }, options))
-        return { id, packs }
+        const content = await getSealed(store, keys.metadata, { kind: 'index', id }, options)
+        return { id, packs: parseIndexObject(key, content), content }
       } catch (error) {
         // it only repeats what the packs say of themselves
         if (!hasCode(error, 'object-damaged', 'object-missing')) throw error
@@ -107,7 +108,9 @@ export class Inventory {
     do {
       wasMerged = false
       for await (const index of readAhead(this.#unreadIndexes(context, options), 4, read, options)) {
-        if (index) this.#addIndex(index, condemned, context)
+        if (!index) continue
+        this.#addIndex(index, condemned, context)
+        releaseMemory(index.content)
       }
     } while (wasMerged)
   }
@@ -186,7 +189,7 @@ export class Inventory {
   #addStored(pack: Omit<InventoryPack, 'keys'>, directory: PackDirectory, { keyRing }: RepositoryContext): number {
     const number = this.addPack({ ...pack, keys: directory.keys.map((wrapped) => keyRing.intern(wrapped)) })
     this.#firstBlobs.set(number, this.blobs.size)
-    for (const { id, ...place } of entriesOf(directory)) this.blobs.add(id, { pack: number, ...place })
+    this.blobs.addPack(number, directory.entries)
     return number
   }
 }

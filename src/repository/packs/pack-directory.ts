@@ -68,7 +68,11 @@ export function parseDirectory(bytes: Buffer): PackDirectory {
   const entries = take(take(4).readUInt32LE() * directoryEntryBytes)
   if (bytes.subarray(position).some((byte) => byte !== 0)) throw new RangeError('the directory goes on after its end')
   let blobBytes = 0
-  for (const { key, storedBytes, rawBytes } of entriesOf({ entries })) {
+  // without an object for each: indexes of large repositories hold millions
+  for (let position = chunkIdBytes; position < entries.length; position += directoryEntryBytes) {
+    const key = entries.readUInt8(position)
+    const storedBytes = entries.readUInt32LE(position + 1)
+    const rawBytes = entries.readUInt32LE(position + 5)
     if (key !== metadataKeyNumber && key >= keyCount) throw new RangeError('a blob names a key that is not there')
     if (storedBytes < smallestBlobBytes || storedBytes > largestBlobBytes || rawBytes > largestBlobBytes) {
       throw new RangeError('a blob has an impossible length')
