@@ -8,6 +8,7 @@
  *   --days 30          of daily backups, at a fifth of the scale; 0 leaves them out
  *   --records 5000     for list; 0 leaves it out
  *   --s3-days 30       of daily backups into S3, at a fifth of the scale, after one into each kind of place; 0 leaves S3 out
+ *   --index 1024       GiB in the repository that a backup is started into, its index alone; 0 leaves it out
  *   --no-page          prints, and writes nothing
  */
 import { execFile } from 'node:child_process'
@@ -18,6 +19,7 @@ import { format } from 'prettier'
 import { formatBytes } from '../../src/cli/format.ts'
 import { drawBars } from './bars.ts'
 import { measureDays } from './days.ts'
+import { measureLargeIndex } from './large-index.ts'
 import { measureList } from './list.ts'
 import { measurePlaces, type PlaceMeasurements } from './places.ts'
 import { prepareWorkplace, travel } from './workplace.ts'
@@ -31,11 +33,20 @@ const { values } = parseArgs({
     days: { type: 'string', default: '30' },
     records: { type: 'string', default: '5000' },
     's3-days': { type: 'string', default: '30' },
+    index: { type: 'string', default: '1024' },
     page: { type: 'boolean', default: true },
   },
 })
-const [scale, large, days, records] = [values.scale, values.large, values.days, values.records].map(Number)
-if (!scale || large === undefined || days === undefined || records === undefined) throw new Error('not a number')
+const [scale, large, days, records, index] = [
+  values.scale,
+  values.large,
+  values.days,
+  values.records,
+  values.index,
+].map(Number)
+if (!scale || large === undefined || days === undefined || records === undefined || index === undefined) {
+  throw new Error('not a number')
+}
 
 const started = new Date()
 const { rows, profile, databaseBytes, versions } = await (async () => {
@@ -60,6 +71,7 @@ const places = await (async () => {
   await using bench = await prepareWorkplace(travel(Math.max(1, scale / 5)))
   return await measurePlaces(bench, s3Days)
 })()
+const largeIndex = index === 0 ? undefined : await measureLargeIndex(index * 2 ** 30)
 
 const find = (id: string, among = rows) => among.find((row) => row.id === id)
 const seconds = (id: string, among = rows) => find(id, among)?.seconds ?? NaN
@@ -124,6 +136,9 @@ const goals: readonly Goal[] = [
       ]
     : []),
   ...(list ? below(`list of ${records} backups`, list.seconds, 1, 's') : []),
+  ...(largeIndex
+    ? below(`memory to start a backup into ${index} GiB in chunks of 64 KiB`, largeIndex.peakBytes / 1e6, 1000, 'MB')
+    : []),
 ]
 
 const cell = (row: SpeedRow, floor: number) => [
