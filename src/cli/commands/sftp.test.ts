@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
+import { type TestServer, loadSql, runClient, startTestServer } from '../../postgres/server/test-server.ts'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { TestSftpServer } from '../../store/sftp/test-sftp-server.ts'
 import { TestHost, assertFailed, initDocument, proveDocument, restoreDocument } from './test-host.ts'
@@ -23,7 +23,7 @@ describe('a repository on SFTP', { timeout: 300_000, ...(skip !== undefined && {
   })
   after(() => server?.[Symbol.asyncDispose]())
 
-  it('is created, filled, checked, proven, restored and compared', async () => {
+  it('is created, filled, checked, proven, restored and compared, and takes dumps from there', async () => {
     assert.ok(typeof sftp !== 'string')
     await using created = await TestHost.create(server)
     const host = created.with({ HOME: sftp.home, PGREVIVE_REPO: sftp.url('shop') })
@@ -40,6 +40,10 @@ describe('a repository on SFTP', { timeout: 300_000, ...(skip !== undefined && {
     assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 20,000 rows/m)
 
     assertFailed(await host.run('init', '--kit', 'other-kit.txt', '--json'), 'repository-exists')
+    await mkdir(join(sftp.directory, 'dumps'))
+    const dump = join(sftp.directory, 'dumps', 'shop_20250101_020000.dump')
+    await runClient(withDatabase(server.target, 'shop'), 'pg_dump', ['-Fc', '-f', dump])
+    assert.match(await host.succeed('import', sftp.url('dumps')), /^imported sftp:.*shop_20250101_020000.dump/m)
     // the same files, as the server itself sees them
     const local = host.with({ PGREVIVE_REPO: join(sftp.directory, 'shop') })
     assert.match(await local.succeed('list', '--key-file', kitFile), new RegExp(second.id))
