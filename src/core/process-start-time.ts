@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { bareEnvironment } from './child-process.ts'
 
 /**
  * When a process began: a number that tells it from any other process that has had the same id; `undefined` if it has
@@ -22,7 +23,7 @@ async function readProcStat(processId: number): Promise<number | undefined> {
 }
 
 async function askPs(processId: number): Promise<number | undefined> {
-  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
+  const env = { ...bareEnvironment(), TZ: 'UTC' }
   const { stdout } = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(processId)], { env })
   return Date.parse(`${stdout.trim()} UTC`)
 }

@@ -6,6 +6,7 @@ import { createConnection, createServer } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { bareEnvironment } from './child-process.ts'
 import { processStartTime } from './process-start-time.ts'
 
 /** One place, whatever TMPDIR says: short enough for Unix sockets (under 104 bytes), and a later run finds what an earlier one left. */
@@ -103,7 +104,7 @@ async function answers(path: string): Promise<boolean> {
 
 /** By `rm`, which can not be led astray by links that others make meanwhile; Node's own can. */
 async function removeDirectory(path: string, prepare?: (elsewhere: string) => Promise<void>): Promise<void> {
-  const remove = (target: string) => promisify(execFile)('rm', ['-rf', '--', target])
+  const remove = (target: string) => promisify(execFile)('rm', ['-rf', '--', target], { env: bareEnvironment() })
   const elsewhere = await unlessMissing(readlink(join(path, linkName)))
   if (elsewhere !== undefined) {
     await prepare?.(elsewhere)

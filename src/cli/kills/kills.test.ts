@@ -13,7 +13,7 @@ const moments: readonly (readonly [scenario: string, before: string, step: RegEx
   ['restore', 'the roles are', /^sql: COMMIT/],
   ['restore', 'the database has its name', /^sql: ALTER DATABASE .* RENAME/],
   ['restore into a database that is there', 'it is whole', /^sql: DROP SCHEMA/],
-  ['prove', 'anybody watches the scratch server', /^program: \/bin\/sh/],
+  ['prove', 'anybody watches the scratch server', /^program: \/bin\/sh -c read/],
   ['prove on a server', 'the scratch database is dropped', /^sql: DROP DATABASE/],
   ['export', 'it has its name', /^file: rename .*shop\.sql$/],
   ['forget', 'a proof goes', /^file: unlink .*\/proofs\//],

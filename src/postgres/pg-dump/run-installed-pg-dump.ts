@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { withoutCoreFile } from '../../core/child-process.ts'
 import { AppError, messageOf } from '../../core/app-error.ts'
 import { createTemporaryDirectory } from '../../core/temporary-directory.ts'
 import type { PgDumpOutcome } from './bundled-pg-dump-module.ts'
@@ -56,7 +57,7 @@ async function run(
   programArguments: readonly string[],
   { directory, signal }: { readonly directory: string; readonly signal: AbortSignal },
 ): Promise<PgDumpOutcome> {
-  const child = spawn(path, programArguments, {
+  const child = spawn(...withoutCoreFile([path, ...programArguments]), {
     cwd: '/',
     // nothing is inherited, and no home directory is there, so that no file is found
     env: {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { withoutCoreFile } from '../../core/child-process.ts'
 import { AppError } from '../../core/app-error.ts'
 import type { ServerAccount } from './server-account.ts'
 
@@ -48,7 +49,7 @@ export class PostgresProcess implements AsyncDisposable {
     await using log = await open(logFile, 'a', 0o600)
     // in a session of its own: a Ctrl-C is for pgrevive, which then stops the server itself
     const how = { ...account, cwd: dataDirectory, env: environment, detached: true }
-    const command = [join(binDirectory, 'postgres'), '-D', dataDirectory]
+    const command = withoutCoreFile([join(binDirectory, 'postgres'), '-D', dataDirectory])
     const server = await startProcess(command, { ...how, stdio: ['ignore', log.fd, log.fd] })
     const started = owned.use(new PostgresProcess(server, logFile))
     await started.#watch(how)
@@ -58,7 +59,7 @@ export class PostgresProcess implements AsyncDisposable {
   }
 
   async #watch(how: SpawnOptions): Promise<void> {
-    const command = ['/bin/sh', '-c', stopWithOwner, String(this.processId)]
+    const command = ['/bin/sh', ['-c', stopWithOwner, String(this.processId)]] as const
     const watcher = await startProcess(command, { ...how, stdio: ['pipe', 'ignore', 'ignore'] })
     this.#watcher = watcher
     // killed, not let go: it would stop whoever has the server's process id by then
@@ -103,10 +104,10 @@ export class PostgresProcess implements AsyncDisposable {
 type StartedProcess = ChildProcess & { readonly pid: number }
 
 async function startProcess(
-  [program = '', ...rest]: readonly string[],
+  [program, args]: readonly [string, readonly string[]],
   options: SpawnOptions,
 ): Promise<StartedProcess> {
-  const child = spawn(program, rest, options)
+  const child = spawn(program, args, options)
   await once(child, 'spawn')
   if (!hasStarted(child)) throw new AppError('postgres-start-failed', `${program} was started without a process id`)
   return child

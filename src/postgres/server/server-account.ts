@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { bareEnvironment } from '../../core/child-process.ts'
 import { AppError } from '../../core/app-error.ts'
 import type { Environment } from '../target/connection-target.ts'
 
@@ -25,7 +26,8 @@ export async function findServerAccount(): Promise<ServerAccount> {
 
 /** Asks `id`, which knows users from LDAP and the like, too. */
 async function lookUpAccount(user: string): Promise<ServerAccount> {
-  const ask = async (flag: '-u' | '-g') => Number((await promisify(execFile)('id', [flag, user])).stdout)
+  const ask = async (flag: '-u' | '-g') =>
+    Number((await promisify(execFile)('id', [flag, user], { env: bareEnvironment() })).stdout)
   try {
     return { uid: await ask('-u'), gid: await ask('-g') }
   } catch {
