@@ -18,6 +18,8 @@ export class PackFindings {
   /** Packs whose blobs were all tried: those that are not in `badBlobs` can be read in spite of the problem. */
   readonly tried = new Set<number>()
   readonly badBlobs = new Set<number>()
+  /** Packs that were there when the check began, and were not when their turn came. */
+  readonly gone = new Set<number>()
   readBytes = 0
 
   /** Whether the blob can be read, as far as the check looked. */
@@ -25,6 +27,27 @@ export class PackFindings {
     const pack = inventory.blobs.packOf(blob)
     return this.tried.has(pack) ? !this.badBlobs.has(blob) : !this.problems.has(pack)
   }
+
+  /** Takes over what is known of a pack from a look at the same store through an earlier inventory. Whether there is anything. */
+  take(number: number, inventory: Inventory, earlier: EarlierFindings | undefined): boolean {
+    const before = earlier?.inventory.numberOf(inventory.pack(number).name ?? '')
+    if (!earlier || before === undefined || earlier.findings.gone.has(before)) return false
+    const { problems, tried, badBlobs } = earlier.findings
+    const problem = problems.get(before)
+    if (problem) this.problems.set(number, problem)
+    if (tried.has(before)) this.tried.add(number)
+    const blobs = [...inventory.blobsOf(number)]
+    for (const [index, blob] of [...earlier.inventory.blobsOf(before)].entries()) {
+      const same = blobs[index]
+      if (same !== undefined && badBlobs.has(blob)) this.badBlobs.add(same)
+    }
+    return true
+  }
+}
+
+export interface EarlierFindings {
+  readonly inventory: Inventory
+  readonly findings: PackFindings
 }
 
 /**
@@ -38,6 +61,8 @@ export async function checkPacks(
   options: AbortOptions & {
     readonly level: CheckLevel
     readonly tryDamaged: boolean
+    /** Packs of which these tell are not read again. */
+    readonly earlier?: EarlierFindings | undefined
     readonly onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined
   },
 ): Promise<PackFindings> {
@@ -46,11 +71,15 @@ export async function checkPacks(
     if (state === 'missing') findings.problems.set(number, 'missing')
     if (state === 'resized') findings.problems.set(number, 'short')
   }
+  findings.readBytes = options.earlier?.findings.readBytes ?? 0
   const toRead = [...inventory.packs.entries()].filter(
-    ([, { kind, state, condemned }]) => state !== 'missing' && options.level >= (kind === 'meta' || condemned ? 1 : 2),
+    ([number, { kind, state, condemned }]) =>
+      state !== 'missing' &&
+      options.level >= (kind === 'meta' || condemned ? 1 : 2) &&
+      !findings.take(number, inventory, options.earlier),
   )
   if (toRead.length === 0) return findings
-  const totalBytes = toRead.reduce((bytes, [, { sizeBytes }]) => bytes + sizeBytes, 0)
+  const totalBytes = toRead.reduce((bytes, [, { sizeBytes }]) => bytes + sizeBytes, findings.readBytes)
   const read = async ([number, pack]: [number, InventoryPack], { signal }: { signal: AbortSignal }) => ({
     number,
     pack,
@@ -58,6 +87,7 @@ export async function checkPacks(
   })
   for await (const { number, pack, bytes } of readAhead(toRead, readsAhead, read, options)) {
     findings.readBytes += pack.sizeBytes
+    if (!bytes && pack.state === 'stored') findings.gone.add(number)
     if (!bytes) findings.problems.set(number, pack.state === 'resized' ? 'short' : 'missing')
     else if (pack.state === 'stored' && createHash('sha256').update(bytes).digest('hex') !== pack.name) {
       findings.problems.set(number, 'hash')

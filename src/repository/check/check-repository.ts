@@ -3,7 +3,7 @@ import { hasObject } from '../../store/has-object.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
 import { backupOfProof } from '../backups/backup-record.ts'
 import { checkClearObjects } from './check-clear-objects.ts'
-import { checkPacks, type PackFindings } from './check-packs.ts'
+import { checkPacks, type EarlierFindings, type PackFindings } from './check-packs.ts'
 import { DamageList, type CheckLevel, type CheckReport } from './check-report.ts'
 import { StreamChecker, type StreamsOf } from './check-streams.ts'
 import { Inventory } from '../packs/inventory.ts'
@@ -41,11 +41,10 @@ export async function checkRepository(repository: Repository, options: CheckOpti
   const records: SealedObjectInfo[] = []
   if (level >= 1) for await (const info of listSealed(context.store, 'record', { signal })) records.push(info)
   if (level >= 1) for (const [key, problem] of await checkClearObjects(context, { signal })) damages.add(key, problem)
-  const inventory = await loadInventory(context, damages, { signal })
   if (level >= 1)
     for (const kind of ['access', 'key'] as const) await checkStatements(context, kind, damages, { signal })
   const tryDamaged = repair && (await repository.canRead())
-  const findings = await checkPacks(context, inventory, { ...options, tryDamaged })
+  const { inventory, findings } = await checkStored(context, damages, { ...options, tryDamaged })
   for (const [number, problem] of findings.problems) {
     if (!inventory.pack(number).condemned) damages.add(keyOf(inventory, number), problem)
   }
@@ -83,6 +82,20 @@ export async function checkRepository(repository: Repository, options: CheckOpti
 function isRepairable(key: string, inventory: Inventory): boolean {
   if ((['record', 'proof', 'note', 'access'] as const).some((kind) => sealedIdOf(kind, key) !== undefined)) return false
   return !inventory.packs.some((pack) => pack.condemned && packKey(pack.kind, pack.name ?? '') === key)
+}
+
+/** All packs. What prunes move while it lasts is looked for again, where it lies now. */
+async function checkStored(
+  context: RepositoryContext,
+  damages: DamageList,
+  options: CheckOptions & { readonly tryDamaged: boolean },
+): Promise<EarlierFindings> {
+  for (let earlier: EarlierFindings | undefined; ;) {
+    const inventory = await loadInventory(context, damages, options)
+    const findings = await checkPacks(context, inventory, { ...options, earlier })
+    if (findings.gone.size === 0) return { inventory, findings }
+    earlier = { inventory, findings }
+  }
 }
 
 /** Packs that nothing says anything about any more count once: then they are condemned. */

@@ -69,6 +69,11 @@ export class Inventory {
     return this.#byName.has(name)
   }
 
+  /** Undefined for a pack that it does not know. */
+  numberOf(name: string): number | undefined {
+    return this.#byName.get(name)
+  }
+
   pack(number: number): InventoryPack {
     const pack = this.packs[number]
     if (!pack) throw new RangeError(`no pack ${number}`)

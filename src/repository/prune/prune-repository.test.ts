@@ -207,6 +207,34 @@ describe('prune', () => {
     assert.ok((await readAll(reader.read(needed.stream))).equals(needed.bytes))
   })
 
+  it('moves nothing that a check takes for lost, however long that takes', async () => {
+    await using bench = await PruneBench.create()
+    const wasteful = await bench.backUp(rows(10_000, 4000), rows(0, 1000))
+    await bench.backUp(rows(0, 1000))
+    await bench.backUp(rows(20_000, 1000))
+    await bench.forget(wasteful)
+    await bench.pass(72)
+    let prunes = 0
+    const get: ObjectStore['get'] = async (key, options) => {
+      if (key.startsWith('packs/') && prunes++ === 0) {
+        assert.ok((await bench.prune({ maxRepackBytes: 1e9 })).repacked.packs > 0)
+        await bench.pass(25)
+        assert.ok((await bench.prune()).removed.packs > 0)
+      }
+      return bench.test.store.get(key, options)
+    }
+    const slow = await openRepository(storeWith(bench.test.store, { get }), { keys: [bench.test.key] })
+    const { damages, checked } = await checkRepository(slow, { level: 3, streamsOf })
+    assert.deepEqual([damages, checked.records], [[], 2])
+    const [lost = ''] = await bench.test.objects('packs/')
+    await bench.test.remove(lost)
+    const { damages: found } = await checkRepository(bench.repository, { level: 3, streamsOf })
+    assert.deepEqual(
+      found.map(({ object, problem }) => [object, problem]),
+      [[lost, 'missing']],
+    )
+  })
+
   it('copies what a backup needs of a condemned pack before that goes', async () => {
     await using bench = await PruneBench.create()
     const { first } = await twoBackups(bench)
