@@ -65,7 +65,7 @@ export const pruneCommand = defineCommand({
   name: 'prune',
   summary: 'free the space of what was forgotten',
   description:
-    'Removes data that no backup needs, in two steps: what is of no use is condemned first, so that no backup relies on it any more, and removed by a prune a day later. So run it regularly, such as after each forget. Packs that are partly of use are rewritten, the most wasteful first, until little is wasted. It may run at any time next to backups, restores and other prunes, and be stopped anywhere. It reads nothing but what backups consist of and the packs that it rewrites, and needs no key that opens data.',
+    'Removes data that no backup needs, in two steps: what is of no use is condemned first, so that no backup relies on it any more, and removed by a prune a day later. So run it regularly, such as after each forget. Packs that are partly of use are rewritten, the most wasteful first, until little is wasted. It may run at any time next to backups, restores and other prunes, and be stopped anywhere. It reads nothing but what backups consist of, the packs that it rewrites, and, where something was stored twice, the older copy before the younger one goes; it needs no key that opens data.',
   arguments: [],
   options: [
     {
