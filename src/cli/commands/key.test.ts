@@ -184,6 +184,24 @@ describe('keys', { timeout: 600_000 }, () => {
     await withKey('restorer.key').with({ PGREVIVE_NEW_PASSPHRASE: 'third' }).succeed('key', 'add', '--passphrase')
   })
 
+  it('that are secret and stand in the wrong place are not repeated', async () => {
+    await using _ = await start()
+    const identity = await generateIdentity()
+    for (const args of [
+      ['add', identity],
+      ['add', '--to', 'x.key', identity],
+      ['add', await recipientOf(identity), '--label', 'x'.repeat(101)],
+      ['remove', identity],
+      ['rotate', identity],
+      ['add', `${await recipientOf(identity)}x`],
+    ]) {
+      const { exitCode, stdout, stderr } = await host.run('key', ...args)
+      assert.ok(exitCode === 2 || exitCode === 5, stderr)
+      assert.doesNotMatch(stdout + stderr, /AGE-SECRET|pgrevive-writer-key/)
+    }
+    assert.equal((await keys(host)).length, 1)
+  })
+
   it('that are added at once are all there', async () => {
     await using _ = await start()
     const backup = await backUp(host)
