@@ -132,6 +132,7 @@ class Schedule {
     for (let count = 0; count < 4; count++) plan('prune', 50, 60, (host) => this.#prune(host))
     if (world.chance(0.3)) plan('condemn', 50, 100, (host) => this.#condemnAnything(host))
     if (world.chance(this.#mutants.rotShare)) plan('rot', 70, 40, async (host) => this.#rot(host))
+    if (world.chance(0.3)) plan('reader', 0.1, 60, (host) => this.#readForDays(host))
     for (const revoke of this.#mutants.revocations) {
       const hours = 75 + world.random() * 50
       plan('revoke', hours, 0, revoke)
@@ -234,6 +235,21 @@ class Schedule {
     const repository = this.#mutants.forRepair(this.#open(host.store))
     const { repairs } = await checkRepository(repository, { level: 2, repair: true, streamsOf })
     this.#counts.repairs += repairs.length
+  }
+
+  /** Whoever began to read a backup gets all of it, however long that takes, unless it is forgotten meanwhile. */
+  async #readForDays(host: Host): Promise<void> {
+    const repository = this.#open(host.store)
+    const reader = await repository.openReader()
+    const record = this.#world.pick(await Array.fromAsync(repository.records()))
+    if (!record || record.state === 'damaged') return
+    await host.sleep(this.#world.random() * 100 * hourMs)
+    try {
+      await Array.fromAsync(reader.read(bodySchema.parse(record.body).stream))
+    } catch (error) {
+      if (!hasCode(error, 'object-missing') || this.#ledger.isLost(record.id)) throw error
+      this.#bugs.push({ backup: record.id, problem: `it is there, and was not found: ${error.message}` })
+    }
   }
 
   /** What has all its chunks reads back, as it was written. */
