@@ -74,8 +74,11 @@ async function forgetAndPrune(storm: Storm): Promise<void> {
   tell({ what: 'pruned', removed: removed.packs, rescued: rescued.packs, freedBytes })
 }
 
-/** A session that was too slow, and a prune that finds a backup forgotten, or moved by another, half-way: run again. */
-const allowed = ['session-too-old', 'object-missing'] as const
+/**
+ * A session that was too slow, a prune that finds a backup forgotten, or moved by another, half-way, and a process that stood
+ * still while a server waited for it: run again.
+ */
+const allowed = ['session-too-old', 'object-missing', 'connection-failed', 'connection-lost'] as const
 
 if (import.meta.main) {
   const storm = stormSchema.parse(JSON.parse(process.env['PGREVIVE_TEST_STORM'] ?? ''))
