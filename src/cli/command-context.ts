@@ -1,5 +1,6 @@
 import type { OnProgress } from '../core/progress.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
+import type { BackupReference } from './backup-reference.ts'
 import type { Settings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -14,6 +15,8 @@ export interface CommandContext {
   readonly signal: AbortSignal
   /** Shows progress, or not, as the terminal and the options want it. */
   readonly onProgress: OnProgress
+  /** Where a command runs on several repositories: the latest backup of all of them, by its id. */
+  readonly latestOfAll?: (reference: BackupReference) => Promise<BackupReference>
   /** The global options, the environment and pgrevive.yaml in one; read at the first call. */
   readonly settings: () => Promise<Settings>
 }

@@ -1,7 +1,9 @@
 import { AppError } from '../core/app-error.ts'
+import { type BackupReference, describeBackupReference } from './backup-reference.ts'
 import type { CommandContext } from './command-context.ts'
 import type { Outcome } from './define-command.ts'
 import { errorDocument } from './error-text.ts'
+import { locateBackup } from './locate-backup.ts'
 import { printable } from './printable.ts'
 import { type FailedRepository, expected } from './repository-access.ts'
 import { requireRepositories } from './settings.ts'
@@ -20,12 +22,19 @@ export async function runOnEach(
   const documents: Outcome['document'][] = []
   const texts: string[] = []
   const failures: FailedRepository[] = []
+  const latest = new Map<string, Promise<BackupReference>>()
+  const latestOfAll = (reference: BackupReference): Promise<BackupReference> => {
+    const name = describeBackupReference(reference)
+    const found = latest.get(name) ?? idOfLatest(reference, context)
+    latest.set(name, found)
+    return found
+  }
   let exitCode = 0
   for (const repository of repositories) {
     const { name } = repository
     const heading = context.terminal.colors.strong(printable(name))
     try {
-      const narrowed = { ...context, settings: async () => ({ ...settings, repositories: [repository] }) }
+      const narrowed = { ...context, latestOfAll, settings: async () => ({ ...settings, repositories: [repository] }) }
       const { document, text, failure, exitCode: code = 0 } = await run(narrowed)
       exitCode = Math.max(exitCode, code)
       if (failure) failures.push({ name, error: failure })
@@ -41,6 +50,11 @@ export async function runOnEach(
   const outcome = { document: { repositories: documents }, text: texts.join('\n'), exitCode }
   if (failures.length === 0) return outcome
   return { ...outcome, failure: failureOf(failures, repositories.length) }
+}
+
+/** Asked for once, before anything is changed: the first repository may lose it before the second is asked. */
+async function idOfLatest(reference: BackupReference, context: CommandContext): Promise<BackupReference> {
+  return { kind: 'id', prefix: (await locateBackup(reference, context)).backup.id }
 }
 
 /** That some repositories of several could not do it; the code is that of the first. */

@@ -30,14 +30,24 @@ export async function listAll(
   return { listed, failed: failures }
 }
 
+/** The backup of one repository that a reference means; the latest is that of all that the command works on. */
+export async function findHere(
+  listed: Pick<ListedRepository, 'backups' | 'damaged'>,
+  reference: BackupReference,
+  { latestOfAll }: CommandContext,
+): Promise<Backup> {
+  return findBackup(listed, reference.kind === 'latest' && latestOfAll ? await latestOfAll(reference) : reference)
+}
+
 /**
  * The backup that a reference means, and a repository that has it: of several the first, or for the latest the first that
- * has the latest of all. Those that can not be opened are told of in a warning.
+ * has the latest of all; `others` are the names of those that have it, too. Those that can not be opened are told of in a
+ * warning.
  */
 export async function locateBackup(
   reference: BackupReference,
   context: CommandContext,
-): Promise<{ readonly backup: Backup; readonly found: ListedRepository }> {
+): Promise<{ readonly backup: Backup; readonly found: ListedRepository; readonly others: readonly string[] }> {
   const { listed, failed } = await listAll(context)
   for (const { name, error } of failed) {
     context.terminal.warn(printable(`${name} is left aside, with what only it may have: ${messageOf(error)}`))
@@ -57,5 +67,7 @@ export async function locateBackup(
   const [best] =
     reference.kind === 'latest' ? located.toSorted((a, b) => momentOf(b.backup) - momentOf(a.backup)) : located
   if (best === undefined) throw failures.find((error) => !hasCode(error, 'backup-unknown')) ?? failures[0]
-  return best
+  const { backup, found } = best
+  const others = listed.filter((one) => one !== found && one.backups.some(({ id }) => id === backup.id))
+  return { backup, found, others: others.map(({ name }) => name) }
 }

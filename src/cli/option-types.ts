@@ -76,6 +76,7 @@ export const moment = z
   .transform((text) => text.replace(' ', 'T'))
   .pipe(z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-22T08:00:00Z' }))
   .transform((text) => new Date(text))
+  .refine((time) => time.getTime() <= Date.now(), 'must not be in the future')
 
 /** How long backups are kept. */
 export const retentionTime = /^([0-9]{1,5})([hdw])$/

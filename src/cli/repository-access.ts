@@ -38,13 +38,28 @@ export async function openRepositories(
   const failed: FailedRepository[] = []
   for (const settings of requireRepositories(await context.settings())) {
     try {
-      opened.push({ name: settings.name, repository: await openRepositoryAt(settings, context) })
+      const repository = await openRepositoryAt(settings, context)
+      refuseSame(repository, opened)
+      opened.push({ name: settings.name, repository })
     } catch (error) {
       failed.push({ name: settings.name, error: expected(error, context) })
     }
   }
   if (opened.length === 0) throw failed[0]?.error
   return { opened, failed }
+}
+
+/** A copy that shares keys and ids with another, or is it under another name, is no second place. */
+function refuseSame({ id, store }: Repository, opened: readonly NamedRepository[]): void {
+  const same = opened.find(({ repository }) => repository.id === id)
+  if (!same) return
+  throw new AppError(
+    'usage-invalid',
+    `${printable(store.location)} holds the same repository as ${printable(same.name)}`,
+    {
+      hint: 'name one of them alone; a second place is made by "pgrevive init" there, and filled by "pgrevive sync"',
+    },
+  )
 }
 
 /** A failure that is told while others go on; throws a bug, and what ends the command. */

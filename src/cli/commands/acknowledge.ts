@@ -4,7 +4,7 @@ import { listBackups } from '../../repository/backups/open-backup.ts'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { findBackup } from '../find-backup.ts'
+import { findHere } from '../locate-backup.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 
@@ -14,7 +14,7 @@ export type AcknowledgeOptions = z.output<typeof acknowledgeOptions>
 async function acknowledge(options: AcknowledgeOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
   const listed = await listBackups(repository, context)
-  const backups = options.backups.map((reference) => findBackup(listed, reference))
+  const backups = await Promise.all(options.backups.map((reference) => findHere(listed, reference, context)))
   for (const { id, record } of backups) {
     const { database, selection } = record
     const note: Note = { format: 1, backup: id, kind: 'acknowledged', database, selection }

@@ -9,7 +9,14 @@ import { listAll } from '../locate-backup.ts'
 import { text } from '../option-types.ts'
 import { withRepositories } from '../settings.ts'
 
-const copyOptions = z.strictObject({ backups: z.array(backupReference).min(1), from: text, to: text })
+const copyOptions = z.strictObject({
+  backups: z
+    .array(backupReference)
+    .default([])
+    .refine((backups) => backups.length > 0, 'must be given: name the backups to copy'),
+  from: text,
+  to: text,
+})
 export type CopyOptions = z.output<typeof copyOptions>
 
 async function copy(options: CopyOptions, context: CommandContext): Promise<Outcome> {

@@ -10,7 +10,7 @@ import { type BackupReference, backupReference, backupReferenceHelp } from '../b
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { describeSelection } from '../describe-backup.ts'
-import { findBackup } from '../find-backup.ts'
+import { findHere } from '../locate-backup.ts'
 import { formatQuantity, formatTable, formatTime } from '../format.ts'
 import { flag, texts } from '../option-types.ts'
 import { printable } from '../printable.ts'
@@ -41,7 +41,9 @@ async function forgetNamed({ backups, evenNewest, dryRun }: ForgetOptions, conte
   const repository = await openRepositoryOf(context)
   const listed = await listBackups(repository, context)
   const lost = [...listed.damaged, ...(await listProofs(repository, context)).keys()]
-  const ids = backups.map((reference) => lostId(lost, reference) ?? findBackup(listed, reference).id)
+  const ids = await Promise.all(
+    backups.map(async (reference) => lostId(lost, reference) ?? (await findHere(listed, reference, context)).id),
+  )
   await refuseKept(repository, ids, { evenNewest, signal: context.signal })
   if (!dryRun) await forgetBackups(repository, ids, context)
   const lines = ids.map((id) => `${dryRun ? 'would forget' : 'forgotten'}: ${id}\n`)

@@ -4,7 +4,7 @@ import { listBackups } from '../../repository/backups/open-backup.ts'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { findBackup } from '../find-backup.ts'
+import { findHere } from '../locate-backup.ts'
 import { text } from '../option-types.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
@@ -14,7 +14,7 @@ export type PinOptions = z.output<typeof pinOptions>
 
 async function pin({ backup: reference, reason }: PinOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
-  const backup = findBackup(await listBackups(repository, context), reference)
+  const backup = await findHere(await listBackups(repository, context), reference, context)
   const note: Note = { format: 1, backup: backup.id, kind: 'pinned', reason }
   await repository.saveNote(note, context)
   const { strong } = context.terminal.colors
@@ -47,7 +47,7 @@ export type UnpinOptions = z.output<typeof unpinOptions>
 
 async function unpin({ backup: reference }: UnpinOptions, context: CommandContext): Promise<Outcome> {
   const repository = await openRepositoryOf(context)
-  const backup = findBackup(await listBackups(repository, context), reference)
+  const backup = await findHere(await listBackups(repository, context), reference, context)
   const { pins } = await listNotes(repository, context)
   const wasPinned = pins.has(backup.id)
   const note: Note = { format: 1, backup: backup.id, kind: 'unpinned' }

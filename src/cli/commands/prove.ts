@@ -7,13 +7,13 @@ import { proveBackup } from '../../restore/prove-backup.ts'
 import { remedyFor } from '../../restore/refutation.ts'
 import { findDatabase } from '../database-target.ts'
 import { findBackup } from '../find-backup.ts'
+import { findHere } from '../locate-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
 import { printable, printableLines } from '../printable.ts'
 import { openRepositoryOf } from '../repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { Config } from '../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { flag, jobs, text } from '../option-types.ts'
 
@@ -38,7 +38,7 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
   const { environment, homeDirectory } = context
   const on = options.on === undefined ? undefined : await resolveConnection(options.on, { environment, homeDirectory })
   const proofs: { database: string; proof: Proof }[] = []
-  for (const backup of chooseBackups(backups, options, config)) {
+  for (const backup of await chooseBackups(backups, options, context)) {
     const { database } = backup.record
     const configured = config?.databases.has(database)
       ? await findDatabase(database, { config, environment })
@@ -68,12 +68,15 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
 }
 
 /** The one that is named, or the newest of every database: of those of pgrevive.yaml, if it names some. */
-function chooseBackups(
+async function chooseBackups(
   listed: Awaited<ReturnType<typeof listBackups>>,
   { backup, database }: ProveOptions,
-  config: Config | undefined,
-): Backup[] {
-  if (backup || database !== undefined) return [findBackup(listed, backup ?? { kind: 'latest', database })]
+  context: CommandContext,
+): Promise<Backup[]> {
+  if (backup || database !== undefined) {
+    return [await findHere(listed, backup ?? { kind: 'latest', database }, context)]
+  }
+  const { config } = await context.settings()
   const databases = new Set(listed.backups.map(({ record }) => record.database))
   const configured = [...databases].filter((name) => config?.databases.has(name))
   const chosen = configured.length > 0 ? configured : [...databases]

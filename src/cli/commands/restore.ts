@@ -1,4 +1,4 @@
-import { AppError } from '../../core/app-error.ts'
+import { AppError, hasCode } from '../../core/app-error.ts'
 import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/target/connection-target.ts'
 import type { Loss } from '../../restore/losses.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
@@ -7,6 +7,7 @@ import { describeSelection } from '../describe-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
 import { locateBackup } from '../locate-backup.ts'
 import { printable, printableLines } from '../printable.ts'
+import { shellWord } from '../shell-word.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -30,11 +31,11 @@ export type RestoreOptions = z.output<typeof restoreOptions>
 
 async function restore(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
   const startedMs = performance.now()
-  const { backup, found } = await locateBackup(options.backup, context)
+  const { backup, found, others } = await locateBackup(options.backup, context)
   const { repository } = found
   const target = await findTarget(options.to, backup.record.database, context)
   const settings = await context.settings()
-  const outcome = await restoreBackup(repository, backup, target, {
+  const restoring = restoreBackup(repository, backup, target, {
     choices: choicesOf(options),
     createRoles: options.createRoles,
     skipDamaged: options.skipDamaged,
@@ -42,6 +43,9 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
     analyze: options.analyze,
     onProgress: context.onProgress,
     signal: context.signal,
+  })
+  const outcome = await restoring.catch((error: unknown) => {
+    throw withOthers(error, others)
   })
   const { colors } = context.terminal
   const tookMs = Math.round(performance.now() - startedMs)
@@ -68,6 +72,14 @@ async function restore(options: RestoreOptions, context: CommandContext): Promis
       ),
     }),
   }
+}
+
+/** What is damaged here may be whole elsewhere. */
+function withOthers(error: unknown, others: readonly string[]): unknown {
+  if (others.length === 0 || !hasCode(error, 'object-damaged', 'object-missing')) return error
+  const elsewhere = others.map((name) => `--repo ${shellWord(name)}`).join(' or ')
+  const hint = `${elsewhere} has this backup, too: restore it from there; then "pgrevive check --repair" and "pgrevive sync"`
+  return new AppError(error.code, error.message, { cause: error.cause, hint })
 }
 
 /** What is damaged, each with what is lost by it. */

@@ -124,6 +124,11 @@ describe('rights on S3', { timeout: 300_000, ...(skip !== undefined && { skip })
     assertFailed(await host.as('writer').run('prune', '--as-of', asOf), 'usage-invalid', { hint: /list, show/ })
     assertFailed(await host.as('writer').run('list', '--as-of', '2020-01-01T00:00:00Z'), 'repository-missing')
     assertFailed(await host.as('writer').run('list', '--as-of', 'yesterday'), 'usage-invalid')
+    assertFailed(await host.as('writer').run('list', '--as-of', '2099-01-01T00:00:00Z'), 'usage-invalid')
+    await using plain = await createHost()
+    assertFailed(await plain.as('writer').run('list', '--as-of', asOf), 'usage-invalid', {
+      message: /keeps no versions/,
+    })
   })
 
   it('do not reach what is locked, until the lock ends, which prune can put off', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
@@ -119,6 +119,60 @@ describe('several repositories', { timeout: 300_000 }, () => {
     assertFailed(await host.run('copy', id, '--from', 'local', '--to', 'local'), 'usage-invalid')
     assertFailed(await host.run('copy', 'ZZZ', '--from', 'local', '--to', 'offsite'), 'backup-unknown')
     await host.succeed('prove', id, '--repo', 'offsite')
+  })
+
+  it('mean one and the same by the latest, which is that of all', async () => {
+    await using host = await createHost()
+    await host.succeed('backup', 'postgres:///shop')
+    await host.succeed('backup', 'postgres:///shop')
+    const { id: newest } = await host.with({ PGREVIVE_REPO: 'local' }).backUp('postgres:///shop')
+    const pinned = await host.run('pin', 'latest:shop', '--reason', 'for good')
+    assertFailed(pinned, 'backup-unknown', { message: new RegExp(`1 of 2 repositories failed; offsite: .*${newest}`) })
+    await host.succeed('unpin', newest, '--repo', 'local')
+    assertFailed(await host.run('forget', 'latest:shop', '--even-newest'), 'backup-unknown', { message: /offsite/ })
+    assert.deepEqual(
+      (await placesOf(host)).map(({ names }) => names),
+      [
+        ['local', 'offsite'],
+        ['local', 'offsite'],
+      ],
+    )
+  })
+
+  it('help each other out of damage: restore names who has the backup, too, and sync brings back what was lost', async () => {
+    await using host = await createHost()
+    await host.succeed('backup', 'postgres:///shop')
+    for (const path of await host.objects('packs')) {
+      const bytes = await readFile(path)
+      const middle = bytes.length >> 1
+      bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle)
+      await writeFile(path, bytes)
+    }
+    assertFailed(await host.run('restore', 'latest', '--to', 'from_damaged'), 'object-damaged', {
+      hint: /--repo offsite has this backup, too/,
+    })
+    assertFailed(await host.run('check', '--repair'), 'check-damaged', { message: /1 of 2 repositories failed; local/ })
+    assert.match(await host.succeed('sync'), /copied 1 backup into .*local/)
+    await host.succeed('check', '--level', 'content', '--repo', 'local')
+    assert.match(await host.succeed('sync'), /local: nothing to copy/)
+    const restored = await host.document(
+      restoreDocument,
+      'restore',
+      'latest',
+      '--to',
+      'after_damage',
+      '--repo',
+      'local',
+    )
+    assert.equal(restored.rows, 50_000)
+  })
+
+  it('are no two where they are one under two names', async () => {
+    await using host = await createHost()
+    await symlink(host.path('backups'), host.path('link'))
+    const ended = await host.run('backup', 'postgres:///shop', '--repo', 'local', '--repo', './link')
+    assertFailed(ended, 'usage-invalid', { message: /holds the same repository as local/ })
+    assert.match(ended.stdout, /^ {2}local: .* stored$/m)
   })
 
   it('are refused one by one where a command works on one alone', async () => {

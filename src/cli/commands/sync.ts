@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
 import { type Backup, listProofs } from '../../repository/backups/open-backup.ts'
-import { listNotes } from '../../repository/retention/backup-notes.ts'
+import { lastCheckOf, listNotes } from '../../repository/retention/backup-notes.ts'
 import { worthCopying } from '../../repository/retention/plan-forgetting.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Copying, copyInto, copyingDocument, describeCopying } from '../copy-into.ts'
@@ -12,31 +12,36 @@ import { type ListedRepository, listAll } from '../locate-backup.ts'
 import { flag, text } from '../option-types.ts'
 import { printable } from '../printable.ts'
 import { type FailedRepository, expected } from '../repository-access.ts'
+import type { RepositorySettings } from '../config/config.ts'
 import { configuredRetention } from '../retention-rules.ts'
 import { type Settings, withRepositories, requireRepositories } from '../settings.ts'
 
-const syncOptions = z
-  .strictObject({ from: text.optional(), to: text.optional(), dryRun: flag })
-  .refine(({ from, to }) => (from === undefined) === (to === undefined), '--from and --to go together')
+const syncOptions = z.strictObject({ from: text.optional(), to: text.optional(), dryRun: flag })
 export type SyncOptions = z.output<typeof syncOptions>
 
 interface Synced extends Copying {
   /** What was missing, and the retention of this repository would let go at once. */
   readonly leftOut: string[]
+  /** Of what is to be copied, how much is not. */
+  missing: number
 }
 
 async function sync({ from, to, dryRun }: SyncOptions, context: CommandContext): Promise<Outcome> {
   const all = await context.settings()
-  const settings = from === undefined || to === undefined ? severalOf(all) : withRepositories(all, [from, to], context)
+  const configured = requireSeveral(all, { from, to, dryRun }).map(({ name }) => name)
+  const named = [...(from === undefined || to === undefined ? configured : []), from ?? [], to ?? []].flat()
+  const settings = withRepositories(all, [...new Set(named)], context)
   const { listed, failed } = await listAll({ ...context, settings: async () => settings })
   const failures: FailedRepository[] = [...failed]
-  const synced: Synced[] = []
   for (const { name, error } of failed) context.terminal.warn(printable(`${name} is left aside: ${error.message}`))
-  for (const target of listed.filter((one) => from === undefined || one !== listed[0])) {
-    const done: Synced = { to: target.name, copied: [], failed: [], leftOut: [] }
+  warnOfDamaged(listed, context)
+  const synced: Synced[] = []
+  const sources = listed.filter(({ name }) => from === undefined || name === from)
+  for (const target of listed.filter(({ name }) => (to === undefined ? name !== from : name === to))) {
+    const done: Synced = { to: target.name, copied: [], failed: [], leftOut: [], missing: 0 }
     synced.push(done)
     try {
-      await syncInto(done, target, listed, settings, { ...context, dryRun })
+      await syncInto(done, target, sources, settings, { ...context, dryRun })
     } catch (thrown) {
       const error = expected(thrown, context)
       failures.push({ name: target.name, error })
@@ -45,44 +50,70 @@ async function sync({ from, to, dryRun }: SyncOptions, context: CommandContext):
     const [first] = done.failed
     if (first) failures.push({ name: target.name, error: first.error })
   }
-  const document = { dryRun, repositories: synced.map((one) => ({ ...copyingDocument(one), leftOut: one.leftOut })) }
+  const document = {
+    dryRun,
+    repositories: synced.map((one) => ({ ...copyingDocument(one), leftOut: one.leftOut, missing: one.missing })),
+  }
   const outcome = { document, text: synced.map((one) => describe(one, dryRun, context)).join('') }
   return failures.length === 0 ? outcome : { ...outcome, failure: failureOf(failures, settings.repositories.length) }
 }
 
-function severalOf(settings: Settings): Settings {
-  if (requireRepositories(settings).length > 1) return settings
+/** Those of the settings, of which there must be two unless two are named. */
+function requireSeveral(settings: Settings, { from, to }: SyncOptions): readonly RepositorySettings[] {
+  if (from !== undefined && to !== undefined) return []
+  const repositories = requireRepositories(settings)
+  if (new Set([...repositories.map(({ name }) => name), from ?? [], to ?? []].flat()).size > 1) return repositories
   throw new AppError('usage-invalid', 'only one repository is named', {
     hint: 'give --from and --to, or write "repositories:" into pgrevive.yaml',
   })
 }
 
-/** From every other repository what this one lacks and would keep; each backup from the first that has it. */
+function warnOfDamaged(listed: readonly ListedRepository[], { terminal }: CommandContext): void {
+  for (const { name, damaged } of listed) {
+    for (const id of damaged) {
+      terminal.warn(
+        printable(`the record of backup ${id} in ${name} is damaged; it is written again if another has it`),
+      )
+    }
+  }
+}
+
+/**
+ * From every other repository what this one lacks, or holds damaged by its last check, and would keep; each backup from
+ * the first that has it.
+ */
 async function syncInto(
   done: Synced,
   target: ListedRepository,
-  listed: readonly ListedRepository[],
+  sources: readonly ListedRepository[],
   settings: Settings,
   context: CommandContext & { readonly dryRun: boolean },
 ): Promise<void> {
-  const there = new Set(target.backups.map(({ id }) => id))
+  const { checks } = await listNotes(target.repository, context)
+  const isDamaged = (backup: Backup) => lastCheckOf(backup, checks)?.isWhole === false
+  const there = new Set(target.backups.filter((backup) => !isDamaged(backup)).map(({ id }) => id))
   const retention = settings.repositories.find(({ name }) => name === target.name)?.retention
-  for (const source of listed) {
-    if (source === target) continue
-    const refuted = await listProofs(source.repository, context)
-    const candidates = source.backups.filter(({ id }) => !there.has(id) && refuted.get(id)?.outcome !== 'refuted')
-    const { pins } = await listNotes(source.repository, context)
-    const wanted = await worthCopying(
-      target.repository,
-      candidates,
-      configuredRetention(settings, { retention }),
-      context,
-    )
-    const missing = candidates.filter((backup) => pins.has(backup.id) || wanted.includes(backup))
-    done.leftOut.push(...candidates.filter((backup) => !missing.includes(backup)).map(({ id }) => id))
+  const policyOf = configuredRetention(settings, { retention })
+  const work: { readonly from: ListedRepository; readonly backups: readonly Backup[] }[] = []
+  for (const from of sources) {
+    if (from === target) continue
+    const proofs = await listProofs(from.repository, context)
+    const candidates = from.backups.filter(({ id }) => !there.has(id) && proofs.get(id)?.outcome !== 'refuted')
+    const { pins } = await listNotes(from.repository, context)
+    const wanted = await worthCopying(target.repository, candidates, policyOf, context)
+    const backups = candidates.filter((backup) => pins.has(backup.id) || wanted.includes(backup))
+    done.leftOut.push(...candidates.filter((backup) => !backups.includes(backup)).map(({ id }) => id))
     for (const { id } of candidates) there.add(id)
-    if (context.dryRun) done.copied.push(...missing.map((backup) => asCopied(source, backup)))
-    else await copyInto(done, { from: source, to: target.repository }, missing, context)
+    work.push({ from, backups })
+  }
+  const total = work.reduce((sum, { backups }) => sum + backups.length, 0)
+  try {
+    for (const { from, backups } of work) {
+      if (context.dryRun) done.copied.push(...backups.map((backup) => asCopied(from, backup)))
+      else await copyInto(done, { from, to: target.repository }, backups, context)
+    }
+  } finally {
+    done.missing = total - done.copied.length
   }
 }
 
@@ -91,19 +122,25 @@ function asCopied({ name }: ListedRepository, { id, record }: Backup): Copying['
 }
 
 function describe(done: Synced, dryRun: boolean, context: CommandContext): string {
-  const { copied, leftOut } = done
-  const left =
-    leftOut.length === 0 ? '' : `  ${formatQuantity(leftOut.length, 'backup')} that its retention would let go\n`
-  if (copied.length === 0) return `${printable(done.to)}: nothing to copy\n${left}`
-  if (!dryRun) return describeCopying(done, context) + left
-  return `would copy ${formatQuantity(copied.length, 'backup')} into ${printable(done.to)}\n${left}`
+  const { copied, leftOut, missing } = done
+  const name = printable(done.to)
+  const count = formatQuantity(copied.length, 'backup')
+  const did = dryRun ? `would copy ${count} into ${name}\n` : describeCopying(done, context)
+  const lines = [
+    copied.length > 0 ? did : missing > 0 ? '' : `${name}: nothing to copy\n`,
+    missing > 0
+      ? `${context.terminal.colors.bad('not complete')} ${name}: ${formatQuantity(missing, 'backup')} missing\n`
+      : '',
+    leftOut.length > 0 ? `  ${formatQuantity(leftOut.length, 'backup')} that its retention would let go\n` : '',
+  ]
+  return lines.join('')
 }
 
 export const syncCommand = defineCommand({
   name: 'sync',
   summary: 'give every repository the backups that it lacks',
   description:
-    'Copies into every repository of pgrevive.yaml, or into --to alone, what it lacks of the backups in the others, or in --from, as copy does. What the retention of a repository would let go at once is not copied into it, nor are refuted backups; pinned ones are. Run it after the backups: a repository that could not be reached becomes complete again.',
+    'Copies into every repository of pgrevive.yaml, or into --to alone, what it lacks of the backups in the others, or in --from alone, as copy does; also what the last check found damaged there, after check --repair. What the retention of a repository would let go at once is not copied into it, nor are refuted backups; pinned ones are. Run it after the backups: a repository that could not be reached becomes complete again.',
   arguments: [],
   options: [
     {

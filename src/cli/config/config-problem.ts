@@ -21,6 +21,12 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], above: Path = []
       const meant = issue.errors.find((errors) => !errors.some(isWrongKind))
       return meant ? problemsOf(meant, path) : [{ path, message: `${label(path)} must be text or a mapping` }]
     }
+    if (issue.code === 'invalid_key') {
+      return issue.issues.map(({ message }) => ({
+        path,
+        message: `the name "${printable(String(path.at(-1)))}" ${message}`,
+      }))
+    }
     if (issue.code === 'invalid_type' && issue.input === undefined) {
       return [{ path, message: `${label(path)} must be given` }]
     }

@@ -143,7 +143,9 @@ function explanationOf(error: S3ServiceException, status: number, { what, place 
       return [
         'store-failed',
         `the store does not know what ${what} was asked with`,
-        'an old server may need checksums=off in the URL of the repository',
+        place.lock
+          ? 'lock-days=… needs a bucket that was made with Object Lock; an old server may need checksums=off'
+          : 'an old server may need checksums=off in the URL of the repository',
       ]
   }
   if (status === 507) return full(what)

@@ -1,4 +1,5 @@
 import {
+  GetBucketVersioningCommand,
   GetObjectCommand,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandInput,
@@ -36,6 +37,7 @@ export class S3PastStore implements ObjectStore {
   readonly #client: S3Client
   readonly #requests: PatientRequests
   readonly #clock: Pick<ObjectStore, 'now'>
+  #checked: Promise<void> | undefined
   /** Of objects that were listed. */
   readonly #versions = new Map<string, string | undefined>()
 
@@ -143,8 +145,21 @@ export class S3PastStore implements ObjectStore {
     yield object
   }
 
+  /** A bucket that keeps none shows only what is there now, which would be taken for what was there then. */
+  async #refuseWithoutVersions(options: AbortOptions): Promise<void> {
+    const input = { Bucket: this.#place.bucket }
+    const { Status } = await this.#requests.run(`the versioning of ${this.location}`, options, () =>
+      this.#client.send(new GetBucketVersioningCommand(input), abort(options)),
+    )
+    if (Status !== undefined) return
+    throw new AppError('usage-invalid', `the bucket "${this.#place.bucket}" keeps no versions, which --as-of reads`, {
+      hint: 'turn on versioning for the next time; what is not there now is lost',
+    })
+  }
+
   async *#versionsBelow(prefix: string, options: AbortOptions): AsyncIterable<Version> {
     const query = { Bucket: this.#place.bucket, Prefix: `${this.#place.prefix}${prefix}` }
+    await (this.#checked ??= this.#refuseWithoutVersions(options))
     let next: Pick<ListObjectVersionsCommandInput, 'KeyMarker' | 'VersionIdMarker'> | undefined = {}
     while (next) {
       const input: ListObjectVersionsCommandInput = { ...query, ...next }
