@@ -9,7 +9,7 @@ import { mutants } from './test-mutants.ts'
 
 const script = fileURLToPath(new URL('../../../scripts/test-simulation.ts', import.meta.url))
 const seed = Number(process.env['PGREVIVE_SIMULATION_SEED'] ?? randomInt(2 ** 31))
-const schedules = 1000
+const schedules = 2000
 /** Each of these is found out in one of some 20 to 200 schedules, so that this many miss it once in 10^10 runs. */
 const foundSoon = mutants.filter((mutant) => mutant !== 'tombstones revoked by a repair')
 const mostForMutants = 5000
