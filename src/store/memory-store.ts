@@ -1,6 +1,6 @@
 import { foreignObject, largestObjectBytes, missingObject, requireKey } from './keys.ts'
 import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, ReadObject } from './object-store.ts'
-import { readObjects } from './directory/read-folder.ts'
+import { readObjects } from './read-objects.ts'
 
 /** Objects in this process, for as long as it lasts: for simulations, which may bring a clock of their own. */
 export class MemoryStore implements ObjectStore {

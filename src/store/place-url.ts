@@ -54,6 +54,21 @@ export function formatPlaceUrl(
   return `${scheme}://${holder}${path === '' ? '' : `/${path}`}${query.length === 0 ? '' : `?${query.join('&')}`}`
 }
 
+/** Of `scheme://holder/folder/name?options`; the name is empty for the whole holder. */
+export function splitPlaceUrl(url: string): {
+  readonly folder: string
+  readonly name: string
+  readonly options: string
+} {
+  const {
+    holder = '',
+    path = '',
+    options = '',
+  } = /^(?<holder>[^:]+:\/\/[^/?]+)\/*(?<path>[^?]*?)\/*(?<options>\?.*)?$/s.exec(url)?.groups ?? {}
+  const end = path.lastIndexOf('/') + 1
+  return { folder: `${holder}/${path.slice(0, end)}`, name: path.slice(end), options }
+}
+
 function hasUser(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { username, password } = new URL(text)

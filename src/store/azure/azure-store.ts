@@ -1,6 +1,6 @@
 import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob'
 import { AppError } from '../../core/app-error.ts'
-import { readObjects } from '../directory/read-folder.ts'
+import { readObjects } from '../read-objects.ts'
 import { foreignObject, largestObjectBytes, missingObject, requireKey } from '../keys.ts'
 import { type ListedPage, listPages } from '../list-pages.ts'
 import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, OnTrouble, ReadObject } from '../object-store.ts'

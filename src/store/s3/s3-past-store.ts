@@ -1,18 +1,17 @@
 import {
   GetBucketVersioningCommand,
-  GetObjectCommand,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandInput,
   type ListObjectVersionsCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { AppError } from '../../core/app-error.ts'
-import { foreignObject, largestObjectBytes, missingObject, requireKey } from '../keys.ts'
+import { missingObject, requireKey } from '../keys.ts'
 import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, ReadObject } from '../object-store.ts'
-import { readObjects } from '../directory/read-folder.ts'
-import { readBody } from '../read-body.ts'
+import { readObjects } from '../read-objects.ts'
 import type { PatientRequests } from '../patient-requests.ts'
-import { abort, isAnswer } from './s3-answers.ts'
+import { abort } from './s3-answers.ts'
+import { getObject } from './get-object.ts'
 import type { S3Place } from './s3-place.ts'
 
 /** An object as it was: which version it is. */
@@ -69,25 +68,10 @@ export class S3PastStore implements ObjectStore {
 
   async get(key: string, options: AbortOptions & { readonly range?: ByteRange } = {}): Promise<Buffer> {
     const versionId = await this.#versionOf(requireKey(key), options)
-    const { range } = options
-    const input = {
-      Bucket: this.#place.bucket,
-      Key: `${this.#place.prefix}${key}`,
-      ...(versionId !== undefined && { VersionId: versionId }),
-      ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
-    }
-    return this.#requests.run(`${key} in ${this.location}`, options, async () => {
-      try {
-        const { Body, ContentLength = 0 } = await this.#client.send(new GetObjectCommand(input), abort(options))
-        const bytes = await readBody(Body, ContentLength, largestObjectBytes)
-        if (bytes) return bytes
-      } catch (error) {
-        if (isAnswer(error, 'NoSuchKey', 'NoSuchVersion')) throw missingObject(key, this.location, error)
-        if (isAnswer(error, 'InvalidRange')) return Buffer.alloc(0)
-        throw error
-      }
-      throw foreignObject(key, this.location)
-    })
+    const { location } = this
+    const { bucket, prefix } = this.#place
+    const object = { Bucket: bucket, Key: `${prefix}${key}`, VersionId: versionId, key, location }
+    return this.#requests.run(`${key} in ${location}`, options, () => getObject(this.#client, object, options))
   }
 
   async *list(prefix: string, options: AbortOptions = {}): AsyncIterable<ObjectInfo> {

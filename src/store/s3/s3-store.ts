@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import {
   ChecksumAlgorithm,
   DeleteObjectCommand,
-  GetObjectCommand,
   ListObjectsV2Command,
   ObjectLockMode,
   type ListObjectsV2CommandOutput,
@@ -13,13 +12,13 @@ import {
   type StorageClass,
 } from '@aws-sdk/client-s3'
 import { AppError } from '../../core/app-error.ts'
-import { foreignObject, largestObjectBytes, missingObject, requireKey } from '../keys.ts'
+import { requireKey } from '../keys.ts'
 import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, OnTrouble, ReadObject } from '../object-store.ts'
-import { readObjects } from '../directory/read-folder.ts'
+import { readObjects } from '../read-objects.ts'
 import { type ListedPage, listPages } from '../list-pages.ts'
-import { readBody } from '../read-body.ts'
 import { PatientRequests, type Patience, usualPatience } from '../patient-requests.ts'
-import { abort, isAnswer } from './s3-answers.ts'
+import { abort } from './s3-answers.ts'
+import { getObject } from './get-object.ts'
 import { type S3Patience, createS3Client, onDate, signHash } from './s3-client.ts'
 import { s3Words } from './s3-errors.ts'
 import { S3PastStore } from './s3-past-store.ts'
@@ -74,23 +73,9 @@ export class S3Store implements ObjectStore {
   }
 
   async get(key: string, options: AbortOptions & { readonly range?: ByteRange } = {}): Promise<Buffer> {
-    const { range } = options
-    const input = {
-      ...this.#objectAt(key),
-      ...(range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }),
-    }
-    return this.#requests.run(this.#nameOf(key), options, async () => {
-      try {
-        const { Body, ContentLength = 0 } = await this.#client.send(new GetObjectCommand(input), abort(options))
-        const bytes = await readBody(Body, ContentLength, largestObjectBytes)
-        if (bytes) return bytes
-      } catch (error) {
-        if (isAnswer(error, 'NoSuchKey')) throw missingObject(key, this.location, error)
-        if (isAnswer(error, 'InvalidRange')) return Buffer.alloc(0) // it begins behind the end
-        throw error
-      }
-      throw foreignObject(key, this.location)
-    })
+    const { location } = this
+    const object = { ...this.#objectAt(key), key, location }
+    return this.#requests.run(this.#nameOf(key), options, () => getObject(this.#client, object, options))
   }
 
   async delete(key: string, options: AbortOptions = {}): Promise<void> {

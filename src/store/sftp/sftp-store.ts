@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { AppError, hasCode } from '../../core/app-error.ts'
 import { inKeyOrder } from '../directory/key-order.ts'
-import { readObjects } from '../directory/read-folder.ts'
+import { readObjects } from '../read-objects.ts'
 import { isAbandoned, isUnfinishedName, unfinishedName } from '../directory/unfinished-files.ts'
 import { foreignObject, largestObjectBytes, missingObject, requireKey, temporaryFolder } from '../keys.ts'
 import type { AbortOptions, ByteRange, ObjectInfo, ObjectStore, ReadObject } from '../object-store.ts'

@@ -1,7 +1,7 @@
-import { hasCode } from '../../core/app-error.ts'
-import { forEachParallel } from '../../core/parallel.ts'
-import { isKey } from '../keys.ts'
-import type { AbortOptions, ObjectInfo, ObjectStore, ReadObject } from '../object-store.ts'
+import { hasCode } from '../core/app-error.ts'
+import { forEachParallel } from '../core/parallel.ts'
+import { isKey } from './keys.ts'
+import type { AbortOptions, ObjectInfo, ObjectStore, ReadObject } from './object-store.ts'
 
 /** A batch ends with the object that reaches either. */
 const batchObjects = 128
