@@ -1,4 +1,4 @@
-import { AppError } from '../core/app-error.ts'
+import { type AppError, inContext } from '../core/app-error.ts'
 import { type BackupReference, describeBackupReference } from './backup-reference.ts'
 import type { CommandContext } from './command-context.ts'
 import type { Outcome } from './define-command.ts'
@@ -60,7 +60,5 @@ async function idOfLatest(reference: BackupReference, context: CommandContext): 
 /** That some repositories of several could not do it; the code is that of the first. */
 export function failureOf([first, ...others]: readonly FailedRepository[], all: number): AppError {
   if (!first) throw new Error('nothing failed')
-  const { code, message, hint } = first.error
-  const counted = `${others.length + 1} of ${all} repositories failed; ${printable(first.name)}: ${message}`
-  return new AppError(code, counted, { cause: first.error.cause, ...(hint === undefined ? {} : { hint }) })
+  return inContext(`${others.length + 1} of ${all} repositories failed; ${printable(first.name)}`, first.error)
 }

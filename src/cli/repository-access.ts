@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, hasCode } from '../core/app-error.ts'
+import { AppError, hasCode, inContext } from '../core/app-error.ts'
 import { type RepositoryKey, parseKeyFile } from '../repository/keys/key-file.ts'
 import { openRepository } from '../repository/open-repository.ts'
 import type { Repository } from '../repository/repository.ts'
@@ -147,8 +147,7 @@ async function readKeyFile(path: string): Promise<RepositoryKey> {
   try {
     return parseKeyFile(text)
   } catch (error) {
-    if (!(error instanceof AppError)) throw error
-    throw new AppError(error.code, `${path}: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint })
+    throw inContext(path, error)
   }
 }
 

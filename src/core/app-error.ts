@@ -116,6 +116,8 @@ export function messageOf(error: unknown): string {
 }
 
 /** The same failure with the name of what it happened to in front: "table public.orders: …". */
+export function inContext(context: string, error: AppError): AppError
+export function inContext(context: string, error: unknown): unknown
 export function inContext(context: string, error: unknown): unknown {
   if (!(error instanceof AppError)) return error
   const { code, message, hint, cause } = error

@@ -13,7 +13,7 @@ describe('backups that are copied into another repository', { timeout: 120_000 }
   })
   after(() => bench[Symbol.asyncDispose]())
 
-  it('keep their ids and what they hold, store common data once, and leave out what is damaged alone', async () => {
+  it('keep their ids and what they hold, and store what they have in common once', async () => {
     const target = await bench.database(
       `CREATE TABLE large AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i; CREATE TABLE small (i int);
        SELECT lo_from_bytea(1, 'x')`,
@@ -40,12 +40,13 @@ describe('backups that are copied into another repository', { timeout: 120_000 }
         await readManifest(reader, backup),
         await readManifest(original, backups[index] ?? backup),
       ]
-      const { stream } = { stream: source.globals }
-      assert.deepEqual(
-        withStreams(copy, () => stream),
-        withStreams(source, () => stream),
-      )
-      for (const { stream: piece } of manifestStreams(copy)) for await (const _ of reader.read(piece)) void _
+      const anyStream = () => source.globals
+      assert.deepEqual(withStreams(copy, anyStream), withStreams(source, anyStream))
+      for (const { stream } of manifestStreams(copy)) {
+        let bytes = 0
+        for await (const piece of reader.read(stream)) bytes += piece.length
+        assert.equal(bytes, stream.bytes)
+      }
     }
   })
 
@@ -56,7 +57,7 @@ describe('backups that are copied into another repository', { timeout: 120_000 }
     const manifest = await readManifest(await bench.repository.openReader(), backup)
     const replaced = withStreams(manifest, (stream) => ({ ...stream, lists: ['00'.repeat(16)] }))
     const streams = [...manifestStreams(manifest)]
-    assert.deepEqual(streams.map(({ name }) => name).length, 6)
+    assert.equal(streams.length, 6)
     const left = JSON.stringify(replaced)
     for (const list of streams.flatMap(({ stream }) => stream.lists)) assert.ok(!left.includes(list))
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AppError } from '../../core/app-error.ts'
+import { inContext } from '../../core/app-error.ts'
 import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Copying, copyInto, copyingDocument, describeCopying } from '../copy-into.ts'
@@ -38,16 +38,8 @@ async function copy(options: CopyOptions, context: CommandContext): Promise<Outc
   }
   const [first] = copying.failed
   if (!first) return outcome
-  const { code, message, hint } = first.error
-  const failure = new AppError(
-    code,
-    `${copying.failed.length} of ${missing.length} backups were not copied; ${first.id}: ${message}`,
-    {
-      cause: first.error.cause,
-      ...(hint === undefined ? {} : { hint }),
-    },
-  )
-  return { ...outcome, failure }
+  const notCopied = `${copying.failed.length} of ${missing.length} backups were not copied; ${first.id}`
+  return { ...outcome, failure: inContext(notCopied, first.error) }
 }
 
 export const copyCommand = defineCommand({

@@ -11,6 +11,7 @@ import { readPassphrase } from '../passphrase.ts'
 import { printable } from '../printable.ts'
 import { openRepositoryOf, openStoreAt } from '../repository-access.ts'
 import { StoredFiles } from '../../import/stored-files.ts'
+import { splitPlaceUrl } from '../../store/place-url.ts'
 import { parseStorePlace } from '../../store/store-place.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
@@ -69,20 +70,9 @@ async function importDumps(options: ImportOptions, context: CommandContext): Pro
 async function findIn(text: string, context: CommandContext): Promise<DumpPath[]> {
   const place = parseStorePlace(text, context.currentDirectory)
   if (place.kind === 'directory') return findDumps(place.path, localFiles)
-  const { folder, name, options } = splitUrl(text)
+  const { folder, name, options } = splitPlaceUrl(text)
   const store = await openStoreAt(parseStorePlace(`${folder}${options}`, context.currentDirectory), context)
   return findDumps(`${folder}${name}`, await StoredFiles.open(store, { root: folder, name }, context))
-}
-
-/** Of `scheme://holder/folder/name?options`; the name is empty for the whole holder. */
-function splitUrl(url: string): { readonly folder: string; readonly name: string; readonly options: string } {
-  const {
-    holder = '',
-    path = '',
-    options = '',
-  } = /^(?<holder>[^:]+:\/\/[^/?]+)\/*(?<path>[^?]*?)\/*(?<options>\?.*)?$/s.exec(url)?.groups ?? {}
-  const end = path.lastIndexOf('/') + 1
-  return { folder: `${holder}/${path.slice(0, end)}`, name: path.slice(end), options }
 }
 
 async function importOne(

@@ -57,12 +57,15 @@ describe('rights on S3', { timeout: 300_000, ...(skip !== undefined && { skip })
     assert.equal((await host.as('writer').list()).length, 2)
   })
 
-  it('of a pruner forget and prune, and its key opens nothing', async () => {
+  it('of a pruner forget and prune, with a key that opens no data', async () => {
     await using host = await createHost()
     const { id } = await host.as('writer').backUp('postgres:///shop')
     await host.as('writer').backUp('postgres:///shop')
-    await host.as('pruner').succeed('forget', id, '--even-newest')
-    await host.as('pruner').succeed('prune')
+    await host.as('writer').succeed('key', 'add', '--to', 'pruner.key', '--write-only')
+    const pruner = host.as('pruner').with({ PGREVIVE_KEY_FILE: 'pruner.key' })
+    assertFailed(await pruner.run('restore', id, '--to', 'postgres:///unread'), 'key-cannot-read')
+    await pruner.succeed('forget', id, '--even-newest')
+    await pruner.succeed('prune')
     await host.as('writer').succeed('check', '--level', 'content')
   })
 

@@ -9,6 +9,13 @@ import { TestHost, assertFailed, initDocument, restoreDocument } from './test-ho
 const place = z.object({ repository: z.string(), proof: z.unknown(), pin: z.unknown(), copied: z.unknown() })
 const listed = z.object({ backups: z.array(z.object({ id: z.string(), repositories: z.array(place) })) })
 
+async function flipMiddle(path: string): Promise<void> {
+  const bytes = await readFile(path)
+  const middle = bytes.length >> 1
+  bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle)
+  await writeFile(path, bytes)
+}
+
 describe('several repositories', { timeout: 300_000 }, () => {
   let server: TestServer
   before(async () => {
@@ -108,17 +115,33 @@ describe('several repositories', { timeout: 300_000 }, () => {
     assert.equal((await host.with({ PGREVIVE_REPO: 'offsite' }).list()).length, 1)
   })
 
-  it('are copied between, from any place to any other, also with a key that only writes there', async () => {
+  it('are copied between, also with a key that only writes there; one that is damaged does not stop the others', async () => {
     await using host = await createHost()
-    const { id } = await host.with({ PGREVIVE_REPO: 'local' }).backUp('postgres:///shop')
-    assert.match(await host.succeed('copy', id, '--from', 'local', '--to', 'offsite'), /copied 1 backup/)
+    const local = host.with({ PGREVIVE_REPO: 'local' })
+    const { id } = await local.backUp('postgres:///shop')
+    const before = await host.objects('packs')
+    await loadSql(
+      withDatabase(server.target, 'shop'),
+      'CREATE TABLE later AS SELECT i, md5((-i)::text) AS t FROM generate_series(1, 20000) i',
+    )
+    const damaged = await local.backUp('postgres:///shop')
+    await loadSql(withDatabase(server.target, 'shop'), 'DROP TABLE later')
+    for (const path of (await host.objects('packs')).filter((one) => !before.includes(one))) await flipMiddle(path)
+
+    await host.succeed('key', 'add', '--to', 'writer.key', '--write-only', '--repo', 'offsite')
+    await rename(host.path('offsite.key'), host.path('reader.key'))
+    await rename(host.path('writer.key'), host.path('offsite.key'))
+    const ended = await host.run('copy', id, damaged.id, '--from', 'local', '--to', 'offsite')
+    assertFailed(ended, 'object-damaged', { message: new RegExp(`1 of 2 backups were not copied; ${damaged.id}`) })
+    assert.match(ended.stdout, /copied 1 backup into offsite/)
     assert.match(
       await host.succeed('copy', id.slice(0, 12), '--from', './backups', '--to', 'offsite'),
       /is there already/,
     )
+    assertFailed(await host.run('restore', id, '--to', 'unread', '--repo', 'offsite'), 'key-cannot-read')
+    await host.succeed('prove', id, '--repo', 'offsite', '--key-file', 'reader.key')
     assertFailed(await host.run('copy', id, '--from', 'local', '--to', 'local'), 'usage-invalid')
     assertFailed(await host.run('copy', 'ZZZ', '--from', 'local', '--to', 'offsite'), 'backup-unknown')
-    await host.succeed('prove', id, '--repo', 'offsite')
   })
 
   it('mean one and the same by the latest, which is that of all', async () => {
@@ -142,12 +165,7 @@ describe('several repositories', { timeout: 300_000 }, () => {
   it('help each other out of damage: restore names who has the backup, too, and sync brings back what was lost', async () => {
     await using host = await createHost()
     await host.succeed('backup', 'postgres:///shop')
-    for (const path of await host.objects('packs')) {
-      const bytes = await readFile(path)
-      const middle = bytes.length >> 1
-      bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle)
-      await writeFile(path, bytes)
-    }
+    for (const path of await host.objects('packs')) await flipMiddle(path)
     assertFailed(await host.run('restore', 'latest', '--to', 'from_damaged'), 'object-damaged', {
       hint: /--repo offsite has this backup, too/,
     })

@@ -41,7 +41,7 @@ async function sync({ from, to, dryRun }: SyncOptions, context: CommandContext):
     const done: Synced = { to: target.name, copied: [], failed: [], leftOut: [], missing: 0 }
     synced.push(done)
     try {
-      await syncInto(done, target, sources, settings, { ...context, dryRun })
+      await syncInto(done, target, sources, { settings, dryRun }, context)
     } catch (thrown) {
       const error = expected(thrown, context)
       failures.push({ name: target.name, error })
@@ -86,8 +86,8 @@ async function syncInto(
   done: Synced,
   target: ListedRepository,
   sources: readonly ListedRepository[],
-  settings: Settings,
-  context: CommandContext & { readonly dryRun: boolean },
+  { settings, dryRun }: { readonly settings: Settings; readonly dryRun: boolean },
+  context: CommandContext,
 ): Promise<void> {
   const { checks } = await listNotes(target.repository, context)
   const isDamaged = (backup: Backup) => lastCheckOf(backup, checks)?.isWhole === false
@@ -109,7 +109,7 @@ async function syncInto(
   const total = work.reduce((sum, { backups }) => sum + backups.length, 0)
   try {
     for (const { from, backups } of work) {
-      if (context.dryRun) done.copied.push(...backups.map((backup) => asCopied(from, backup)))
+      if (dryRun) done.copied.push(...backups.map((backup) => asCopied(from, backup)))
       else await copyInto(done, { from, to: target.repository }, backups, context)
     }
   } finally {
