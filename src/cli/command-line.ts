@@ -2,12 +2,12 @@ import { AppError, errorCodes } from '../core/app-error.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import type { CommandContext } from './command-context.ts'
 import type { Outcome } from './define-command.ts'
-import { errorText } from './error-text.ts'
-import { ProgressDisplay } from './progress.ts'
+import { errorText } from './terminal/error-text.ts'
+import { ProgressDisplay } from './terminal/progress.ts'
 import { type Invocation, parseCommandLine } from './program.ts'
 import { runCommand } from './run-command.ts'
-import { type Settings, loadSettings } from './settings.ts'
-import { Terminal, type TerminalStreams } from './terminal.ts'
+import { type Settings, loadSettings } from './config/settings.ts'
+import { Terminal, type TerminalStreams } from './terminal/terminal.ts'
 
 export interface Surroundings {
   readonly streams: TerminalStreams

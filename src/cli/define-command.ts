@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { AppError } from '../core/app-error.ts'
 import type { CommandContext } from './command-context.ts'
-import { runOnEach } from './each-repository.ts'
+import { runOnEach } from './repositories/each-repository.ts'
 import { parseOptions } from './parse-options.ts'
 
 export interface CommandArgument {

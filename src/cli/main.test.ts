@@ -117,7 +117,7 @@ describe('a signal', () => {
   const script = `
     import { runCommand } from ${JSON.stringify(new URL('run-command.ts', import.meta.url).href)}
     import { listenForStop } from ${JSON.stringify(new URL('stop-signals.ts', import.meta.url).href)}
-    import { Terminal } from ${JSON.stringify(new URL('terminal.ts', import.meta.url).href)}
+    import { Terminal } from ${JSON.stringify(new URL('terminal/terminal.ts', import.meta.url).href)}
     const signal = listenForStop(process, { exit: process.exit, tell: (text) => process.stderr.write(text) })
     const terminal = new Terminal(process, { json: false, quiet: false, colorRefused: true, environment: {} })
     const slow = process.argv[1] === 'slow'
@@ -142,7 +142,7 @@ describe('a signal', () => {
     const errors = text(child.stderr)
     let output = ''
     for (const signal of signals) {
-      output += String(await once(child.stdout, 'data'))
+      output += String(await Promise.race([once(child.stdout, 'data'), closed]))
       child.kill(signal)
     }
     child.stdout.on('data', (chunk) => (output += String(chunk)))

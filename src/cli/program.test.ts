@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import type { CommandContext } from './command-context.ts'
 import { commandGroups, loadCommands } from './commands.ts'
 import { parseCommandLine } from './program.ts'
-import { Terminal } from './terminal.ts'
+import { Terminal } from './terminal/terminal.ts'
 
 const terminal = new Terminal(
   { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() },

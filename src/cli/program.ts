@@ -5,7 +5,7 @@ import { commandGroups, loadCommands } from './commands.ts'
 import type { Command, CommandOption, Outcome } from './define-command.ts'
 import { type GlobalOptions, environmentVariables, globalOptions, globalOptionWords } from './global-options.ts'
 import { longFlag, parseOptions } from './parse-options.ts'
-import type { Terminal } from './terminal.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 /** A command line that was understood. */
 export interface Invocation {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { AppError } from '../core/app-error.ts'
 import type { Outcome } from './define-command.ts'
 import { runCommand } from './run-command.ts'
-import { Terminal } from './terminal.ts'
+import { Terminal } from './terminal/terminal.ts'
 
 async function run(command: () => Promise<Outcome>, options: { json?: boolean; aborted?: AppError } = {}) {
   const stdout = new PassThrough({ encoding: 'utf8' })

@@ -1,7 +1,7 @@
 import { AppError, errorCodes, messageOf } from '../core/app-error.ts'
 import type { Outcome } from './define-command.ts'
-import { errorDocument, errorText } from './error-text.ts'
-import type { Terminal } from './terminal.ts'
+import { errorDocument, errorText } from './terminal/error-text.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 /**
  * Runs a command to its exit code: the only place where an outcome becomes output and an error becomes text. With

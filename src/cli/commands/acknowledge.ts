@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { Note } from '../../repository/retention/backup-notes.ts'
 import { listBackups } from '../../repository/backups/open-backup.ts'
-import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
+import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { findHere } from '../locate-backup.ts'
-import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { findHere } from '../repositories/locate-backup.ts'
+import { printable } from '../terminal/printable.ts'
+import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const acknowledgeOptions = z.strictObject({ backups: z.array(backupReference).min(1) })
 export type AcknowledgeOptions = z.output<typeof acknowledgeOptions>

@@ -5,14 +5,19 @@ import { type ConnectionTarget, resolveConnection, withDatabase } from '../../po
 import type { Repository } from '../../repository/repository.ts'
 import type { Selection } from '../../repository/backups/manifest.ts'
 import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
-import { type DatabaseTarget, findDatabases } from '../database-target.ts'
-import { describeSelection } from '../describe-backup.ts'
-import { errorDocument } from '../error-text.ts'
-import { formatBytes, formatDuration, formatQuantity } from '../format.ts'
-import { printable } from '../printable.ts'
-import { type FailedRepository, type NamedRepository, expected, openRepositories } from '../repository-access.ts'
-import { failureOf } from '../each-repository.ts'
-import { shellWord } from '../shell-word.ts'
+import { type DatabaseTarget, findDatabases } from '../databases/database-target.ts'
+import { describeSelection } from '../repositories/describe-backup.ts'
+import { errorDocument } from '../terminal/error-text.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
+import { printable } from '../terminal/printable.ts'
+import {
+  type FailedRepository,
+  type NamedRepository,
+  expected,
+  openRepositories,
+} from '../repositories/repository-access.ts'
+import { failureOf } from '../repositories/each-repository.ts'
+import { shellWord } from '../terminal/shell-word.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'

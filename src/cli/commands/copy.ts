@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { inContext } from '../../core/app-error.ts'
-import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
+import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
-import { type Copying, copyInto, copyingDocument, describeCopying } from '../copy-into.ts'
+import { type Copying, copyInto, copyingDocument, describeCopying } from '../repositories/copy-into.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { findBackup } from '../find-backup.ts'
-import { listAll } from '../locate-backup.ts'
+import { findBackup } from '../repositories/find-backup.ts'
+import { listAll } from '../repositories/locate-backup.ts'
 import { text } from '../option-types.ts'
-import { withRepositories } from '../settings.ts'
+import { withRepositories } from '../config/settings.ts'
 
 const copyOptions = z.strictObject({
   backups: z

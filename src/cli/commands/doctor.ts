@@ -9,15 +9,15 @@ import {
   checkRepositoryAccess,
   checkSettings,
   failed,
-} from '../check-host.ts'
+} from '../doctor/check-host.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { RepositorySettings } from '../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatQuantity, formatTable } from '../format.ts'
+import { formatQuantity, formatTable } from '../terminal/format.ts'
 import { flag } from '../option-types.ts'
-import { printable } from '../printable.ts'
-import { expected, openStoreAt } from '../repository-access.ts'
-import { requireRepositories } from '../settings.ts'
+import { printable } from '../terminal/printable.ts'
+import { expected, openStoreAt } from '../repositories/repository-access.ts'
+import { requireRepositories } from '../config/settings.ts'
 
 const doctorOptions = z.strictObject({ store: flag })
 export type DoctorOptions = z.output<typeof doctorOptions>

@@ -12,12 +12,12 @@ import { cannotRead } from '../../repository/keys/key-ring.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { describeKey, describeOutcome } from '../known-keys.ts'
-import { keyLeftIn, readNewPassphrase } from '../new-key.ts'
+import { describeKey, describeOutcome } from '../keys/known-keys.ts'
+import { keyLeftIn, readNewPassphrase } from '../keys/new-key.ts'
 import { flag, recipient, text } from '../option-types.ts'
-import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
-import { writeSecretFile } from '../secret-file.ts'
+import { printable } from '../terminal/printable.ts'
+import { openRepositoryOf } from '../repositories/repository-access.ts'
+import { writeSecretFile } from '../keys/secret-file.ts'
 
 const keyAddOptions = z
   .strictObject({

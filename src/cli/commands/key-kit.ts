@@ -3,11 +3,11 @@ import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { text } from '../option-types.ts'
-import { printable } from '../printable.ts'
-import { ownIdentities } from '../known-keys.ts'
-import { recoveryKit } from '../recovery-kit.ts'
-import { openRepositoryOf } from '../repository-access.ts'
-import { writeSecretFile } from '../secret-file.ts'
+import { printable } from '../terminal/printable.ts'
+import { ownIdentities } from '../keys/known-keys.ts'
+import { recoveryKit } from '../keys/recovery-kit.ts'
+import { openRepositoryOf } from '../repositories/repository-access.ts'
+import { writeSecretFile } from '../keys/secret-file.ts'
 
 const keyKitOptions = z.strictObject({ to: text.optional() })
 

@@ -4,9 +4,9 @@ import { shortKey } from '../../repository/keys/age-identity.ts'
 import { listKeys } from '../../repository/keys/change-access.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatTable, formatTime } from '../format.ts'
-import { ownKeys } from '../known-keys.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { formatTable, formatTime } from '../terminal/format.ts'
+import { ownKeys } from '../keys/known-keys.ts'
+import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const keyListOptions = z.strictObject({})
 

@@ -3,9 +3,9 @@ import { isRecipient } from '../../repository/keys/access.ts'
 import { changeAccess, listKeys } from '../../repository/keys/change-access.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { describeKey, describeOutcome, findKey, ownKeys } from '../known-keys.ts'
+import { describeKey, describeOutcome, findKey, ownKeys } from '../keys/known-keys.ts'
 import { text } from '../option-types.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const keyRemoveOptions = z.strictObject({ key: text })
 

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { type Note, listNotes } from '../../repository/retention/backup-notes.ts'
 import { listBackups } from '../../repository/backups/open-backup.ts'
-import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
+import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { findHere } from '../locate-backup.ts'
+import { findHere } from '../repositories/locate-backup.ts'
 import { text } from '../option-types.ts'
-import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { printable } from '../terminal/printable.ts'
+import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const pinOptions = z.strictObject({ backup: backupReference, reason: text })
 export type PinOptions = z.output<typeof pinOptions>

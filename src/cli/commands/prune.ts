@@ -7,10 +7,10 @@ import { lockAnew } from '../../repository/prune/lock-anew.ts'
 import { pruneRepository } from '../../repository/prune/prune-repository.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatBytes, formatQuantity, formatTime } from '../format.ts'
+import { formatBytes, formatQuantity, formatTime } from '../terminal/format.ts'
 import { byteCount, flag } from '../option-types.ts'
-import { printable } from '../printable.ts'
-import { openRepositoryOf } from '../repository-access.ts'
+import { printable } from '../terminal/printable.ts'
+import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const pruneOptions = z
   .strictObject({ maxRepack: byteCount.optional(), dryRun: flag, extendLocks: flag })

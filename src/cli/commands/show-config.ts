@@ -3,10 +3,10 @@ import { formatStorePlace } from '../../store/store-place.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { ConfiguredDatabase, ConfiguredRetention, RepositorySettings } from '../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatDuration, formatTable } from '../format.ts'
-import { keyFolder } from '../repository-access.ts'
-import type { Settings } from '../settings.ts'
-import { isMeaningful, masked, shownConninfo, shownFile, shownVariable } from '../shown-value.ts'
+import { formatDuration, formatTable } from '../terminal/format.ts'
+import { keyFolder } from '../repositories/repository-access.ts'
+import type { Settings } from '../config/settings.ts'
+import { isMeaningful, masked, shownConninfo, shownFile, shownVariable } from '../terminal/shown-value.ts'
 
 const showConfigOptions = z.strictObject({})
 

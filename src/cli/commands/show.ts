@@ -2,12 +2,19 @@ import type { BackupRecord } from '../../repository/backups/backup-record.ts'
 import { warningsOf } from '../../repository/backups/manifest.ts'
 import { listNotes } from '../../repository/retention/backup-notes.ts'
 import { listProofs, readManifest } from '../../repository/backups/open-backup.ts'
-import { describeProof, describeSelection, proofStyle } from '../describe-backup.ts'
-import { formatBytes, formatCount, formatDuration, formatQuantity, formatTable, formatTime } from '../format.ts'
-import { locateBackup } from '../locate-backup.ts'
-import { printable, printableLines } from '../printable.ts'
+import { describeProof, describeSelection, proofStyle } from '../repositories/describe-backup.ts'
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatQuantity,
+  formatTable,
+  formatTime,
+} from '../terminal/format.ts'
+import { locateBackup } from '../repositories/locate-backup.ts'
+import { printable, printableLines } from '../terminal/printable.ts'
 import { z } from 'zod'
-import { backupReference, backupReferenceHelp } from '../backup-reference.ts'
+import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { flag } from '../option-types.ts'

@@ -1,12 +1,12 @@
-import { type AppError, inContext } from '../core/app-error.ts'
+import { type AppError, inContext } from '../../core/app-error.ts'
 import { type BackupReference, describeBackupReference } from './backup-reference.ts'
-import type { CommandContext } from './command-context.ts'
-import type { Outcome } from './define-command.ts'
-import { errorDocument } from './error-text.ts'
+import type { CommandContext } from '../command-context.ts'
+import type { Outcome } from '../define-command.ts'
+import { errorDocument } from '../terminal/error-text.ts'
 import { locateBackup } from './locate-backup.ts'
-import { printable } from './printable.ts'
+import { printable } from '../terminal/printable.ts'
 import { type FailedRepository, expected } from './repository-access.ts'
-import { requireRepositories } from './settings.ts'
+import { requireRepositories } from '../config/settings.ts'
 
 /**
  * Runs a command that works on one repository on every one of the settings, one after the other. One that fails does not

@@ -1,11 +1,11 @@
-import { type Change, type ValueDiff, isDifferent } from '../diff/value-diff.ts'
-import type { Digest } from '../diff/diff-contents.ts'
-import type { Diff } from '../diff/diff-states.ts'
-import type { Palette } from './color.ts'
-import { formatBytes, formatCount, formatQuantity, formatTable } from './format.ts'
-import { printable, printableLines } from './printable.ts'
-import { redactPasswords } from './redact-passwords.ts'
-import type { Terminal } from './terminal.ts'
+import { type Change, type ValueDiff, isDifferent } from '../../diff/value-diff.ts'
+import type { Digest } from '../../diff/diff-contents.ts'
+import type { Diff } from '../../diff/diff-states.ts'
+import type { Palette } from '../terminal/color.ts'
+import { formatBytes, formatCount, formatQuantity, formatTable } from '../terminal/format.ts'
+import { printable, printableLines } from '../terminal/printable.ts'
+import { redactPasswords } from '../terminal/redact-passwords.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 const marks = { added: '+', dropped: '-', changed: '~', equal: '=', unknown: '?' } as const satisfies Record<
   Change,

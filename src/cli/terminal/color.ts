@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { Environment } from '../postgres/target/connection-target.ts'
+import type { Environment } from '../../postgres/target/connection-target.ts'
 
 type Style = (text: string) => string
 

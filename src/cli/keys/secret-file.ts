@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, readFile, realpath, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { AppError } from '../core/app-error.ts'
-import { createTemporaryDirectory } from '../core/temporary-directory.ts'
+import { AppError } from '../../core/app-error.ts'
+import { createTemporaryDirectory } from '../../core/temporary-directory.ts'
 
 /** Writes a file that must not exist and that only its owner can read: whole and durable, or not at all. */
 export async function writeSecretFile(path: string, text: string): Promise<void> {

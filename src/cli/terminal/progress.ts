@@ -1,4 +1,4 @@
-import type { ProgressEvent } from '../core/progress.ts'
+import type { ProgressEvent } from '../../core/progress.ts'
 import { formatBytes, formatDuration, formatQuantity, formatRate } from './format.ts'
 import { printable } from './printable.ts'
 import type { Terminal } from './terminal.ts'

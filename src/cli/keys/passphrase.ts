@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { AppError } from '../core/app-error.ts'
-import type { CommandContext } from './command-context.ts'
+import { AppError } from '../../core/app-error.ts'
+import type { CommandContext } from '../command-context.ts'
 
 type PassphraseSource = Pick<CommandContext, 'environment' | 'currentDirectory' | 'terminal' | 'signal'>
 

@@ -1,9 +1,9 @@
-import { hasCode, messageOf } from '../core/app-error.ts'
-import { type Backup, listBackups, momentOf } from '../repository/backups/open-backup.ts'
+import { hasCode, messageOf } from '../../core/app-error.ts'
+import { type Backup, listBackups, momentOf } from '../../repository/backups/open-backup.ts'
 import type { BackupReference } from './backup-reference.ts'
-import type { CommandContext } from './command-context.ts'
+import type { CommandContext } from '../command-context.ts'
 import { findBackup } from './find-backup.ts'
-import { printable } from './printable.ts'
+import { printable } from '../terminal/printable.ts'
 import { type FailedRepository, type NamedRepository, expected, openRepositories } from './repository-access.ts'
 
 /** A repository with the backups in it. */

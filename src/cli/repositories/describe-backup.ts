@@ -1,8 +1,8 @@
-import type { Proof } from '../repository/backups/backup-record.ts'
-import type { Selection } from '../repository/backups/manifest.ts'
-import type { Palette } from './color.ts'
-import { formatAge, formatDuration } from './format.ts'
-import { truncateText } from './text-width.ts'
+import type { Proof } from '../../repository/backups/backup-record.ts'
+import type { Selection } from '../../repository/backups/manifest.ts'
+import type { Palette } from '../terminal/color.ts'
+import { formatAge, formatDuration } from '../terminal/format.ts'
+import { truncateText } from '../terminal/text-width.ts'
 
 /** What a backup does not hold, in words; undefined when it holds everything. */
 export function describeSelection(selection: Selection): string | undefined {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { AppError } from '../core/app-error.ts'
-import { parseKeyFile, type RepositoryKey } from '../repository/keys/key-file.ts'
-import type { Repository } from '../repository/repository.ts'
-import type { CommandContext } from './command-context.ts'
+import { AppError } from '../../core/app-error.ts'
+import { parseKeyFile, type RepositoryKey } from '../../repository/keys/key-file.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { CommandContext } from '../command-context.ts'
 import { readPassphrase } from './passphrase.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { type Palette, createPalette, wantsColor } from './color.ts'
-import type { Environment } from '../postgres/target/connection-target.ts'
+import type { Environment } from '../../postgres/target/connection-target.ts'
 
 export interface TerminalStreams {
   readonly stdin: Readable & { readonly isTTY?: boolean }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
-import type { Environment } from '../postgres/target/connection-target.ts'
+import type { Environment } from '../../postgres/target/connection-target.ts'
 import { readPassphrase } from './passphrase.ts'
-import { Terminal } from './terminal.ts'
+import { Terminal } from '../terminal/terminal.ts'
 
 function setUp(environment: Environment, options: { isTTY?: boolean } = {}) {
   const isTTY = options.isTTY ?? false

@@ -1,12 +1,12 @@
-import { AppError } from '../core/app-error.ts'
-import { isRecipient, type KnownKey } from '../repository/keys/access.ts'
-import { recipientOf } from '../repository/keys/age.ts'
-import { shortKey } from '../repository/keys/age-identity.ts'
-import { keyListHint, type AccessOutcome } from '../repository/keys/change-access.ts'
-import type { Repository } from '../repository/repository.ts'
-import { formatQuantity } from './format.ts'
-import { printable } from './printable.ts'
-import type { Terminal } from './terminal.ts'
+import { AppError } from '../../core/app-error.ts'
+import { isRecipient, type KnownKey } from '../../repository/keys/access.ts'
+import { recipientOf } from '../../repository/keys/age.ts'
+import { shortKey } from '../../repository/keys/age-identity.ts'
+import { keyListHint, type AccessOutcome } from '../../repository/keys/change-access.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { formatQuantity } from '../terminal/format.ts'
+import { printable } from '../terminal/printable.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 export function describeKey({ key, label }: Pick<KnownKey, 'key' | 'label'>): string {
   return label === undefined ? shortKey(key) : `${printable(label)} (${shortKey(key)})`

@@ -1,13 +1,13 @@
-import type { AppError } from '../core/app-error.ts'
-import { type CopiedBackup, copyBackups } from '../repository/backups/copy-backups.ts'
-import type { Backup } from '../repository/backups/open-backup.ts'
-import type { Repository } from '../repository/repository.ts'
-import { listNotes } from '../repository/retention/backup-notes.ts'
-import type { CommandContext } from './command-context.ts'
-import { errorDocument } from './error-text.ts'
-import { formatBytes, formatQuantity } from './format.ts'
+import type { AppError } from '../../core/app-error.ts'
+import { type CopiedBackup, copyBackups } from '../../repository/backups/copy-backups.ts'
+import type { Backup } from '../../repository/backups/open-backup.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { listNotes } from '../../repository/retention/backup-notes.ts'
+import type { CommandContext } from '../command-context.ts'
+import { errorDocument } from '../terminal/error-text.ts'
+import { formatBytes, formatQuantity } from '../terminal/format.ts'
 import type { ListedRepository } from './locate-backup.ts'
-import { printable } from './printable.ts'
+import { printable } from '../terminal/printable.ts'
 
 /** What was copied into one repository, and what was not. */
 export interface Copying {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { RestoreChoices } from '../repository/backups/restore-plan.ts'
-import type { CommandOption } from './define-command.ts'
-import { flag, flagOn, roleMapping, texts } from './option-types.ts'
+import type { RestoreChoices } from '../../repository/backups/restore-plan.ts'
+import type { CommandOption } from '../define-command.ts'
+import { flag, flagOn, roleMapping, texts } from '../option-types.ts'
 
 /** What `restore` and `export` let one choose: what of a backup, and with whose names. Refine with `notBothOnly`. */
 export const choiceFields = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { AppError } from '../core/app-error.ts'
-import { PostgresError, translatePostgresError } from '../postgres/wire/postgres-error.ts'
+import { AppError } from '../../core/app-error.ts'
+import { PostgresError, translatePostgresError } from '../../postgres/wire/postgres-error.ts'
 import { createPalette } from './color.ts'
 import { errorDocument, errorText } from './error-text.ts'
 

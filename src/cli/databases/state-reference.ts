@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type BackupReference, backupReference } from './backup-reference.ts'
+import { type BackupReference, backupReference } from '../repositories/backup-reference.ts'
 import { isConninfo } from './database-target.ts'
 
 /** What a backup is compared with: another one, or a database as it is now. */

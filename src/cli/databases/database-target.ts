@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { AppError } from '../core/app-error.ts'
-import type { SelectionPatterns } from '../postgres/catalog/tables.ts'
-import { everything } from '../repository/backups/manifest.ts'
-import type { Assertion } from '../restore/run-assertions.ts'
-import type { Environment } from '../postgres/target/connection-target.ts'
-import type { Config, ConfiguredDatabase, PasswordSource } from './config/config.ts'
-import { printable } from './printable.ts'
-import { nearestWord } from './suggestion.ts'
+import { AppError } from '../../core/app-error.ts'
+import type { SelectionPatterns } from '../../postgres/catalog/tables.ts'
+import { everything } from '../../repository/backups/manifest.ts'
+import type { Assertion } from '../../restore/run-assertions.ts'
+import type { Environment } from '../../postgres/target/connection-target.ts'
+import type { Config, ConfiguredDatabase, PasswordSource } from '../config/config.ts'
+import { printable } from '../terminal/printable.ts'
+import { nearestWord } from '../terminal/suggestion.ts'
 
 /** A database to work on, ready for `resolveConnection(conninfo, { environment })`. */
 export interface DatabaseTarget {

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { type ConninfoSettings, parseConninfo } from '../postgres/target/conninfo.ts'
-import { conninfoKeywords, type ConninfoKeyword } from '../postgres/target/conninfo-keywords.ts'
-import { hasCode } from '../core/app-error.ts'
+import { type ConninfoSettings, parseConninfo } from '../../postgres/target/conninfo.ts'
+import { conninfoKeywords, type ConninfoKeyword } from '../../postgres/target/conninfo-keywords.ts'
+import { hasCode } from '../../core/app-error.ts'
 
 /** What stands in the place of a value that is a secret, or that may hold one. */
 export const masked = '********'

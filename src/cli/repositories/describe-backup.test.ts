@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { emptyComparison } from '../restore/compare-database.ts'
+import { emptyComparison } from '../../restore/compare-database.ts'
 import { describeProof } from './describe-backup.ts'
 
 describe('a proof in a list', () => {

@@ -1,5 +1,5 @@
-import { AppError, messageOf } from '../core/app-error.ts'
-import { PostgresError } from '../postgres/wire/postgres-error.ts'
+import { AppError, messageOf } from '../../core/app-error.ts'
+import { PostgresError } from '../../postgres/wire/postgres-error.ts'
 import type { Palette } from './color.ts'
 import { printableLines } from './printable.ts'
 import { redactPasswords } from './redact-passwords.ts'

@@ -1,12 +1,12 @@
 import type { z } from 'zod'
-import { AppError } from '../core/app-error.ts'
-import type { ForgettingRules } from '../repository/retention/plan-forgetting.ts'
-import { hasRules, type RetentionPolicy } from '../repository/retention/retention.ts'
-import { usualShrinkPercent } from '../repository/retention/shrinkage.ts'
-import type { RepositorySettings } from './config/config.ts'
-import type { Settings } from './settings.ts'
-import type { CommandOption } from './define-command.ts'
-import { keepWithin, wholeNumber } from './option-types.ts'
+import { AppError } from '../../core/app-error.ts'
+import type { ForgettingRules } from '../../repository/retention/plan-forgetting.ts'
+import { hasRules, type RetentionPolicy } from '../../repository/retention/retention.ts'
+import { usualShrinkPercent } from '../../repository/retention/shrinkage.ts'
+import type { RepositorySettings } from '../config/config.ts'
+import type { Settings } from '../config/settings.ts'
+import type { CommandOption } from '../define-command.ts'
+import { keepWithin, wholeNumber } from '../option-types.ts'
 
 const count = wholeNumber({ min: 0, max: 100_000 }).optional()
 
