@@ -1,19 +1,9 @@
-import { AppError, hasCode } from '../../core/app-error.ts'
-import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/target/connection-target.ts'
-import type { Loss } from '../../restore/losses.ts'
-import { restoreBackup } from '../../restore/restore-backup.ts'
-import { findDatabase, isConninfo } from '../databases/database-target.ts'
-import { describeSelection } from '../repositories/describe-backup.ts'
-import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
-import { locateBackup } from '../repositories/locate-backup.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
-import { shellWord } from '../terminal/shell-word.ts'
 import { z } from 'zod'
-import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
-import type { CommandContext } from '../command-context.ts'
-import { type Outcome, defineCommand } from '../define-command.ts'
+import { choiceFields, choiceOptions } from '../databases/restore-choices.ts'
+import { defineCommand } from '../define-command.ts'
 import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, text } from '../option-types.ts'
-import { choiceFields, choiceOptions, choicesOf } from '../databases/restore-choices.ts'
+import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
+import { restoreNew } from '../restoring/restore-new.ts'
 
 const restoreOptions = z
   .strictObject({
@@ -28,91 +18,6 @@ const restoreOptions = z
   })
   .refine(notBothOnly, notBothOnlyMessage)
 export type RestoreOptions = z.output<typeof restoreOptions>
-
-async function restore(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
-  const startedMs = performance.now()
-  const { backup, found, others } = await locateBackup(options.backup, context)
-  const { repository } = found
-  const target = await findTarget(options.to, backup.record.database, context)
-  const settings = await context.settings()
-  const restoring = restoreBackup(repository, backup, target, {
-    choices: choicesOf(options),
-    createRoles: options.createRoles,
-    skipDamaged: options.skipDamaged,
-    jobs: options.jobs ?? settings.jobs,
-    analyze: options.analyze,
-    onProgress: context.onProgress,
-    signal: context.signal,
-  })
-  const outcome = await restoring.catch((error: unknown) => {
-    throw withOthers(error, others)
-  })
-  const { colors } = context.terminal
-  const tookMs = Math.round(performance.now() - startedMs)
-  const leftOut = describeSelection(backup.record.selection)
-  const partial = leftOut === undefined ? [] : [`this backup does not hold everything; left out were ${leftOut}`]
-  const notes = [...partial, ...outcome.notes].map(
-    (note) => `  ${colors.warning('note')}: ${printableLines(note, 4)}\n`,
-  )
-  const { lost } = outcome
-  const verdict = lost.length === 0 ? colors.good('restored') : colors.bad('restored in part')
-  return {
-    document: { backup: backup.id, ...outcome, durationMs: tookMs },
-    text:
-      `${verdict} ${printable(backup.record.database)} as ${colors.strong(printable(outcome.database))}: ` +
-      (options.schemaOnly
-        ? 'definitions only'
-        : `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ${formatBytes(outcome.bytes)}`) +
-      ` in ${formatDuration(tookMs)}\n${describeLosses(lost, context)}${notes.join('')}`,
-    ...(lost.length > 0 && {
-      failure: new AppError(
-        'restore-incomplete',
-        `${outcome.database} is not whole: ${lost.map(({ object, problem }) => `${object} ${problem}`).join('; ')}`,
-        { hint: 'the comment on the database says so, too; another backup may have what is lost: "pgrevive check"' },
-      ),
-    }),
-  }
-}
-
-/** What is damaged here may be whole elsewhere. */
-function withOthers(error: unknown, others: readonly string[]): unknown {
-  if (others.length === 0 || !hasCode(error, 'object-damaged', 'object-missing')) return error
-  const elsewhere = others.map((name) => `--repo ${shellWord(name)}`).join(' or ')
-  const hint = `${elsewhere} has this backup, too: restore it from there; then "pgrevive check --repair" and "pgrevive sync"`
-  return new AppError(error.code, error.message, { cause: error.cause, hint })
-}
-
-/** What is damaged, each with what is lost by it. */
-function describeLosses(lost: readonly Loss[], { terminal }: CommandContext): string {
-  const lines = [...Map.groupBy(lost, ({ damage }) => damage)].flatMap(([damage, losses]) => {
-    const heading = `  ${terminal.colors.bad('lost')}: `
-    const objects = losses.map(({ object, problem }) => printable(`${object} ${problem}`))
-    if (damage === undefined) return objects.map((object) => heading + object)
-    return [heading + printable(damage), ...objects.map((object) => `    ${object}`)]
-  })
-  return lines.map((line) => `${line}\n`).join('')
-}
-
-/**
- * A connection string, or the bare name of a database: on the server of the configured database that the backup is of,
- * else on the one that libpq's variables name.
- */
-async function findTarget(to: string, database: string, context: CommandContext): Promise<ConnectionTarget> {
-  const { config } = await context.settings()
-  const { environment, homeDirectory } = context
-  if (isConninfo(to)) return resolveConnection(to, { environment, homeDirectory })
-  if (/^postgres(ql)?:|:\/\/|@/.test(to)) {
-    throw new AppError('usage-invalid', '--to is neither a connection string nor the name of a database', {
-      hint: 'a URL begins with postgres:// or postgresql://',
-    })
-  }
-  if (!config?.databases.has(database)) {
-    return withDatabase(await resolveConnection(undefined, { environment, homeDirectory }), to)
-  }
-  const configured = await findDatabase(database, { config, environment })
-  const target = await resolveConnection(configured.conninfo, { environment: configured.environment, homeDirectory })
-  return withDatabase(target, to)
-}
 
 export const restoreCommand = defineCommand({
   name: 'restore',
@@ -148,5 +53,5 @@ export const restoreCommand = defineCommand({
   ],
   schema: restoreOptions,
   readsOnly: true,
-  run: restore,
+  run: restoreNew,
 })

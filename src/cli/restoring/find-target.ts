@@ -1,0 +1,25 @@
+import { AppError } from '../../core/app-error.ts'
+import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/target/connection-target.ts'
+import type { CommandContext } from '../command-context.ts'
+import { findDatabase, isConninfo } from '../databases/database-target.ts'
+
+/**
+ * A connection string, or the bare name of a database: on the server of the configured database that the backup is of,
+ * else on the one that libpq's variables name.
+ */
+export async function findTarget(to: string, database: string, context: CommandContext): Promise<ConnectionTarget> {
+  const { config } = await context.settings()
+  const { environment, homeDirectory } = context
+  if (isConninfo(to)) return resolveConnection(to, { environment, homeDirectory })
+  if (/^postgres(ql)?:|:\/\/|@/.test(to)) {
+    throw new AppError('usage-invalid', '--to is neither a connection string nor the name of a database', {
+      hint: 'a URL begins with postgres:// or postgresql://',
+    })
+  }
+  if (!config?.databases.has(database)) {
+    return withDatabase(await resolveConnection(undefined, { environment, homeDirectory }), to)
+  }
+  const configured = await findDatabase(database, { config, environment })
+  const target = await resolveConnection(configured.conninfo, { environment: configured.environment, homeDirectory })
+  return withDatabase(target, to)
+}
