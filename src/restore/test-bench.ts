@@ -14,7 +14,8 @@ import type { Repository } from '../repository/repository.ts'
 import { DirectoryStore } from '../store/directory/directory-store.ts'
 import { listBackups } from '../repository/backups/open-backup.ts'
 import { type ProveOptions, proveBackup } from './prove-backup.ts'
-import { type RestoreOptions, type RestoreOutcome, restoreBackup } from './restore-backup.ts'
+import { restoreBackup } from './restore-backup.ts'
+import type { RestoreOptions, RestoreOutcome } from './restore-job.ts'
 import { type RestoreChoices, restoreEverything } from '../repository/backups/restore-plan.ts'
 
 const environment = process.env
