@@ -13,6 +13,8 @@ export interface CommandContext {
   readonly homeDirectory: string
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal
+  /** Names this run: for hooks, and in its log. */
+  readonly run: string
   /** Shows progress, or not, as the terminal and the options want it. */
   readonly onProgress: OnProgress
   /** Where a command runs on several repositories: the latest backup of all of them, by its id. */

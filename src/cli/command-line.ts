@@ -1,3 +1,4 @@
+import { ulid } from 'ulid'
 import { AppError, errorCodes } from '../core/app-error.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import type { CommandContext } from './command-context.ts'
@@ -42,6 +43,7 @@ function createTerminal(args: readonly string[], { streams, environment }: Surro
   return new Terminal(streams, {
     json: options.includes('--json'),
     quiet: options.includes('--quiet'),
+    verbose: options.includes('--verbose'),
     colorRefused: options.includes('--no-color'),
     environment,
   })
@@ -59,6 +61,7 @@ async function runInvocation(
     ...source,
     terminal,
     signal,
+    run: ulid(),
     onProgress: (event) => progress.report(event),
     settings: () => (settings ??= loadSettings(globals, source)),
   }

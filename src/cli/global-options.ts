@@ -26,6 +26,7 @@ export const globalOptionWords: readonly CommandOption[] = [
   },
   { flags: '--json', help: 'print one JSON document on stdout, also when the command fails' },
   { flags: '--quiet', help: 'no progress and no remarks: only the result, warnings and errors' },
+  { flags: '--verbose', help: 'also what hooks print' },
   { flags: '--no-color', help: 'no colours (also NO_COLOR; FORCE_COLOR turns them on)' },
 ]
 
@@ -38,6 +39,7 @@ export const globalOptions = z.strictObject({
   asOf: moment.optional(),
   json: flag,
   quiet: flag,
+  verbose: flag,
   color: flagOn,
 })
 

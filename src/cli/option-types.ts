@@ -94,6 +94,15 @@ export const keepWithin = z
   .regex(retentionTime, 'must be a number of hours, days or weeks, such as 36h, 14d or 8w')
   .transform(retentionMs)
 
+/** How long something may take. */
+export const timeLimit = /^([0-9]{1,5})([smh])$/
+const timeUnits: Readonly<Record<string, number>> = { s: 1000, m: 60 * 1000, h: hourMs }
+
+export function timeLimitMs(text: string): number {
+  const [, digits = '', unit = ''] = timeLimit.exec(text) ?? []
+  return Number(digits) * (timeUnits[unit] ?? NaN)
+}
+
 /** Whose value may be a secret key by mistake, and is therefore never repeated. */
 export const recipient = z
   .string()

@@ -37,6 +37,7 @@ describe('the command line', () => {
       keyFile: [],
       json: true,
       quiet: false,
+      verbose: false,
       color: false,
     })
   })

@@ -6,10 +6,12 @@ import type { Repository } from '../../repository/repository.ts'
 import type { Selection } from '../../repository/backups/manifest.ts'
 import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
 import { type DatabaseTarget, findDatabases } from '../databases/database-target.ts'
+import type { Hooked } from '../../hooks/open-hooks.ts'
+import { hooksOf } from '../hooks/command-hooks.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import { errorDocument } from '../terminal/error-text.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable, printableLines } from '../terminal/printable.ts'
 import {
   type FailedRepository,
   type NamedRepository,
@@ -21,7 +23,7 @@ import { shellWord } from '../terminal/shell-word.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { flag, jobs, notBothOnly, notBothOnlyMessage, pgDumpChoice, text, texts } from '../option-types.ts'
+import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, pgDumpChoice, text, texts } from '../option-types.ts'
 
 const backupOptions = z
   .strictObject({
@@ -38,6 +40,7 @@ const backupOptions = z
     dataOnly: flag,
     pgDump: pgDumpChoice.optional(),
     comment: text.optional(),
+    hooks: flagOn,
   })
   .refine(notBothOnly, notBothOnlyMessage)
   .refine(
@@ -59,10 +62,13 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
   for (const { name, error } of places.failed) warnOf(name, error, context)
   const done: BackedUp[] = []
   const failures: { database: string; error: unknown }[] = []
+  let hookFailure: AppError | undefined
   for (const source of sources) {
     try {
-      const backedUp = await backUpSource(source, places.opened, options, context)
+      const { result: backedUp, failure } = await backUpWithHooks(source, places.opened, options, context)
       done.push(backedUp)
+      hookFailure ??= failure
+      if (failure && sources.length > 1) context.terminal.warn(printableLines(`${source.name}: ${failure.message}`, 2))
       for (const { repository, error: thrown } of backedUp.failed) {
         const failed = { name: nameOf(repository, places.opened), error: expected(thrown, context) }
         if (!lacking.has(failed.name)) lacking.set(failed.name, failed)
@@ -102,6 +108,7 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
     if (!(failure instanceof AppError)) throw failure
     return { document, text, failure }
   }
+  if (hookFailure) return { document, text: text + next, failure: hookFailure }
   if (lacking.size === 0) return { document, text: text + next }
   return { document, text: text + next, failure: notEverywhere([...lacking.values()], places) }
 }
@@ -169,6 +176,21 @@ async function findSources(options: BackupOptions, context: CommandContext): Pro
     }),
   )
   return all.flat()
+}
+
+async function backUpWithHooks(
+  source: Source,
+  opened: readonly NamedRepository[],
+  options: BackupOptions,
+  context: CommandContext,
+): Promise<Hooked<BackedUp>> {
+  const hooks = await hooksOf(source.name, options, context)
+  return hooks.around(
+    'backup',
+    { database: source.name },
+    () => backUpSource(source, opened, options, context),
+    ({ id, failed }) => ({ backup: id, outcome: failed.length === 0 ? 'done' : 'incomplete' }),
+  )
 }
 
 async function backUpSource(
@@ -268,6 +290,7 @@ export const backupCommand = defineCommand({
     { flags: '--data-only', help: 'rows without definitions' },
     { flags: '--pg-dump <WHICH>', help: 'auto, bundled, or the path of a pg_dump (default: auto)' },
     { flags: '--comment <TEXT>', help: 'a remark that show shows' },
+    { flags: '--no-hooks', help: 'without the hooks of pgrevive.yaml' },
   ],
   examples: [
     {

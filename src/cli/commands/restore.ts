@@ -15,6 +15,7 @@ const restoreOptions = z
     skipDamaged: flag,
     jobs: jobs.optional(),
     analyze: flagOn,
+    hooks: flagOn,
   })
   .refine(notBothOnly, notBothOnlyMessage)
 export type RestoreOptions = z.output<typeof restoreOptions>
@@ -35,6 +36,7 @@ export const restoreCommand = defineCommand({
     },
     { flags: '--jobs <N>', help: 'connections that write at the same time (default: cores, at most 4)' },
     { flags: '--no-analyze', help: 'do not collect statistics at the end' },
+    { flags: '--no-hooks', help: 'without the hooks of pgrevive.yaml' },
   ],
   examples: [
     { command: 'pgrevive restore latest:shop --to postgres://localhost/shop_restored', meaning: 'the newest state' },

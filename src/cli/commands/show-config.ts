@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { formatStorePlace } from '../../store/store-place.ts'
 import type { CommandContext } from '../command-context.ts'
+import type { ConfiguredHooks } from '../config/config-hooks.ts'
 import type { ConfiguredDatabase, ConfiguredRetention, RepositorySettings } from '../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatDuration, formatTable } from '../terminal/format.ts'
+import { formatDuration, formatQuantity, formatTable } from '../terminal/format.ts'
 import { keyFolder } from '../repositories/repository-access.ts'
 import type { Settings } from '../config/settings.ts'
 import { isMeaningful, masked, shownConninfo, shownFile, shownVariable } from '../terminal/shown-value.ts'
@@ -49,6 +50,7 @@ async function general({ config, given, jobs, pgDump, limits, asOf }: Settings):
     ['limit_download', rate(limits.download), from('limitDownload')],
     ...(asOf === undefined ? [] : [['as of', asOf.toISOString(), '--as-of'] as const]),
     ...retention('retention', config?.retention, file),
+    ...hooks('hooks', config?.hooks, file),
   ]
 }
 
@@ -88,6 +90,7 @@ async function ofDatabases({ config }: Settings, context: CommandContext): Promi
     }
     if (database.assertions.length > 0) found.push([`${name} assertions`, String(database.assertions.length), file])
     found.push(...retention(`${name} retention`, database.retention, file))
+    found.push(...hooks(`${name} hooks`, database.hooks, file))
   }
   return found
 }
@@ -122,6 +125,15 @@ function retention(name: string, configured: ConfiguredRetention | undefined, fi
     ...(configured.shrinkPercent === undefined ? [] : [`shrinkPercent ${configured.shrinkPercent}`]),
   ]
   return [[name, rules.join(', '), file]]
+}
+
+/** Which there are; what they run may hold a secret. */
+function hooks(name: string, configured: ConfiguredHooks | undefined, file: string): Setting[] {
+  if (!configured) return []
+  const lists = Object.entries(configured.lists).map(
+    ([hook, steps]) => `${hook} (${formatQuantity(steps.length, 'step')})`,
+  )
+  return [[name, lists.join(', '), file]]
 }
 
 export const showConfigCommand = defineCommand({

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { retentionTime, transferRate } from '../option-types.ts'
+import { hooks } from './config-hooks.ts'
 
 const name = z.string().min(1)
 const patterns = z.array(name)
@@ -65,6 +66,7 @@ const database = z.strictObject({
   exclude_table_data: patterns.describe('The definition but not the rows of tables that match one of these').optional(),
   assertions: z.array(assertion).describe('Queries that must return true in every restored copy').optional(),
   retention: retention.describe('Which of its backups "forget" keeps, in place of the retention for all').optional(),
+  hooks: hooks.describe('Its hooks; each that is named stands in place of the one for all').optional(),
 })
 
 /** What may stand in pgrevive.yaml; also the source of its JSON Schema and its reference. */
@@ -80,6 +82,7 @@ export const configFileSchema = z.strictObject({
   limit_upload: rate.describe('Bytes per second to stores, on average: 10MB').optional(),
   limit_download: rate.describe('… from stores').optional(),
   retention: retention.describe('Which backups "forget" keeps of each database').optional(),
+  hooks: hooks.describe('What is run around backups and restores; docs/how-to/hooks.md').optional(),
   databases: z.record(name, database).describe('The databases to back up, by the names that commands use').optional(),
 })
 

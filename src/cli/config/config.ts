@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { AppError, hasCode } from '../../core/app-error.ts'
@@ -9,6 +8,7 @@ import type { Assertion } from '../../restore/run-assertions.ts'
 import { type StorePlace, isStoreUrl, parseStorePlace } from '../../store/store-place.ts'
 import type { RetentionPolicy } from '../../repository/retention/retention.ts'
 import { pgDumpChoice, retentionMs, transferRate } from '../option-types.ts'
+import { readConfigFile, refuseForeign } from './config-file.ts'
 import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
 import {
   type ConfigFile,
@@ -17,6 +17,7 @@ import {
   type RetentionEntry,
   configFileSchema,
 } from './config-schema.ts'
+import { type ConfiguredHooks, resolveHooks } from './config-hooks.ts'
 import { expandEnvironment, findPassword } from './config-url.ts'
 
 /** pgrevive.yaml, understood. Paths are absolute. */
@@ -32,6 +33,8 @@ export interface Config {
   readonly limitDownload: number | undefined
   /** For databases that have none of their own, configured or not. */
   readonly retention: ConfiguredRetention | undefined
+  /** For databases that have none of their own. */
+  readonly hooks: ConfiguredHooks | undefined
   readonly databases: ReadonlyMap<string, ConfiguredDatabase>
 }
 
@@ -58,6 +61,8 @@ export interface ConfiguredDatabase {
   readonly selection: SelectionPatterns
   readonly assertions: readonly Assertion[]
   readonly retention: ConfiguredRetention | undefined
+  /** In place of those for all, each by its name. */
+  readonly hooks: ConfiguredHooks | undefined
 }
 
 export type PasswordSource =
@@ -71,7 +76,18 @@ export interface ConfigSurroundings {
 
 /** Throws `config-invalid` with all problems at once, a line of the message each, and their line numbers. */
 export async function readConfig(file: string, surroundings: ConfigSurroundings): Promise<Config> {
-  return parseConfig(await readText(file), { ...surroundings, file })
+  const { text, stats } = await readConfigFile(file)
+  const config = parseConfig(text, { ...surroundings, file })
+  if (namesPrograms(config)) refuseForeign(file, stats)
+  return config
+}
+
+function namesPrograms({ pgDump, hooks, databases }: Config): boolean {
+  return (
+    typeof pgDump === 'object' ||
+    hooks !== undefined ||
+    Array.from(databases.values()).some((one) => one.hooks !== undefined)
+  )
 }
 
 export function parseConfig(text: string, options: ConfigSurroundings & { file: string }): Config {
@@ -92,14 +108,6 @@ export function parseConfig(text: string, options: ConfigSurroundings & { file: 
     options.file,
     problems.map(({ path, message }) => ({ line: lineOf(path, document, lines), message })),
   )
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new AppError('config-invalid', `the configuration "${file}" can not be read`, { cause })
-  }
 }
 
 function toValue(document: Document, file: string): unknown {
@@ -157,6 +165,7 @@ class ConfigResolver {
       limitUpload: resolveRate(input.limit_upload),
       limitDownload: resolveRate(input.limit_download),
       retention: input.retention && resolveRetention(input.retention),
+      hooks: input.hooks && resolveHooks(input.hooks),
       databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry)])),
     }
   }
@@ -221,6 +230,7 @@ class ConfigResolver {
       },
       assertions: (entry.assertions ?? []).map((it) => (typeof it === 'string' ? { name: it, sql: it } : it)),
       retention: entry.retention && resolveRetention(entry.retention),
+      hooks: entry.hooks && resolveHooks(entry.hooks),
     }
   }
 

@@ -5,6 +5,7 @@ import type { CommandContext } from '../command-context.ts'
 import type { RestoreOptions } from '../commands/restore.ts'
 import { choicesOf } from '../databases/restore-choices.ts'
 import type { Outcome } from '../define-command.ts'
+import { hooksOf } from '../hooks/command-hooks.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
@@ -19,18 +20,24 @@ export async function restoreNew(options: RestoreOptions, context: CommandContex
   const { repository } = found
   const target = await findTarget(options.to, backup.record.database, context)
   const settings = await context.settings()
-  const restoring = restoreBackup(repository, backup, target, {
-    choices: choicesOf(options),
-    createRoles: options.createRoles,
-    skipDamaged: options.skipDamaged,
-    jobs: options.jobs ?? settings.jobs,
-    analyze: options.analyze,
-    onProgress: context.onProgress,
-    signal: context.signal,
-  })
-  const outcome = await restoring.catch((error: unknown) => {
-    throw withOthers(error, others)
-  })
+  const restore = () =>
+    restoreBackup(repository, backup, target, {
+      choices: choicesOf(options),
+      createRoles: options.createRoles,
+      skipDamaged: options.skipDamaged,
+      jobs: options.jobs ?? settings.jobs,
+      analyze: options.analyze,
+      onProgress: context.onProgress,
+      signal: context.signal,
+    }).catch((error: unknown) => {
+      throw withOthers(error, others)
+    })
+  const hooks = await hooksOf(backup.record.database, options, context)
+  const facts = { database: backup.record.database, backup: backup.id, target: target.database }
+  const { result: outcome, failure } = await hooks.around('restore', facts, restore, ({ lost }) => ({
+    outcome: lost.length === 0 ? 'done' : 'incomplete',
+  }))
+  if (failure && outcome.lost.length > 0) context.terminal.warn(printableLines(failure.message, 2))
   const { colors } = context.terminal
   const tookMs = Math.round(performance.now() - startedMs)
   const leftOut = describeSelection(backup.record.selection)
@@ -48,6 +55,7 @@ export async function restoreNew(options: RestoreOptions, context: CommandContex
         ? 'definitions only'
         : `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ${formatBytes(outcome.bytes)}`) +
       ` in ${formatDuration(tookMs)}\n${describeLosses(lost, context)}${notes.join('')}`,
+    ...(failure && { failure }),
     ...(lost.length > 0 && {
       failure: new AppError(
         'restore-incomplete',

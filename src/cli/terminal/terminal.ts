@@ -11,6 +11,7 @@ export interface TerminalStreams {
 export interface TerminalOptions {
   readonly json: boolean
   readonly quiet: boolean
+  readonly verbose?: boolean
   readonly colorRefused: boolean
   readonly environment: Environment
 }
@@ -23,6 +24,8 @@ export interface TerminalOptions {
 export class Terminal {
   readonly json: boolean
   readonly quiet: boolean
+  /** What hooks print is seen, too, on stderr. */
+  readonly verbose: boolean
   /** Colours for stdout. */
   readonly colors: Palette
   readonly #streams: TerminalStreams
@@ -36,6 +39,7 @@ export class Terminal {
     this.#streams = streams
     this.json = options.json
     this.quiet = options.quiet
+    this.verbose = options.verbose ?? false
     const colorsOf = (stream: { readonly isTTY?: boolean }) =>
       createPalette({
         colored: wantsColor({

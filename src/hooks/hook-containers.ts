@@ -1,0 +1,19 @@
+/** What steps do with containers, which are named as the engine or a compose project names them. Errors are AppErrors. */
+export interface HookContainers {
+  isRunning(name: string, options: { signal: AbortSignal }): Promise<boolean>
+  stop(name: string, options: { signal: AbortSignal }): Promise<void>
+  /** One that runs already is left alone. */
+  start(name: string, options: { signal: AbortSignal }): Promise<void>
+  /** Resolves when it is healthy, or runs and has no health check; else rejects with what it is instead. */
+  checkReady(name: string, options: { signal: AbortSignal }): Promise<void>
+  /** The exit code of a program that is run in it. */
+  run(
+    name: string,
+    command: readonly string[],
+    options: {
+      readonly environment: Readonly<Record<string, string>>
+      readonly signal: AbortSignal
+      readonly onLine: (line: string) => void
+    },
+  ): Promise<number>
+}

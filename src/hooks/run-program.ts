@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { untilAborted } from '../core/until-aborted.ts'
+
+/** From SIGTERM to SIGKILL. */
+const graceMs = 5000
+/** How long the output of a program that has ended may stay open: something that it left in the background holds it. */
+const lateOutputMs = 1000
+const longestLine = 8192
+
+/** How a program ended; `exitCode` is null if a signal ended it. */
+export interface ProgramEnd {
+  readonly exitCode: number | null
+  readonly endedBy: NodeJS.Signals | null
+}
+
+/**
+ * Runs a program in a process group of its own, with nothing on its standard input. What it prints comes line by line.
+ * When the signal is aborted, the whole group is ended, and the reason is thrown. Rejects with the system's error when
+ * there is no such program.
+ */
+export async function runProgram(
+  [program = '', ...args]: readonly string[],
+  options: {
+    readonly environment: Readonly<Record<string, string | undefined>>
+    readonly directory: string
+    readonly signal: AbortSignal
+    readonly onLine: (line: string) => void
+  },
+): Promise<ProgramEnd> {
+  const { environment, directory, signal, onLine } = options
+  signal.throwIfAborted()
+  const child = spawn(program, args, {
+    cwd: directory,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  const output = Promise.all([readLines(child.stdout, onLine), readLines(child.stderr, onLine)])
+  const ended = once(child, 'exit')
+  try {
+    await untilAborted(ended, signal)
+  } catch (error) {
+    if (signal.aborted) await endGroup(child, ended)
+    throw error
+  } finally {
+    await Promise.race([output, delay(lateOutputMs, undefined, { ref: false })])
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+  return { exitCode: child.exitCode, endedBy: child.signalCode }
+}
+
+async function endGroup({ pid }: ChildProcess, ended: Promise<unknown>): Promise<void> {
+  if (pid === undefined) return
+  const deadlineMs = performance.now() + graceMs
+  signalGroup(pid, 'SIGTERM')
+  while (signalGroup(pid, 0) && performance.now() < deadlineMs) await delay(20)
+  signalGroup(pid, 'SIGKILL')
+  await ended
+}
+
+/** Whether there was anybody to take it. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-pid, signal)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
+    throw error
+  }
+}
+
+async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
+  let begun = ''
+  stream.setEncoding('utf8')
+  try {
+    for await (const text of stream) {
+      const lines = `${begun}${text}`.split(/\r?\n/)
+      begun = lines.pop() ?? ''
+      for (const line of lines) onLine(line)
+      if (begun.length > longestLine) {
+        onLine(begun)
+        begun = ''
+      }
+    }
+  } catch (error) {
+    // whoever destroyed the stream waits for no more
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error
+  }
+  if (begun !== '') onLine(begun)
+}
