@@ -11,14 +11,14 @@ import type { Connection } from '../postgres/wire/connection.ts'
 import { rolesOfPlan } from '../repository/backups/restore-plan.ts'
 import { createDatabase } from './create-database.ts'
 import { connectForMaintenance } from './maintenance-connection.ts'
+import { requireReadiness } from './preflight/preflight.ts'
 import { type RestoreJob, applyProperties, createRoles, load, sayWhatIsLost } from './restore-job.ts'
-import { checkServerHas } from './target-checks.ts'
 
 /** Makes the database that the job's target names; it is there once it is whole, or never. */
 export async function fillNew(job: RestoreJob): Promise<void> {
   const { target, options } = job
   await using maintenance = await connectForMaintenance(target, options)
-  const owner = await prepareServer(maintenance, job)
+  const owner = await prepareServer(maintenance, job, 'new')
   const working = await reserveTemporaryDatabase(maintenance, 'restore', options)
   try {
     await createWorkingDatabase(maintenance, working, owner, job)
@@ -34,17 +34,20 @@ export async function fillNew(job: RestoreJob): Promise<void> {
   }
 }
 
-/** Clears away what killed runs left, and sees to it that the server has what the plan names. Returns the owner to be. */
-export async function prepareServer(maintenance: Connection, job: RestoreJob): Promise<string | undefined> {
+/** Clears away what killed runs left, looks whether the restore can succeed, and creates roles. Returns the owner to be. */
+export async function prepareServer(
+  maintenance: Connection,
+  job: RestoreJob,
+  way: 'new' | 'in-place',
+): Promise<string | undefined> {
   const { plan, properties, notes, options } = job
   const { choices } = options
   await dropAbandonedDatabases(maintenance, { signal: options.signal, onNote: (note) => notes.push(note) })
   const owner = choices.noOwner ? undefined : properties.owner
   const roles = rolesOfPlan(plan)
   if (owner !== undefined) roles.add(owner)
-  const tablespace = choices.noTablespaces ? undefined : properties.tablespace
+  await requireReadiness(maintenance, { ...job, way, jobs: options.jobs }, options)
   await createRoles(maintenance, roles, job)
-  await checkServerHas(maintenance, plan, { roles, tablespace }, options)
   return owner
 }
 

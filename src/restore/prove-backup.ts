@@ -24,7 +24,8 @@ import {
   openScratchDatabaseOn,
   openScratchServerDatabase,
 } from './scratch-database.ts'
-import { checkServerHas, existingRoles, rolesOutOfReach } from './target-checks.ts'
+import { requireServerObjects } from './preflight/server-objects.ts'
+import { existingRoles, rolesOutOfReach } from './target-checks.ts'
 
 export interface ProveOptions {
   /** A server on which a scratch database may be created; without it, a scratch server is started. */
@@ -133,7 +134,9 @@ async function restoreAndCompare(
     }
     const onNote = (note: string) => void notes.push(note)
     if (scratch.ownServer) await createUnlistedRoles(scratch.maintenance, rolesOfPlan(plan), { ...options, onNote })
-    await checkServerHas(scratch.maintenance, plan, { roles: rolesOfPlan(plan), tablespace: undefined }, options)
+    const { extensions } = manifest
+    const needs = { roles: rolesOfPlan(plan), createdRoles: new Set<string>(), tablespace: undefined, extensions }
+    await requireServerObjects(scratch.maintenance, plan, needs, options)
     await loadDatabase(reader, manifest, plan, scratch.target, {
       ...options,
       analyze: false,

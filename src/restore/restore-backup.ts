@@ -16,7 +16,8 @@ import {
   outcomeOf,
   sayWhatIsLost,
 } from './restore-job.ts'
-import { checkRoomForData, checkServerHas } from './target-checks.ts'
+import { requireReadiness } from './preflight/preflight.ts'
+import { checkRoomForData } from './target-checks.ts'
 import { claimEmptyDatabase, howToEmpty, removeUnfinishedMark, setUnfinishedMark } from './unfinished-mark.ts'
 
 /**
@@ -29,11 +30,7 @@ export async function restoreBackup(
   target: ConnectionTarget,
   options: RestoreOptions,
 ): Promise<RestoreOutcome> {
-  if (['postgres', 'template0', 'template1'].includes(target.database)) {
-    throw new AppError('target-not-empty', `"${target.database}" belongs to the server, and is not restored into`, {
-      hint: 'name another database: it will be created',
-    })
-  }
+  refuseServersOwn(target)
   try {
     const job = await openRestoreJob(repository, backup, target, options)
     await fill(job)
@@ -45,20 +42,33 @@ export async function restoreBackup(
   }
 }
 
+export function refuseServersOwn({ database }: ConnectionTarget): void {
+  if (!['postgres', 'template0', 'template1'].includes(database)) return
+  throw new AppError('target-not-empty', `"${database}" belongs to the server, and is not restored into`, {
+    hint: 'name another database: it will be created',
+  })
+}
+
 async function fill(job: RestoreJob): Promise<void> {
   const { target, options } = job
   await using existing = await connectIfThere(target, options)
-  if (!existing && options.choices.content === 'data-only') {
-    throw new AppError('database-missing', `there is no database ${JSON.stringify(target.database)} to load into`, {
-      hint: 'restore without --data-only to create it',
-    })
-  }
+  if (!existing && options.choices.content === 'data-only') throw nothingToLoadInto(target)
   if (!existing) await fillNew(job)
   else if (options.choices.content === 'data-only') await fillTables(job, existing)
   else await fillEmpty(job, existing)
 }
 
-async function connectIfThere(target: ConnectionTarget, options: RestoreOptions): Promise<Connection | undefined> {
+export function nothingToLoadInto({ database }: ConnectionTarget): AppError {
+  return new AppError('database-missing', `there is no database ${JSON.stringify(database)} to load into`, {
+    hint: 'restore without --data-only to create it',
+  })
+}
+
+/** undefined: there is no such database. */
+export async function connectIfThere(
+  target: ConnectionTarget,
+  options: { readonly signal?: AbortSignal | undefined },
+): Promise<Connection | undefined> {
   try {
     const connection = await Connection.connect(target, { signal: options.signal })
     await prepareForLoading(connection)
@@ -72,9 +82,8 @@ async function connectIfThere(target: ConnectionTarget, options: RestoreOptions)
 async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void> {
   const { target, plan, notes, options } = job
   await claimEmptyDatabase(connection, options)
-  const roles = rolesOfPlan(plan)
-  await createRoles(connection, roles, job)
-  await checkServerHas(connection, plan, { roles, tablespace: undefined }, options)
+  await requireReadiness(connection, { ...job, way: 'empty', jobs: options.jobs }, options)
+  await createRoles(connection, rolesOfPlan(plan), job)
   notes.push('the database was there: it keeps its owner, encoding, locale, settings and privileges')
   const nextStep = await howToEmpty(connection, options)
   await setUnfinishedMark(connection, options)
@@ -92,6 +101,7 @@ async function fillEmpty(job: RestoreJob, connection: Connection): Promise<void>
 
 async function fillTables(job: RestoreJob, connection: Connection): Promise<void> {
   const { target, plan, notes, options } = job
+  await requireReadiness(connection, { ...job, way: 'empty', jobs: options.jobs }, options)
   await checkRoomForData(connection, plan, options)
   try {
     await load(job, target)

@@ -3,7 +3,6 @@ import type { Connection } from '../postgres/wire/connection.ts'
 import { describeTarget } from '../postgres/target/connection-target.ts'
 import { findTakenOids } from '../postgres/catalog/large-objects.ts'
 import { quoteQualified } from '../postgres/sql/quote.ts'
-import type { SchemaEntry } from '../postgres/pg-dump/schema-text.ts'
 import type { RestorePlan } from '../repository/backups/restore-plan.ts'
 
 interface QueryOptions {
@@ -32,39 +31,6 @@ export async function rolesOutOfReach(
     options,
   )
   return [...roles].filter((role) => !reachable.has(role))
-}
-
-/** Finds out before anything is created whether the server has what the plan names. Throws `role-missing` and the like. */
-export async function checkServerHas(
-  connection: Connection,
-  plan: RestorePlan,
-  needs: { readonly roles: ReadonlySet<string>; readonly tablespace: string | undefined },
-  options: QueryOptions = {},
-): Promise<void> {
-  const roles = await existingRoles(connection, options)
-  const missingRoles = [...needs.roles].filter((role) => !roles.has(role))
-  if (missingRoles.length > 0) {
-    throw new AppError('role-missing', `the server has no role ${listNames(missingRoles)}`, {
-      hint: 'add --create-roles, or --role-map old=new, or --no-owner --no-privileges to own everything yourself',
-    })
-  }
-  const tablespaces = await column(connection, 'SELECT spcname FROM pg_catalog.pg_tablespace', options)
-  const neededTablespaces = tablespacesOf([...plan.beforeData, ...plan.afterData])
-  if (needs.tablespace !== undefined) neededTablespaces.add(needs.tablespace)
-  const missingTablespaces = [...neededTablespaces].filter((name) => !tablespaces.has(name))
-  if (missingTablespaces.length > 0) {
-    throw new AppError('tablespace-missing', `the server has no tablespace ${listNames(missingTablespaces)}`, {
-      hint: 'create them, or add --no-tablespaces to put everything into the default one',
-    })
-  }
-  const extensions = await column(connection, 'SELECT name FROM pg_catalog.pg_available_extensions', options)
-  const needed = plan.beforeData.filter((entry) => entry.type === 'EXTENSION' && !plan.helpers.has(entry))
-  const missingExtensions = needed.map(({ name }) => name).filter((name) => !extensions.has(name))
-  if (missingExtensions.length > 0) {
-    throw new AppError('extension-missing', `the server does not offer the extension ${listNames(missingExtensions)}`, {
-      hint: 'install its package on the server, then run the same command again',
-    })
-  }
 }
 
 /**
@@ -99,20 +65,6 @@ export async function checkRoomForData(
   throw new AppError('target-not-empty', `${place} holds ${found.map(({ what }) => what).join(' and ')} already`, {
     hint: `nothing was changed; --data-only loads into empty tables, and large objects under OIDs that are free; what a run that was stopped has left goes with ${found.map(({ goesWith }) => goesWith).join(', and ')}`,
   })
-}
-
-/** The names behind the `SET default_tablespace = …` lines. */
-function tablespacesOf(entries: readonly SchemaEntry[]): Set<string> {
-  const names = entries.flatMap(({ defaults: { tablespace } }) => {
-    if (tablespace === undefined || tablespace.trim() === "''") return []
-    const name = tablespace.trim()
-    return [name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name]
-  })
-  return new Set(names)
-}
-
-function listNames(names: readonly string[]): string {
-  return names.map((name) => JSON.stringify(name)).join(', ')
 }
 
 /** How many objects of a user's own the current database holds; those of extensions do not count. */

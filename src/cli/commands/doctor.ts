@@ -13,7 +13,8 @@ import {
 import type { CommandContext } from '../command-context.ts'
 import type { RepositorySettings } from '../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatQuantity, formatTable } from '../terminal/format.ts'
+import { findingDocuments, findingTable } from '../terminal/finding-table.ts'
+import { formatQuantity } from '../terminal/format.ts'
 import { flag } from '../option-types.ts'
 import { printable } from '../terminal/printable.ts'
 import { expected, openStoreAt } from '../repositories/repository-access.ts'
@@ -48,7 +49,7 @@ async function doctor(options: DoctorOptions, context: CommandContext): Promise<
     safe: wrong.length === 0,
     sections: sections.map(({ subject, findings }) => ({
       subject,
-      findings: findings.map(({ check, answer, verdict, meaning }) => ({ check, answer, verdict, meaning })),
+      findings: findingDocuments(findings),
     })),
   }
   const text = sections.map((section) => describe(section, context)).join('\n')
@@ -74,19 +75,8 @@ function failureOf({ check, meaning, error }: HostFinding, count: number): AppEr
   })
 }
 
-const marks = { good: 'ok', note: 'note', bad: 'BAD' } as const
-
 function describe({ subject, findings }: Section, { terminal }: CommandContext): string {
-  const { strong, faint, good, warning, bad } = terminal.colors
-  const styles: Record<string, (text: string) => string> = { ok: good, note: warning, BAD: bad }
-  const rows = findings.map(({ check, answer, verdict, meaning }) => [marks[verdict], check, answer, meaning])
-  const columns = [
-    { title: '', style: (text: string) => styles[text.trim()]?.(text) ?? text },
-    { title: 'check' },
-    { title: 'answer' },
-    { title: 'what follows' },
-  ]
-  return `${strong(printable(subject))}\n${formatTable(columns, rows, { heading: faint, width: terminal.outputWidth })}`
+  return `${terminal.colors.strong(printable(subject))}\n${findingTable(findings, terminal)}`
 }
 
 export const doctorCommand = defineCommand({

@@ -3,6 +3,7 @@ import { choiceFields, choiceOptions } from '../databases/restore-choices.ts'
 import { defineCommand } from '../define-command.ts'
 import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, text } from '../option-types.ts'
 import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
+import { planRestoring } from '../restoring/plan.ts'
 import { restoreNew } from '../restoring/restore-new.ts'
 
 const restoreOptions = z
@@ -12,6 +13,7 @@ const restoreOptions = z
     to: text,
     ...choiceFields,
     createRoles: flag,
+    plan: flag,
     skipDamaged: flag,
     jobs: jobs.optional(),
     analyze: flagOn,
@@ -37,12 +39,20 @@ export const restoreCommand = defineCommand({
     { flags: '--jobs <N>', help: 'connections that write at the same time (default: cores, at most 4)' },
     { flags: '--no-analyze', help: 'do not collect statistics at the end' },
     { flags: '--no-hooks', help: 'without the hooks of pgrevive.yaml' },
+    {
+      flags: '--plan',
+      help: 'only say what would be done, what stands in its way, and how long it took in the last proof; change nothing',
+    },
   ],
   examples: [
     { command: 'pgrevive restore latest:shop --to postgres://localhost/shop_restored', meaning: 'the newest state' },
     {
       command: 'pgrevive restore latest:shop --to postgres://localhost/shop_orders --table public.orders',
       meaning: 'one table into a database of its own',
+    },
+    {
+      command: 'pgrevive restore latest:shop --to postgres://localhost/shop_restored --plan',
+      meaning: 'whether it would work, and how long it may take',
     },
     {
       command: 'pgrevive restore latest:shop --to postgres://localhost/shop_rescued --skip-damaged',
@@ -55,5 +65,5 @@ export const restoreCommand = defineCommand({
   ],
   schema: restoreOptions,
   readsOnly: true,
-  run: restoreNew,
+  run: (options, context) => (options.plan ? planRestoring(options, 'new', context) : restoreNew(options, context)),
 })

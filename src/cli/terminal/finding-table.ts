@@ -1,0 +1,24 @@
+import type { Finding } from '../../core/finding.ts'
+import { formatTable } from './format.ts'
+import type { Terminal } from './terminal.ts'
+
+const marks = { good: 'ok', note: 'note', bad: 'BAD' } as const
+
+/** A line for each finding, ending in a line break. */
+export function findingTable(findings: readonly Finding[], terminal: Terminal): string {
+  const { faint, good, warning, bad } = terminal.colors
+  const styles: Record<string, (text: string) => string> = { ok: good, note: warning, BAD: bad }
+  const rows = findings.map(({ check, answer, verdict, meaning }) => [marks[verdict], check, answer, meaning])
+  const columns = [
+    { title: '', style: (text: string) => styles[text.trim()]?.(text) ?? text },
+    { title: 'check' },
+    { title: 'answer' },
+    { title: 'what follows' },
+  ]
+  return formatTable(columns, rows, { heading: faint, width: terminal.outputWidth })
+}
+
+/** For `--json`: without the errors behind them. */
+export function findingDocuments(findings: readonly Finding[]): Finding[] {
+  return findings.map(({ check, answer, verdict, meaning }) => ({ check, answer, verdict, meaning }))
+}
