@@ -1,31 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, rmdir } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { AppError } from '../core/app-error.ts'
 import { withDatabase } from '../postgres/target/connection-target.ts'
 import { startTestServer } from '../postgres/server/test-server.ts'
 import { TestBench } from './test-bench.ts'
+import { needsRoot, smallDisk } from './test-small-disk.ts'
 
 const run = promisify(execFile)
-const isRoot = process.geteuid?.() === 0
-const needsRoot = isRoot ? false : 'only root can mount a small file system'
-
-/** A disk of that size; `megabytes` of tmpfs. */
-async function smallDisk(megabytes: number) {
-  const path = await mkdtemp('/tmp/pgrevive-disk-')
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path])
-  await chmod(path, 0o777)
-  return {
-    path,
-    [Symbol.asyncDispose]: async () => {
-      await run('umount', [path])
-      await rmdir(path)
-    },
-  }
-}
-
 describe('a disk of a server that has no room', { skip: needsRoot, timeout: 180_000 }, () => {
   let bench: TestBench
   /** About 9 MB, in a tablespace. */
@@ -74,7 +58,7 @@ describe('a disk of a server that has no room', { skip: needsRoot, timeout: 180_
       left.filter((name) => name !== 'pgsql_tmp'),
       [],
     )
-    await run('mount', ['-o', 'remount,size=40m', disk.path])
+    await disk.resize(40)
     await bench.restore(id, 'big', {}, { target: server.target })
     await connection.execute('DROP DATABASE big')
     await connection.execute('DROP TABLESPACE data')
