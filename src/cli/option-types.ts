@@ -1,6 +1,7 @@
 import type { Compression } from '../export/compression.ts'
 import { type ExportFormat, exportFormats } from '../export/export-backup.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
+import { parseNames } from '../postgres/sql/names.ts'
 import { z } from 'zod'
 
 /** A switch: absent is false. */
@@ -10,6 +11,30 @@ export const flag = z.boolean().default(false)
 export const flagOn = z.boolean().default(true)
 
 export const text = z.string().min(1, 'must not be empty')
+
+/** `name` or `schema.name`, as in SQL: odd names in double quotes. */
+export const qualifiedName = z.string().transform((value, context) => {
+  const [first, second, ...rest] = parseNames(value, '.') ?? []
+  if (first !== undefined && rest.length === 0) return { schema: second && first, name: second ?? first }
+  context.addIssue('must be NAME or SCHEMA.NAME, odd names in double quotes')
+  return z.NEVER
+})
+
+/** `name`, as in SQL. */
+export const sqlName = z.string().transform((value, context) => {
+  const [name, ...rest] = parseNames(value, '.') ?? []
+  if (name !== undefined && rest.length === 0) return name
+  context.addIssue('must be a name, an odd one in double quotes')
+  return z.NEVER
+})
+
+/** `a, b`, as in SQL. */
+export const sqlNames = z.string().transform((value, context) => {
+  const names = parseNames(value, ',')
+  if (names) return names
+  context.addIssue('must be names parted by commas, odd ones in double quotes')
+  return z.NEVER
+})
 
 /** An option that may be given several times. */
 export const texts = z.array(text).default([])

@@ -60,7 +60,7 @@ export const errorCodes = {
   'dump-passphrase': { exit: 5, meaning: 'the passphrase of an encrypted dump is not there, or does not open it' },
   // restore
   'target-not-empty': { exit: 6, meaning: 'the target database holds objects already' },
-  'target-exists': { exit: 6, meaning: 'a database of the target name exists already' },
+  'target-exists': { exit: 6, meaning: 'a database, or a table, of the target name exists already' },
   'role-missing': { exit: 6, meaning: 'roles that own or may use objects do not exist on the target server' },
   'tablespace-missing': { exit: 6, meaning: 'a tablespace does not exist on the target server' },
   'extension-missing': { exit: 6, meaning: 'an extension is not available on the target server' },

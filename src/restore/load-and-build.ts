@@ -2,12 +2,12 @@ import { type Task, runTasks } from '../core/tasks.ts'
 import { setSequenceStatement } from '../postgres/catalog/sequences.ts'
 import type { Connection } from '../postgres/wire/connection.ts'
 import { describeLargeObjects, dropLargeObjects, loadLargeObjects } from '../postgres/catalog/large-objects.ts'
-import { quoteLiteral } from '../postgres/sql/quote.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
 import { keyOf } from '../repository/backups/restore-scope.ts'
 import type { StreamRef } from '../repository/chunks/stream-ref.ts'
 import { type BuildOptions, buildTasks, endOfBuilds, splitAfterData } from './build-tasks.ts'
 import { LargeObjectGaps } from './large-object-gaps.ts'
+import { textEncodingOf, withEncoding } from './connect-for-text.ts'
 import type { Connections, LoadJob } from './load-database.ts'
 import { asRestoreFailure, loadTasks, type TablePart } from './load-tables.ts'
 import type { Losses } from './losses.ts'
@@ -20,7 +20,7 @@ export async function loadAndBuild(job: LoadJob): Promise<void> {
   const { encoding } = manifest.database
   const speaking = (all: Connections, as: string) => (worker: number, signal: AbortSignal) =>
     withEncoding(all[worker] ?? all[0], as, signal)
-  const textEncoding = encoding === 'SQL_ASCII' ? encoding : 'UTF8'
+  const textEncoding = textEncodingOf(manifest)
   const connectionOf = speaking(connections, textEncoding)
   const { readRows, readLargeObjects, onEntry } = observe(job)
 
@@ -56,17 +56,6 @@ export async function loadAndBuild(job: LoadJob): Promise<void> {
     await runTasks([...builds, next], connections.length, options)
     at = end + 1
   }
-}
-
-async function withEncoding(
-  connection: Connection,
-  encoding: string,
-  signal: AbortSignal | undefined,
-): Promise<Connection> {
-  if (connection.parameters.get('client_encoding') !== encoding) {
-    await connection.execute(`SET client_encoding = ${quoteLiteral(encoding)}`, { signal })
-  }
-  return connection
 }
 
 /** Reports bytes while there are some to load, and then what is built; enters what is damaged where that is wanted. */

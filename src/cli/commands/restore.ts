@@ -1,16 +1,18 @@
 import { z } from 'zod'
 import { choiceFields, choiceOptions } from '../databases/restore-choices.ts'
 import { defineCommand } from '../define-command.ts'
-import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, text } from '../option-types.ts'
+import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, qualifiedName, sqlName, text } from '../option-types.ts'
 import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import { planRestoring } from '../restoring/plan.ts'
 import { restoreNew } from '../restoring/restore-new.ts'
+import { restoreRowsBeside } from '../restoring/restore-rows.ts'
+import { checkWay, wayOf } from '../restoring/ways.ts'
 
 const restoreOptions = z
   .strictObject({
     backup: backupReference,
     /** A conninfo, the name of a configured database, or a bare name. */
-    to: text,
+    to: text.optional(),
     ...choiceFields,
     createRoles: flag,
     plan: flag,
@@ -18,18 +20,26 @@ const restoreOptions = z
     jobs: jobs.optional(),
     analyze: flagOn,
     hooks: flagOn,
+    intoSchema: sqlName.optional(),
+    as: qualifiedName.optional(),
+    where: text.optional(),
   })
   .refine(notBothOnly, notBothOnlyMessage)
+  .refine(({ intoSchema, as }) => !(intoSchema && as), '--into-schema and --as exclude each other')
+  .superRefine(checkWay)
 export type RestoreOptions = z.output<typeof restoreOptions>
 
 export const restoreCommand = defineCommand({
   name: 'restore',
   summary: 'bring a database back, or parts of it',
   description:
-    'Creates the database that --to names as the backup says (encoding, locale, owner, settings) and fills it. Nothing is ever overwritten: a database that holds objects is refused. It stops at the first error, and what is not complete does not keep the final name.',
+    'Creates the database that --to names as the backup says (encoding, locale, owner, settings) and fills it. Nothing is ever overwritten: a database that holds objects is refused. It stops at the first error, and what is not complete does not keep the final name. With --into-schema or --as, rows come back into a database in use, as new tables beside the live ones, in one transaction.',
   arguments: [{ key: 'backup', name: 'BACKUP', presence: 'required', help: backupReferenceHelp }],
   options: [
-    { flags: '--to <URL|NAME>', help: 'the database to create: a URL, a connection string, or a name' },
+    {
+      flags: '--to <URL|NAME>',
+      help: 'the database to create: a URL, a connection string, or a name; for rows of tables the one in use (default: the configured one that the backup is of)',
+    },
     ...choiceOptions,
     { flags: '--create-roles', help: 'create roles that do not exist on the target server' },
     {
@@ -43,6 +53,15 @@ export const restoreCommand = defineCommand({
       flags: '--plan',
       help: 'only say what would be done, what stands in its way, and how long it took in the last proof; change nothing',
     },
+    {
+      flags: '--into-schema <SCHEMA>',
+      help: 'the rows of the chosen tables into new tables in this schema, beside the live ones; it is created if need be',
+    },
+    { flags: '--as <TABLE>', help: 'the rows of one table into a new one of this name, or SCHEMA.NAME' },
+    {
+      flags: '--where <SQL>',
+      help: 'with these: only rows that it holds for; it sees the columns of one row, and no other table',
+    },
   ],
   examples: [
     { command: 'pgrevive restore latest:shop --to postgres://localhost/shop_restored', meaning: 'the newest state' },
@@ -55,6 +74,10 @@ export const restoreCommand = defineCommand({
       meaning: 'whether it would work, and how long it may take',
     },
     {
+      command: `pgrevive restore latest:shop --table public.orders --as orders_restored --where 'total > 100'`,
+      meaning: 'some rows of a table, beside the live one',
+    },
+    {
       command: 'pgrevive restore latest:shop --to postgres://localhost/shop_rescued --skip-damaged',
       meaning: 'as much as a damaged repository still gives',
     },
@@ -65,5 +88,8 @@ export const restoreCommand = defineCommand({
   ],
   schema: restoreOptions,
   readsOnly: true,
-  run: (options, context) => (options.plan ? planRestoring(options, 'new', context) : restoreNew(options, context)),
+  run: (options, context) => {
+    if (wayOf(options).name === 'rows') return restoreRowsBeside(options, context)
+    return options.plan ? planRestoring(options, 'new', context) : restoreNew(options, context)
+  },
 })

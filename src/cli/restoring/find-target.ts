@@ -5,11 +5,16 @@ import { findDatabase, isConninfo } from '../databases/database-target.ts'
 
 /**
  * A connection string, or the bare name of a database: on the server of the configured database that the backup is of,
- * else on the one that libpq's variables name.
+ * else on the one that libpq's variables name. Without any, that configured database itself.
  */
-export async function findTarget(to: string, database: string, context: CommandContext): Promise<ConnectionTarget> {
+export async function findTarget(
+  to: string | undefined,
+  database: string,
+  context: CommandContext,
+): Promise<ConnectionTarget> {
   const { config } = await context.settings()
   const { environment, homeDirectory } = context
+  if (to === undefined) return findConfigured(database, context)
   if (isConninfo(to)) return resolveConnection(to, { environment, homeDirectory })
   if (/^postgres(ql)?:|:\/\/|@/.test(to)) {
     throw new AppError('usage-invalid', '--to is neither a connection string nor the name of a database', {
@@ -19,7 +24,16 @@ export async function findTarget(to: string, database: string, context: CommandC
   if (!config?.databases.has(database)) {
     return withDatabase(await resolveConnection(undefined, { environment, homeDirectory }), to)
   }
-  const configured = await findDatabase(database, { config, environment })
-  const target = await resolveConnection(configured.conninfo, { environment: configured.environment, homeDirectory })
-  return withDatabase(target, to)
+  return withDatabase(await findConfigured(database, context), to)
+}
+
+async function findConfigured(database: string, context: CommandContext): Promise<ConnectionTarget> {
+  const { config } = await context.settings()
+  if (!config?.databases.has(database)) {
+    throw new AppError('usage-invalid', `pgrevive.yaml names no database ${JSON.stringify(database)}`, {
+      hint: 'name the database with --to: a URL such as postgres://host/name, or a name',
+    })
+  }
+  const { conninfo, environment } = await findDatabase(database, { config, environment: context.environment })
+  return resolveConnection(conninfo, { environment, homeDirectory: context.homeDirectory })
 }

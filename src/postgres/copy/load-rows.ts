@@ -6,8 +6,10 @@ import { RowEncoder, binaryHeader, binaryTrailer } from './row-encoder.ts'
 export interface LoadRowsOptions {
   /** Of the text, about: a few rows are not worth a look at the types of the columns. */
   readonly bytes: number
-  /** The table was emptied in the same transaction. */
+  /** The table was made or emptied in the same transaction. */
   readonly freeze: boolean
+  /** Only rows that it holds for, an expression of COPY's WHERE. */
+  readonly where?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -18,11 +20,12 @@ export async function loadRows(
   connection: Connection,
   table: CopySource,
   rows: AsyncIterable<Uint8Array>,
-  { bytes, freeze, signal }: LoadRowsOptions,
+  { bytes, freeze, where, signal }: LoadRowsOptions,
 ): Promise<void> {
   const copy = (...options: string[]) => {
     const all = freeze ? [...options, 'FREEZE'] : options
-    return `COPY ${copyTarget(table, connection)} FROM STDIN${all.length > 0 ? ` (${all.join(', ')})` : ''}`
+    const list = all.length > 0 ? ` (${all.join(', ')})` : ''
+    return `COPY ${copyTarget(table, connection)} FROM STDIN${list}${where === undefined ? '' : ` WHERE ${where}`}`
   }
   const encoder = bytes < worthwhileBytes ? undefined : await encoderFor(connection, table, signal)
   if (!encoder) return connection.copyIn(copy(), rows, { signal })

@@ -1,0 +1,77 @@
+import type { z } from 'zod'
+
+interface Way {
+  readonly name: 'new' | 'rows'
+  /** Keys of the options that choose it; the way without is the usual one. */
+  readonly by: readonly string[]
+  /** Keys of the options that must be given. */
+  readonly needs: readonly string[]
+  /** Keys of further options that mean something. */
+  readonly takes: readonly string[]
+}
+
+const usual: Way = {
+  name: 'new',
+  by: [],
+  needs: ['to'],
+  takes: [
+    'table',
+    'schema',
+    'schemaOnly',
+    'dataOnly',
+    'owner',
+    'privileges',
+    'tablespaces',
+    'roleMap',
+    'createRoles',
+    'plan',
+    'skipDamaged',
+    'jobs',
+    'analyze',
+    'hooks',
+  ],
+}
+
+const ways: readonly Way[] = [
+  { name: 'rows', by: ['intoSchema', 'as'], needs: ['table'], takes: ['to', 'where', 'analyze'] },
+]
+
+type Given = Readonly<Record<string, unknown>>
+
+/** The way that the options choose. */
+export function wayOf(options: Given): Way {
+  return ways.find(({ by }) => by.some((key) => isGiven(options, key))) ?? usual
+}
+
+/** Refuses what the chosen way lacks, and what would mean nothing to it. */
+export function checkWay(options: Given, context: z.RefinementCtx): void {
+  const way = wayOf(options)
+  const name = way.by.map(flagOf).join(' or ')
+  for (const key of Object.keys(options)) {
+    if (key === 'backup' || !isGiven(options, key) || [...way.by, ...way.needs, ...way.takes].includes(key)) continue
+    const message = name === '' ? `goes with ${whoTakes(key)} only` : `does not go with ${name}`
+    context.addIssue({ code: 'custom', path: [key], message })
+  }
+  for (const key of way.needs.filter((it) => !isGiven(options, it))) {
+    context.addIssue({ code: 'custom', path: [key], message: 'must be given' })
+  }
+}
+
+function whoTakes(key: string): string {
+  return ways.flatMap(({ by, takes }) => (takes.includes(key) ? by.map(flagOf) : [])).join(' or ')
+}
+
+/** `intoSchema` → `--into-schema` */
+function flagOf(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** Switches that are on until their `--no-` form is given are given when they are off. */
+const onUntilRefused = new Set(['owner', 'privileges', 'tablespaces', 'analyze', 'hooks'])
+
+function isGiven(options: Given, key: string): boolean {
+  const value = options[key]
+  if (Array.isArray(value)) return value.length > 0
+  if (typeof value === 'boolean') return value !== onUntilRefused.has(key)
+  return value !== undefined
+}
