@@ -1,5 +1,6 @@
 import { ulid } from 'ulid'
 import { AppError, errorCodes } from '../core/app-error.ts'
+import { becomeSoleRun } from '../core/sole-run.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import type { CommandContext } from './command-context.ts'
 import type { Outcome } from './define-command.ts'
@@ -50,7 +51,7 @@ function createTerminal(args: readonly string[], { streams, environment }: Surro
 }
 
 async function runInvocation(
-  { globals, run }: Invocation,
+  { globals, asked, run }: Invocation,
   terminal: Terminal,
   { environment, currentDirectory, homeDirectory, signal }: Surroundings,
 ): Promise<Outcome> {
@@ -65,7 +66,19 @@ async function runInvocation(
     onProgress: (event) => progress.report(event),
     settings: () => (settings ??= loadSettings(globals, source)),
   }
+  await using _ = asked && !globals.overlap ? await refuseOverlap(asked, context) : undefined
   const outcome = await run(context)
   progress.finish()
   return outcome
+}
+
+/** Throws `run-overlaps` while the same command works with the same options on the same repositories. */
+async function refuseOverlap({ command, raw }: NonNullable<Invocation['asked']>, context: CommandContext) {
+  const { config, repositories } = await context.settings()
+  const places = repositories.map(({ place }) => place)
+  const sole = await becomeSoleRun(JSON.stringify([command.name, raw, config?.file, places]))
+  if (sole) return sole
+  throw new AppError('run-overlaps', `"pgrevive ${command.name}" runs already, with the same options`, {
+    hint: 'nothing was done; the run that is under way goes on',
+  })
 }

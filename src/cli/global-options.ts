@@ -24,6 +24,10 @@ export const globalOptionWords: readonly CommandOption[] = [
     flags: '--as-of <TIME>',
     help: 'read the repository as it was then, in a bucket that keeps versions: 2026-11-22T08:00:00Z',
   },
+  {
+    flags: '--no-overlap',
+    help: 'end at once, with exit code 14, while the same command with the same options runs on this machine; for schedules',
+  },
   { flags: '--json', help: 'print one JSON document on stdout, also when the command fails' },
   { flags: '--quiet', help: 'no progress and no remarks: only the result, warnings and errors' },
   { flags: '--verbose', help: 'also what hooks print' },
@@ -37,6 +41,7 @@ export const globalOptions = z.strictObject({
   limitUpload: transferRate.optional(),
   limitDownload: transferRate.optional(),
   asOf: moment.optional(),
+  overlap: flagOn,
   json: flag,
   quiet: flag,
   verbose: flag,

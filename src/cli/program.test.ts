@@ -35,6 +35,7 @@ describe('the command line', () => {
     assert.deepEqual((await parse('--repo', 'check', 'list', '--no-color', '--json')).globals, {
       repo: ['check'],
       keyFile: [],
+      overlap: true,
       json: true,
       quiet: false,
       verbose: false,

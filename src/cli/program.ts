@@ -10,6 +10,8 @@ import type { Terminal } from './terminal/terminal.ts'
 /** A command line that was understood. */
 export interface Invocation {
   readonly globals: GlobalOptions
+  /** The command and what it was given; undefined for help and version. */
+  readonly asked: { readonly command: Command; readonly raw: Readonly<Record<string, unknown>> } | undefined
   readonly run: (context: CommandContext) => Promise<Outcome>
 }
 
@@ -33,8 +35,8 @@ export async function parseCommandLine(
   }
   const globals = parseOptions(globalOptions, withoutKeys(program.opts(), ['version']), { options: globalOptionWords })
   const { invocation, shown } = parsed
-  if (invocation) return { globals, run: invocation.command.prepare(invocation.raw) }
-  return { globals, run: async () => ({ document: { text: shown }, text: shown }) }
+  if (invocation) return { globals, asked: invocation, run: invocation.command.prepare(invocation.raw) }
+  return { globals, asked: undefined, run: async () => ({ document: { text: shown }, text: shown }) }
 }
 
 const wordsWithValue = new Set(

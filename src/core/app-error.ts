@@ -3,7 +3,7 @@
  *
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
  * 6 restore, export and import, 7 proof refuted, 8 check found damage, 10 restored without what is damaged,
- * 11 a backup shrank, 12 doctor found trouble, 13 a hook failed, 130 interrupted.
+ * 11 a backup shrank, 12 doctor found trouble, 13 a hook failed, 14 the same command runs already, 130 interrupted.
  * 9 is no failure: diff found a difference.
  */
 export const errorCodes = {
@@ -91,6 +91,10 @@ export const errorCodes = {
   'hook-failed': {
     exit: 13,
     meaning: 'a hook of pgrevive.yaml failed: before the work, which was not begun then, or after it, and it is done',
+  },
+  'run-overlaps': {
+    exit: 14,
+    meaning: 'the same command with the same options runs already on this machine, and --no-overlap was given',
   },
   interrupted: { exit: 130, meaning: 'the run was stopped by a signal' },
 } as const satisfies Record<string, { exit: number; meaning: string }>

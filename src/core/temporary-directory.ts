@@ -68,14 +68,30 @@ export async function sweepTemporaryDirectories(
   return swept
 }
 
+/** Those of one kind that processes of this user and machine have made, which still run. */
+export async function listLivingDirectories(kind: string): Promise<string[]> {
+  const living: string[] = []
+  for (const name of await readdir(registry)) {
+    const path = join(registry, name)
+    if (!name.startsWith(`pgrevive-${kind}-`) || !(await isOurs(path, name))) continue
+    if (!(await isAbandoned(path, name))) living.push(path)
+  }
+  return living
+}
+
 /** Two signs of life: process ids mean nothing in another container, and the guard is not there from the first moment. */
 async function isAbandoned(path: string, name: string): Promise<boolean> {
+  if (!(await isOurs(path, name))) return false
   const owner = namePattern.exec(name)?.groups
-  if (owner?.['machine'] !== machine()) return false
-  const found = await unlessMissing(lstat(path))
-  if (!found?.isDirectory() || found.uid !== process.geteuid?.()) return false
-  if ((await processStartTime(Number(owner['processId']))) === Number(owner['startTime'])) return false
+  if ((await processStartTime(Number(owner?.['processId']))) === Number(owner?.['startTime'])) return false
   return !(await answers(join(path, guardName)))
+}
+
+/** Made by a process of this user and machine, so that nobody else can make us believe that one lives, or remove it. */
+async function isOurs(path: string, name: string): Promise<boolean> {
+  if (namePattern.exec(name)?.groups?.['machine'] !== machine()) return false
+  const found = await unlessMissing(lstat(path))
+  return found?.isDirectory() === true && found.uid === process.geteuid?.()
 }
 
 /** Hosts may share a /tmp; what is alive on another one can not be seen from here. */

@@ -17,27 +17,37 @@ export interface HookOutcome {
   readonly error?: string | undefined
 }
 
+type Variables = Readonly<Record<string, string | undefined>>
+
 /**
- * The variables of a hook's programs: what any program may know, what it is told of the run, and what its step names.
- * Nothing else of pgrevive's environment, which holds passwords and passphrases.
+ * What a step hands on: what it names of pgrevive's environment, and what is known of the run. Nothing else, since
+ * passwords and passphrases are there.
  */
-export function hookEnvironment(
-  own: Readonly<Record<string, string | undefined>>,
-  variables: readonly string[],
+export function handedVariables(
+  own: Variables,
+  names: readonly string[],
   told: HookFacts & Partial<HookOutcome> & { readonly action: string; readonly run: string },
 ): Record<string, string> {
-  const handed = Object.entries(own).filter(([name]) => harmless.test(name) || variables.includes(name))
-  const facts = [
-    ['PGREVIVE_ACTION', told.action],
-    ['PGREVIVE_RUN', told.run],
-    ['PGREVIVE_DATABASE', told.database],
-    ['PGREVIVE_BACKUP', told.backup],
-    ['PGREVIVE_TARGET', told.target],
-    ['PGREVIVE_OUTCOME', told.outcome],
-    ['PGREVIVE_ERROR_CODE', told.errorCode],
-    ['PGREVIVE_ERROR', told.error],
-  ] as const
+  return defined({
+    ...Object.fromEntries(names.map((name) => [name, own[name]])),
+    PGREVIVE_ACTION: told.action,
+    PGREVIVE_RUN: told.run,
+    PGREVIVE_DATABASE: told.database,
+    PGREVIVE_BACKUP: told.backup,
+    PGREVIVE_TARGET: told.target,
+    PGREVIVE_OUTCOME: told.outcome,
+    PGREVIVE_ERROR_CODE: told.errorCode,
+    PGREVIVE_ERROR: told.error,
+  })
+}
+
+/** What every program of this machine gets; one in a container has its own. */
+export function harmlessVariables(own: Variables): Record<string, string> {
+  return defined(Object.fromEntries(Object.entries(own).filter(([name]) => harmless.test(name))))
+}
+
+function defined(variables: Variables): Record<string, string> {
   return Object.fromEntries(
-    [...handed, ...facts].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+    Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
   )
 }

@@ -1,6 +1,6 @@
 import { AppError, hasCode, inContext, messageOf } from '../core/app-error.ts'
 import type { HookContainers } from './hook-containers.ts'
-import { type HookFacts, type HookOutcome, hookEnvironment } from './hook-environment.ts'
+import { type HookFacts, type HookOutcome, handedVariables, harmlessVariables } from './hook-environment.ts'
 import { type HookLists, type HookName, describeStep } from './hook-step.ts'
 import { type StepSurroundings, runStep } from './run-step.ts'
 
@@ -129,7 +129,8 @@ export class Hooks {
       signal.throwIfAborted()
       onLine(`${name}: ${describeStep(step)}`)
       const surroundings: StepSurroundings = {
-        environment: hookEnvironment(environment, step.variables, { ...told, action, run }),
+        handed: handedVariables(environment, step.variables, { ...told, action, run }),
+        harmless: harmlessVariables(environment),
         directory,
         signal,
         containers,

@@ -8,7 +8,9 @@ const toldLines = 10
 const toldColumns = 300
 
 export interface StepSurroundings {
-  readonly environment: Readonly<Record<string, string>>
+  /** Variables for a program, wherever it runs, and those for one of this machine besides. */
+  readonly handed: Readonly<Record<string, string>>
+  readonly harmless: Readonly<Record<string, string>>
   /** Where programs of this machine run. */
   readonly directory: string
   readonly signal: AbortSignal
@@ -78,13 +80,17 @@ async function perform(step: HookStep, surroundings: StepSurroundings): Promise<
 
 async function run(step: HookStep & { kind: 'run' }, surroundings: StepSurroundings): Promise<void> {
   const command = programOf(step.command)
+  const { handed, harmless } = surroundings
   if (step.container !== undefined) {
     const containers = await surroundings.containers()
-    const exitCode = await containers.run(step.container, command, surroundings)
+    const exitCode = await containers.run(step.container, command, { ...surroundings, environment: handed })
     if (exitCode !== 0) throw new Error(`it ended with exit code ${exitCode}`)
     return
   }
-  const { exitCode, endedBy } = await runProgram(command, surroundings).catch((error: unknown) => {
+  const { exitCode, endedBy } = await runProgram(command, {
+    ...surroundings,
+    environment: { ...harmless, ...handed },
+  }).catch((error: unknown) => {
     if (!(error instanceof Error && 'syscall' in error)) throw error
     throw new AppError('hook-failed', `it can not be run: ${error.message}`, {
       cause: error,
