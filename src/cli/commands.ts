@@ -26,6 +26,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   'key rotate': async () => (await import('./commands/key-rotate.ts')).keyRotateCommand,
   'key kit': async () => (await import('./commands/key-kit.ts')).keyKitCommand,
   check: async () => (await import('./commands/check.ts')).checkCommand,
+  schedule: async () => (await import('./commands/schedule.ts')).scheduleCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   errors: async () => (await import('./commands/errors.ts')).errorsCommand,
 }
