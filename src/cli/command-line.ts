@@ -9,6 +9,8 @@ import { ProgressDisplay } from './terminal/progress.ts'
 import { type Invocation, parseCommandLine } from './program.ts'
 import { runCommand } from './run-command.ts'
 import { type Settings, loadSettings } from './config/settings.ts'
+import { RunLog, shownWords } from './run-log.ts'
+import { printable } from './terminal/printable.ts'
 import { Terminal, type TerminalStreams } from './terminal/terminal.ts'
 
 export interface Surroundings {
@@ -25,8 +27,10 @@ export interface Surroundings {
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { signal, version } = surroundings
   const terminal = createTerminal(args, surroundings)
-  const command = async () => runInvocation(await parseCommandLine(args, { terminal, version }), terminal, surroundings)
+  const command = async () =>
+    runInvocation(await parseCommandLine(args, { terminal, version }), args, terminal, surroundings)
   const exitCode = await runCommand(command, { terminal, signal })
+  terminal.record(`exit code ${exitCode}`)
   await terminal.flush()
   if (terminal.lostOutput === undefined) return exitCode
   const lost = new AppError('output-failed', 'stdout can not be written', {
@@ -52,24 +56,43 @@ function createTerminal(args: readonly string[], { streams, environment }: Surro
 
 async function runInvocation(
   { globals, asked, run }: Invocation,
+  args: readonly string[],
   terminal: Terminal,
-  { environment, currentDirectory, homeDirectory, signal }: Surroundings,
+  { environment, currentDirectory, homeDirectory, signal, version }: Surroundings,
 ): Promise<Outcome> {
   using progress = new ProgressDisplay(terminal)
   const source = { environment, currentDirectory, homeDirectory }
   let settings: Promise<Settings> | undefined
+  let phase = ''
   const context: CommandContext = {
     ...source,
     terminal,
     signal,
     run: ulid(),
-    onProgress: (event) => progress.report(event),
+    onProgress: (event) => {
+      progress.report(event)
+      if (event.phase !== phase) terminal.record(event.phase)
+      phase = event.phase
+    },
     settings: () => (settings ??= loadSettings(globals, source)),
+  }
+  if (asked?.command.keepsLog) {
+    await keepLog(context)
+    terminal.record(`${version}: ${shownWords(args)}`)
   }
   await using _ = asked && !globals.overlap ? await refuseOverlap(asked, context) : undefined
   const outcome = await run(context)
   progress.finish()
   return outcome
+}
+
+async function keepLog({ terminal, run, settings }: CommandContext): Promise<void> {
+  const { logDirectory, config } = await settings()
+  if (logDirectory === undefined) return
+  // where nobody asked for it, a home that can not be written to is no reason to complain each time: doctor tells
+  const onFailure = config?.log === undefined ? () => undefined : (text: string) => terminal.warn(printable(text))
+  const log = new RunLog(logDirectory, run, onFailure)
+  terminal.recordInto((text) => log.write(text))
 }
 
 /** Throws `run-overlaps` while the same command works with the same options on the same repositories. */

@@ -52,6 +52,8 @@ interface CommandWords {
 
 /** A command as the frame sees it: `prepare` parses, and the function that it returns does the work. */
 export interface Command extends CommandWords {
+  /** What it does is kept in a log of the run. */
+  readonly keepsLog: boolean
   /** Throws `usage-invalid` for what the command's schema refuses. */
   prepare(raw: Readonly<Record<string, unknown>>): (context: CommandContext) => Promise<Outcome>
 }
@@ -76,12 +78,15 @@ export function defineCommand<Schema extends z.ZodType>(
     readonly onEach?: true
     /** Writes nothing into a repository, so that it can also be read as it was. */
     readonly readsOnly?: true
+    /** Somebody may ask later what it did. */
+    readonly keepsLog?: true
     readonly run: (options: z.output<Schema>, context: CommandContext) => Promise<Outcome>
   },
 ): Command {
-  const { schema, onEach, readsOnly, run, ...words } = definition
+  const { schema, onEach, readsOnly, keepsLog = false, run, ...words } = definition
   return {
     ...words,
+    keepsLog,
     prepare: (raw) => {
       const options = parseOptions(schema, raw, words)
       const runOnce = (context: CommandContext) => run(options, readsOnly ? context : inPresent(context, words.name))

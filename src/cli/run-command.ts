@@ -14,6 +14,7 @@ export async function runCommand(
   try {
     const { document, text, failure, exitCode = 0 } = await command()
     if (!terminal.json) terminal.print(text)
+    if (text !== '') terminal.record(text)
     return reportFailure(failure, document, terminal) || exitCode
   } catch (error) {
     // Whatever broke after a signal broke because of it.
@@ -29,6 +30,7 @@ function reportFailure(thrown: unknown, document: Outcome['document'], terminal:
     terminal.print(`${JSON.stringify(whole, bigintAsText, 2)}\n`)
   }
   if (error === undefined) return 0
+  terminal.record(errorText(error, terminal.errorColors))
   const expected = error instanceof AppError
   // A bug is told to people as well, whoever reads stdout: the stack belongs into a report.
   if (!terminal.json || !expected) terminal.printError(errorText(error, terminal.errorColors))

@@ -305,5 +305,6 @@ export const backupCommand = defineCommand({
     },
   ],
   schema: backupOptions,
+  keepsLog: true,
   run: backup,
 })

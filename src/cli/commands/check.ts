@@ -159,6 +159,7 @@ export const checkCommand = defineCommand({
     { command: 'pgrevive check --level bits --repair', meaning: 'after a disk failed' },
   ],
   schema: checkOptions,
+  keepsLog: true,
   onEach: true,
   run: check,
 })

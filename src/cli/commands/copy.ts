@@ -60,5 +60,6 @@ export const copyCommand = defineCommand({
     },
   ],
   schema: copyOptions,
+  keepsLog: true,
   run: copy,
 })

@@ -181,6 +181,7 @@ export const exportCommand = defineCommand({
     { command: 'pgrevive export 01JD8Y --table public.orders -o orders.sql.zst', meaning: 'one table, compressed' },
   ],
   schema: exportOptions,
+  keepsLog: true,
   readsOnly: true,
   run: writeExport,
 })

@@ -170,6 +170,7 @@ export const forgetCommand = defineCommand({
     { command: 'pgrevive forget 01JD8Y', meaning: 'one backup' },
   ],
   schema: forgetOptions,
+  keepsLog: true,
   onEach: true,
   run: forget,
 })

@@ -178,5 +178,6 @@ export const importCommand = defineCommand({
     },
   ],
   schema: importOptions,
+  keepsLog: true,
   run: importDumps,
 })

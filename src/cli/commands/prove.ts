@@ -145,6 +145,7 @@ export const proveCommand = defineCommand({
     { command: 'pgrevive prove latest --on postgres://postgres@staging.internal', meaning: 'on a server of yours' },
   ],
   schema: proveOptions,
+  keepsLog: true,
   onEach: true,
   run: prove,
 })

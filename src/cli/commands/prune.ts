@@ -83,6 +83,7 @@ export const pruneCommand = defineCommand({
     { command: 'pgrevive prune --max-repack 0 --dry-run', meaning: 'what would go without copying much' },
   ],
   schema: pruneOptions,
+  keepsLog: true,
   onEach: true,
   run: prune,
 })

@@ -87,6 +87,7 @@ export const restoreCommand = defineCommand({
     },
   ],
   schema: restoreOptions,
+  keepsLog: true,
   readsOnly: true,
   run: (options, context) => {
     if (wayOf(options).name === 'rows') return restoreRowsBeside(options, context)

@@ -32,7 +32,7 @@ async function showConfig(_: z.output<typeof showConfigOptions>, context: Comman
   }
 }
 
-async function general({ config, given, jobs, pgDump, limits, asOf }: Settings): Promise<Setting[]> {
+async function general({ config, given, jobs, pgDump, logDirectory, limits, asOf }: Settings): Promise<Setting[]> {
   const file = config?.file ?? 'default'
   const rate = (limit: { readonly bytesPerSecond: number } | undefined) =>
     limit === undefined ? 'none' : `${limit.bytesPerSecond} bytes/s`
@@ -46,6 +46,7 @@ async function general({ config, given, jobs, pgDump, limits, asOf }: Settings):
       typeof pgDump === 'string' ? pgDump : await shownFile(pgDump.path),
       config?.pgDump === undefined ? 'default' : file,
     ],
+    ['log', logDirectory ?? 'none', config?.log === undefined ? 'default' : file],
     ['limit_upload', rate(limits.upload), from('limitUpload')],
     ['limit_download', rate(limits.download), from('limitDownload')],
     ...(asOf === undefined ? [] : [['as of', asOf.toISOString(), '--as-of'] as const]),

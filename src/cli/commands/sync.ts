@@ -155,5 +155,6 @@ export const syncCommand = defineCommand({
     { command: 'pgrevive sync --from local --to offsite', meaning: 'one way' },
   ],
   schema: syncOptions,
+  keepsLog: true,
   run: sync,
 })

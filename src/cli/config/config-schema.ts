@@ -81,6 +81,9 @@ export const configFileSchema = z.strictObject({
   pg_dump: name.describe('auto, bundled, or the path of a pg_dump (default: auto)').optional(),
   limit_upload: rate.describe('Bytes per second to stores, on average: 10MB').optional(),
   limit_download: rate.describe('… from stores').optional(),
+  log: name
+    .describe('A directory for what each run said and did, or none (default: ~/.local/state/pgrevive/runs)')
+    .optional(),
   retention: retention.describe('Which backups "forget" keeps of each database').optional(),
   hooks: hooks.describe('What is run around backups and restores; docs/how-to/hooks.md').optional(),
   databases: z.record(name, database).describe('The databases to back up, by the names that commands use').optional(),

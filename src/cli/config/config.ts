@@ -31,6 +31,8 @@ export interface Config {
   /** Bytes per second. */
   readonly limitUpload: number | undefined
   readonly limitDownload: number | undefined
+  /** Of the runs' logs; `none` for none. */
+  readonly log: string | undefined
   /** For databases that have none of their own, configured or not. */
   readonly retention: ConfiguredRetention | undefined
   /** For databases that have none of their own. */
@@ -162,6 +164,7 @@ class ConfigResolver {
       keyFile: this.#path(input.key_file, ['key_file']),
       jobs: input.jobs,
       pgDump: this.#pgDump(input.pg_dump),
+      log: input.log === 'none' ? 'none' : this.#path(input.log, ['log']),
       limitUpload: resolveRate(input.limit_upload),
       limitDownload: resolveRate(input.limit_download),
       retention: input.retention && resolveRetention(input.retention),

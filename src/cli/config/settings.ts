@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { AppError } from '../../core/app-error.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
 import type { TransferLimits } from '../../store/limited-store.ts'
@@ -27,6 +27,8 @@ export interface Settings {
   /** As configured; else the number of cores, at most 4. */
   readonly jobs: number
   readonly pgDump: PgDumpChoice
+  /** Where runs leave their logs; undefined: they keep none. */
+  readonly logDirectory: string | undefined
   /** Of all stores together. */
   readonly limits: TransferLimits
 }
@@ -61,6 +63,7 @@ export async function loadSettings(
     asOf: options.asOf,
     jobs: config?.jobs ?? Math.min(4, availableParallelism()),
     pgDump: config?.pgDump ?? 'auto',
+    logDirectory: logDirectory(config, source),
     limits: {
       upload: rateLimit(options.limitUpload, 'PGREVIVE_LIMIT_UPLOAD', environment, config?.limitUpload),
       download: rateLimit(options.limitDownload, 'PGREVIVE_LIMIT_DOWNLOAD', environment, config?.limitDownload),
@@ -69,6 +72,11 @@ export async function loadSettings(
   const named = optionOrVariable(options.repo, environment['PGREVIVE_REPO'])
   if (named.length > 0) return withRepositories(settings, named, source)
   return { ...settings, repositories: (config?.repositories ?? []).map((one) => withKeys(one, settings)) }
+}
+
+function logDirectory(config: Config | undefined, { environment, homeDirectory }: SettingsSource): string | undefined {
+  if (config?.log !== undefined) return config.log === 'none' ? undefined : config.log
+  return join(environment['XDG_STATE_HOME'] || join(homeDirectory, '.local', 'state'), 'pgrevive', 'runs')
 }
 
 function rateLimit(

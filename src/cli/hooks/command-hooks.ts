@@ -27,6 +27,7 @@ export async function hooksOf(
     containers: noContainers,
     reachDatabase: (name, tryUntil) => reachDatabase(name, tryUntil, context),
     onLine: (line) => {
+      terminal.record(line)
       if (terminal.verbose) terminal.printError(`${printable(line)}\n`)
     },
     warn: (text) => terminal.warn(printableLines(redactPasswords(text), 2)),

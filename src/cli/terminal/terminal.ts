@@ -34,6 +34,7 @@ export class Terminal {
   #status = ''
   #outFailure: Error | undefined
   #outTaken = false
+  #record: ((text: string) => void) | undefined
 
   constructor(streams: TerminalStreams, options: TerminalOptions) {
     this.#streams = streams
@@ -125,7 +126,18 @@ export class Terminal {
 
   /** One warning, printable and without a line break. */
   warn(text: string): void {
+    this.record(`warning: ${text}`)
     this.printError(`${this.#errorColors.warning('warning')}: ${text}\n`)
+  }
+
+  /** From now on, what is recorded goes there. */
+  recordInto(record: (text: string) => void): void {
+    this.#record = record
+  }
+
+  /** For the log of the run, if it keeps one. */
+  record(text: string): void {
+    this.#record?.(text)
   }
 
   /** Draws the line that stays at the bottom until the next one; an empty text removes it. Only when `redraws`. */
