@@ -11,6 +11,8 @@ export interface CommandContext {
   readonly environment: Environment
   readonly currentDirectory: string
   readonly homeDirectory: string
+  /** What was opened for the whole command: disposed of at its end, however that comes. */
+  readonly resources: AsyncDisposableStack
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal
   /** Names this run: for hooks, and in its log. */

@@ -61,12 +61,14 @@ async function runInvocation(
   { environment, currentDirectory, homeDirectory, signal, version }: Surroundings,
 ): Promise<Outcome> {
   using progress = new ProgressDisplay(terminal)
+  await using resources = new AsyncDisposableStack()
   const source = { environment, currentDirectory, homeDirectory }
   let settings: Promise<Settings> | undefined
   let phase = ''
   const context: CommandContext = {
     ...source,
     terminal,
+    resources,
     signal,
     run: ulid(),
     onProgress: (event) => {

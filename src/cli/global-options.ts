@@ -59,6 +59,10 @@ export const environmentVariables = [
     name: 'PGREVIVE_LIMIT_UPLOAD, PGREVIVE_LIMIT_DOWNLOAD',
     meaning: 'bytes per second, when the options are not given',
   },
+  {
+    name: 'DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH',
+    meaning: 'the container engine, if it is none of the usual sockets of Docker and podman',
+  },
   { name: 'PGREVIVE_PASSPHRASE', meaning: "the repository's passphrase; there is no option for it, on purpose" },
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
   {

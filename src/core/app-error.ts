@@ -1,7 +1,7 @@
 /**
  * Every way in which pgrevive can fail, with the exit code a script sees. Codes are never renamed or renumbered.
  *
- * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL, 4 store or repository, 5 keys,
+ * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL and what it runs in, 4 store or repository, 5 keys,
  * 6 restore, export and import, 7 proof refuted, 8 check found damage, 10 restored without what is damaged,
  * 11 a backup shrank, 12 doctor found trouble, 13 a hook failed, 14 the same command runs already, 130 interrupted.
  * 9 is no failure: diff found a difference.
@@ -36,6 +36,11 @@ export const errorCodes = {
   'pg-dump-failed': { exit: 3, meaning: 'pg_dump ended with an error' },
   'postgres-missing': { exit: 3, meaning: 'no PostgreSQL server binaries of a fitting version were found' },
   'postgres-start-failed': { exit: 3, meaning: 'a scratch server could not be started' },
+  // containers
+  'engine-unreachable': { exit: 3, meaning: 'no container engine is there, or it does not answer, or lets nobody in' },
+  'engine-failed': { exit: 3, meaning: 'the container engine refused a request' },
+  'container-missing': { exit: 3, meaning: 'the engine has no such container, or several that may be meant' },
+  'container-stopped': { exit: 3, meaning: 'the container does not run, or has ended, or does not become ready' },
   // store and repository
   'store-missing': { exit: 4, meaning: 'the directory, bucket or container does not exist' },
   'store-denied': { exit: 4, meaning: 'the store refused the credentials, or they have no right to read or write' },

@@ -1,13 +1,14 @@
 import { inContext, AppError } from '../../core/app-error.ts'
 import { type BackedUp, backUpDatabase } from '../../backup/back-up-database.ts'
 import { listDatabases } from '../../postgres/catalog/database.ts'
-import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/target/connection-target.ts'
+import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Selection } from '../../repository/backups/manifest.ts'
 import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
 import { type DatabaseTarget, findDatabases } from '../databases/database-target.ts'
 import type { Hooked } from '../../hooks/open-hooks.ts'
 import { hooksOf } from '../hooks/command-hooks.ts'
+import { reachDatabase } from '../databases/reach-database.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import { errorDocument } from '../terminal/error-text.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
@@ -156,10 +157,7 @@ async function findSources(options: BackupOptions, context: CommandContext): Pro
   const databases = await findDatabases(options.databases, { config, environment: context.environment })
   const sources = await Promise.all(
     databases.map(async (database): Promise<Source> => {
-      const target = await resolveConnection(database.conninfo, {
-        environment: database.environment,
-        homeDirectory: context.homeDirectory,
-      })
+      const target = await reachDatabase(database, context)
       return { name: database.name ?? target.database, target, database }
     }),
   )
@@ -267,7 +265,7 @@ export const backupCommand = defineCommand({
       key: 'databases',
       name: 'DATABASE',
       presence: 'any number',
-      help: 'postgres://…, "host=… dbname=…", or a name from pgrevive.yaml',
+      help: 'postgres://…, docker://CONTAINER/NAME, compose://PROJECT/SERVICE/NAME, "host=… dbname=…", or a name from pgrevive.yaml',
     },
   ],
   options: [

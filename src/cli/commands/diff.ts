@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { AppError, hasCode } from '../../core/app-error.ts'
 import { type DatabaseState, stateOfBackup, stateOfDatabase } from '../../diff/database-state.ts'
 import { diffStates } from '../../diff/diff-states.ts'
-import { type ConnectionTarget, describeTarget, resolveConnection } from '../../postgres/target/connection-target.ts'
+import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { RepositoryReader } from '../../repository/repository-reader.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import { type BackupReference, backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { findDatabase } from '../databases/database-target.ts'
+import { reachDatabase } from '../databases/reach-database.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { describeDiff, withoutPasswords } from '../databases/describe-diff.ts'
 import { findBackup } from '../repositories/find-backup.ts'
@@ -92,11 +93,7 @@ async function findLive(
     })
   }
   const found = await findDatabase(database ?? record.database, { config, environment: context.environment })
-  const { conninfo, environment } = found
-  return {
-    target: await resolveConnection(conninfo, { environment, homeDirectory: context.homeDirectory }),
-    environment,
-  }
+  return { target: await reachDatabase(found, context), environment: found.environment }
 }
 
 async function sideOfBackup(backup: Backup, reader: RepositoryReader, context: CommandContext): Promise<Side> {

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../core/app-error.ts'
-import { type ConnectionTarget, describeTarget, resolveConnection } from '../../postgres/target/connection-target.ts'
+import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { Proof } from '../../repository/backups/backup-record.ts'
 import { type Backup, listBackups } from '../../repository/backups/open-backup.ts'
 import { proveBackup } from '../../restore/prove-backup.ts'
 import { remedyFor } from '../../restore/refutation.ts'
 import { findDatabase } from '../databases/database-target.ts'
+import { reachDatabase } from '../databases/reach-database.ts'
 import { findBackup } from '../repositories/find-backup.ts'
 import { findHere } from '../repositories/locate-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
@@ -35,8 +36,8 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
   const repository = await openRepositoryOf(context)
   const backups = await listBackups(repository, context)
   const { config, jobs } = await context.settings()
-  const { environment, homeDirectory } = context
-  const on = options.on === undefined ? undefined : await resolveConnection(options.on, { environment, homeDirectory })
+  const { environment } = context
+  const on = options.on === undefined ? undefined : await reachDatabase({ conninfo: options.on, environment }, context)
   const proofs: { database: string; proof: Proof }[] = []
   for (const backup of await chooseBackups(backups, options, context)) {
     const { database } = backup.record

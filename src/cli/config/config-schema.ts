@@ -55,7 +55,7 @@ const repository = z.union([
 
 const database = z.strictObject({
   url: name.describe(
-    'postgres://user@host:port/database or "host=… dbname=…", without a password; ${NAME} is taken from the environment',
+    'postgres://user@host:port/database, "host=… dbname=…", docker://CONTAINER/database or compose://PROJECT/SERVICE/database, without a password; ${NAME} is taken from the environment',
   ),
   password_env: name.describe('The environment variable that holds the password').optional(),
   password_file: name.describe('A file whose first line is the password').optional(),

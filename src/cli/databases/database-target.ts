@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { isContainerUrl } from '../../containers/container-reference.ts'
 import { AppError } from '../../core/app-error.ts'
 import type { SelectionPatterns } from '../../postgres/catalog/tables.ts'
 import { everything } from '../../repository/backups/manifest.ts'
@@ -8,11 +9,11 @@ import type { Config, ConfiguredDatabase, PasswordSource } from '../config/confi
 import { printable } from '../terminal/printable.ts'
 import { nearestWord } from '../terminal/suggestion.ts'
 
-/** A database to work on, ready for `resolveConnection(conninfo, { environment })`. */
+/** A database to work on, ready for `reachDatabase`. */
 export interface DatabaseTarget {
   /** Its name in pgrevive.yaml. */
   readonly name: string | undefined
-  /** Undefined: what libpq's variables say. */
+  /** Or the URL of one in a container. Undefined: what libpq's variables say. */
   readonly conninfo: string | undefined
   /** Holds the configured password as PGPASSWORD; for this database only. */
   readonly environment: Environment
@@ -57,9 +58,9 @@ export async function findDatabase(reference: string, source: TargetSource): Pro
   })
 }
 
-/** A text that libpq would read as a connection string, and not as a bare name. */
+/** A text that libpq would read as a connection string, and not as a bare name; or the URL of a database in a container. */
 export function isConninfo(text: string): boolean {
-  return /^postgres(?:ql)?:\/\//.test(text) || text.includes('=')
+  return /^postgres(?:ql)?:\/\//.test(text) || isContainerUrl(text) || text.includes('=')
 }
 
 function unconfiguredTarget(conninfo: string | undefined, environment: Environment): DatabaseTarget {

@@ -3,11 +3,11 @@ import type { Finding } from '../../core/finding.ts'
 import { bundledPgDumpVersion } from '../../postgres/pg-dump/bundled-pg-dump.ts'
 import { findInstalledPgDumps } from '../../postgres/pg-dump/installed-pg-dump.ts'
 import { chooseServerBinaries, findServerBinaries } from '../../postgres/server/server-binaries.ts'
-import { resolveConnection } from '../../postgres/target/connection-target.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { RepositorySettings } from '../config/config.ts'
-import { findDatabases } from '../databases/database-target.ts'
+import { type DatabaseTarget, findDatabases } from '../databases/database-target.ts'
+import { findWay } from '../databases/reach-database.ts'
 import { formatQuantity } from '../terminal/format.ts'
 import { expected, openRepositoryAt } from '../repositories/repository-access.ts'
 import type { Settings } from '../config/settings.ts'
@@ -99,24 +99,34 @@ export async function checkDatabases({ config }: Settings, context: CommandConte
   if ('code' in databases)
     return [{ check: 'databases', answer: 'none', verdict: 'note', meaning: 'backup needs one to be named' }]
   return Promise.all(
-    databases.map(async ({ name, conninfo, environment }) => {
-      const check = name ?? "database of libpq's variables"
-      const version = await orError(serverVersion(conninfo, { ...context, environment }), context)
-      if (typeof version !== 'number') return failed(check, version)
+    databases.map(async (database) => {
+      const check = database.name ?? "database of libpq's variables"
+      const answered = await orError(askServer(database, context), context)
+      if ('code' in answered) return failed(check, answered)
+      const { version, way } = answered
       const major = Math.floor(version / 10_000)
       const answer = `PostgreSQL ${major}.${version % 10_000}`
       const binaries = await orError(chooseServerBinaries(major, context), context)
       return 'code' in binaries
-        ? { check, answer, verdict: 'note' as const, meaning: `it can not be proven here: ${binaries.hint}` }
-        : { check, answer, verdict: 'good' as const, meaning: `it can be proven with PostgreSQL ${binaries.version}` }
+        ? { check, answer, verdict: 'note' as const, meaning: `${way}it can not be proven here: ${binaries.hint}` }
+        : {
+            check,
+            answer,
+            verdict: 'good' as const,
+            meaning: `${way}it can be proven with PostgreSQL ${binaries.version}`,
+          }
     }),
   )
 }
 
-async function serverVersion(conninfo: string | undefined, context: CommandContext): Promise<number> {
-  const target = await resolveConnection(conninfo, context)
+/** `way`: how it is reached, where that may be asked, to stand before other words. */
+async function askServer(
+  database: DatabaseTarget,
+  context: CommandContext,
+): Promise<{ readonly version: number; readonly way: string }> {
+  const { target, way } = await findWay(database, context)
   await using connection = await Connection.connect(target, context)
-  return connection.serverVersionNumber
+  return { version: connection.serverVersionNumber, way: way === undefined ? '' : `${way}; ` }
 }
 
 async function orError<Result>(work: Promise<Result>, context: CommandContext): Promise<Result | AppError> {

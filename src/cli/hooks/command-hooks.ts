@@ -2,11 +2,11 @@ import { dirname } from 'node:path'
 import { AppError } from '../../core/app-error.ts'
 import type { HookContainers } from '../../hooks/hook-containers.ts'
 import { type Hooks, openHooks } from '../../hooks/open-hooks.ts'
-import { resolveConnection } from '../../postgres/target/connection-target.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
 import type { CommandContext } from '../command-context.ts'
 import { mergeHooks } from '../config/config-hooks.ts'
 import { findDatabase } from '../databases/database-target.ts'
+import { findWay } from '../databases/reach-database.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
 import { redactPasswords } from '../terminal/redact-passwords.ts'
 
@@ -40,7 +40,7 @@ async function noContainers(): Promise<HookContainers> {
 
 async function reachDatabase(name: string, signal: AbortSignal, context: CommandContext): Promise<void> {
   const { config } = await context.settings()
-  const { conninfo, environment } = await findDatabase(name, { config, environment: context.environment })
-  const target = await resolveConnection(conninfo, { environment, homeDirectory: context.homeDirectory })
+  const database = await findDatabase(name, { config, environment: context.environment })
+  const { target } = await findWay(database, { ...context, signal })
   await using _ = await Connection.connect(target, { signal })
 }

@@ -1,7 +1,8 @@
 import { AppError } from '../../core/app-error.ts'
-import { type ConnectionTarget, resolveConnection, withDatabase } from '../../postgres/target/connection-target.ts'
+import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
 import type { CommandContext } from '../command-context.ts'
 import { findDatabase, isConninfo } from '../databases/database-target.ts'
+import { reachDatabase } from '../databases/reach-database.ts'
 
 /**
  * A connection string, or the bare name of a database: on the server of the configured database that the backup is of,
@@ -13,16 +14,16 @@ export async function findTarget(
   context: CommandContext,
 ): Promise<ConnectionTarget> {
   const { config } = await context.settings()
-  const { environment, homeDirectory } = context
+  const { environment } = context
   if (to === undefined) return findConfigured(database, context)
-  if (isConninfo(to)) return resolveConnection(to, { environment, homeDirectory })
+  if (isConninfo(to)) return reachDatabase({ conninfo: to, environment }, context)
   if (/^postgres(ql)?:|:\/\/|@/.test(to)) {
     throw new AppError('usage-invalid', '--to is neither a connection string nor the name of a database', {
-      hint: 'a URL begins with postgres:// or postgresql://',
+      hint: 'a URL begins with postgres://, postgresql://, docker:// or compose://',
     })
   }
   if (!config?.databases.has(database)) {
-    return withDatabase(await resolveConnection(undefined, { environment, homeDirectory }), to)
+    return withDatabase(await reachDatabase({ conninfo: undefined, environment }, context), to)
   }
   return withDatabase(await findConfigured(database, context), to)
 }
@@ -34,6 +35,5 @@ async function findConfigured(database: string, context: CommandContext): Promis
       hint: 'name the database with --to: a URL such as postgres://host/name, or a name',
     })
   }
-  const { conninfo, environment } = await findDatabase(database, { config, environment: context.environment })
-  return resolveConnection(conninfo, { environment, homeDirectory: context.homeDirectory })
+  return reachDatabase(await findDatabase(database, { config, environment: context.environment }), context)
 }

@@ -1,6 +1,7 @@
+import { type ContainerReference, isContainerUrl, parseContainerUrl } from '../../containers/container-reference.ts'
 import { stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { type ConninfoSettings, parseConninfo } from '../../postgres/target/conninfo.ts'
+import { parseConninfo } from '../../postgres/target/conninfo.ts'
 import { conninfoKeywords, type ConninfoKeyword } from '../../postgres/target/conninfo-keywords.ts'
 import { hasCode } from '../../core/app-error.ts'
 
@@ -8,7 +9,7 @@ import { hasCode } from '../../core/app-error.ts'
 export const masked = '********'
 
 /** Keywords whose values are meant to be seen; of all others nobody knows what somebody put there. */
-const shownKeywords: ReadonlySet<string> = new Set<ConninfoKeyword>([
+const shownKeywords: ReadonlySet<string> = new Set<ConninfoKeyword | 'name' | 'project'>([
   'application_name',
   'channel_binding',
   'connect_timeout',
@@ -17,8 +18,10 @@ const shownKeywords: ReadonlySet<string> = new Set<ConninfoKeyword>([
   'host',
   'hostaddr',
   'load_balance_hosts',
+  'name',
   'passfile',
   'port',
+  'project',
   'require_auth',
   'service',
   'servicefile',
@@ -60,9 +63,9 @@ export function isMeaningful(variable: string): boolean {
 
 /** A connection string as keywords, without what may be secret; a text that is none is not repeated. */
 export function shownConninfo(conninfo: string): string {
-  let settings: ConninfoSettings
+  let settings: Iterable<readonly [keyword: string, value: string]>
   try {
-    settings = parseConninfo(conninfo)
+    settings = isContainerUrl(conninfo) ? settingsOf(parseContainerUrl(conninfo)) : parseConninfo(conninfo)
   } catch (error) {
     if (!hasCode(error, 'connection-invalid')) throw error
     return `${masked} (no connection string)`
@@ -70,6 +73,16 @@ export function shownConninfo(conninfo: string): string {
   return Array.from(settings, ([keyword, value]) => {
     return `${keyword}=${shownKeywords.has(keyword) ? shownText(value) : masked}`
   }).join(' ')
+}
+
+function settingsOf({ in: place, user, password, database, settings }: ContainerReference): [string, string][] {
+  const given = { user, password, dbname: database, ...Object.fromEntries(settings) }
+  return [
+    ...Object.entries(place).filter(([name]) => name !== 'kind'),
+    ...Object.entries(given).flatMap(([name, value]): [string, string][] =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  ]
 }
 
 /** The value of a variable of the environment. */

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { AppError } from '../../core/app-error.ts'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { checkEnvironment, conninfoKeywords, type ConninfoKeyword } from './conninfo-keywords.ts'
 import { parseConninfo, type ConninfoSettings } from './conninfo.ts'
 import { defaultSocketDirectories, readPasswordFile } from './pgpass.ts'
@@ -18,6 +19,8 @@ export interface Host {
   readonly port: number
   /** Where to connect instead of looking `host` up; `host` still stands for certificates and passwords. */
   readonly address?: string
+  /** Opens a stream to the server where no address leads there; `host` and `port` then only name it. */
+  readonly connect?: (signal: AbortSignal | undefined) => Promise<ByteStream>
 }
 
 export type TargetSessionAttributes = (typeof sessionAttributes)[number]

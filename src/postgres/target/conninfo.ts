@@ -19,6 +19,13 @@ export function parseConninfo(text: string): ConninfoSettings {
   return new Map(text === '' ? [] : [['dbname', text]])
 }
 
+/** What `parseConninfo` reads as these settings. */
+export function formatConninfo(settings: Iterable<readonly [keyword: string, value: string]>): string {
+  return Array.from(settings, ([keyword, value]) => `${keyword}='${value.replaceAll(/['\\]/g, String.raw`\$&`)}'`).join(
+    ' ',
+  )
+}
+
 function parseKeywordValues(text: string): ConninfoSettings {
   const settings = new Map<ConninfoKeyword, string>()
   // A value is quoted, with backslash escapes, or runs to the next blank, with the same escapes.

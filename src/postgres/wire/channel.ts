@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '../../core/app-error.ts'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { connectionLoss } from './socket-error.ts'
 import { headerBytes, type Message } from './messages.ts'
 
@@ -15,7 +15,7 @@ const largestGreetingBytes = 64 * 1024
  * or `fail` was called, whatever had arrived before can still be received, and then every wait throws that failure.
  */
 export class WireChannel {
-  readonly socket: Socket
+  readonly socket: ByteStream
   readonly #place: string
   #chunks: Buffer[] = []
   /** How much of the first chunk has been read. */
@@ -27,7 +27,7 @@ export class WireChannel {
   #limitBytes = largestGreetingBytes
 
   /** `place` names the server in messages. Who made the channel must `destroy` or `release` it. */
-  constructor(socket: Socket, place: string) {
+  constructor(socket: ByteStream, place: string) {
     this.socket = socket
     this.#place = place
     socket.on('data', this.#onData).on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onEnd)
@@ -121,7 +121,7 @@ export class WireChannel {
   }
 
   /** Hands the socket back, paused, without listeners, and nothing read ahead. */
-  release(): Socket {
+  release(): ByteStream {
     if (this.#failure) throw this.#failure.error
     if (this.#available > 0) {
       throw new AppError('connection-lost', `${this.#place} sent bytes that nobody asked for`, {

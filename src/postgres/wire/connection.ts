@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { describeHost, type ConnectionTarget, type Host } from '../target/connection-target.ts'
 import { sendCopy } from '../copy/copy-in.ts'
@@ -126,7 +127,7 @@ export class Connection implements AsyncDisposable {
   /** Asks the server to cancel what the session is doing, through a socket of its own. Resolves once it has been told. */
   async cancel(options: CommandOptions = {}): Promise<void> {
     const { socket } = this.#session.channel
-    const { remoteAddress, remotePort } = socket
+    const { remoteAddress, remotePort } = socket instanceof Socket && !this.host.connect ? socket : {}
     // The same server, even if its name has other addresses.
     const host = remoteAddress && remotePort ? { ...this.host, address: remoteAddress, port: remotePort } : this.host
     const encryption = socket instanceof TLSSocket ? 'required' : 'none'

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect as connectPlain, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTls } from 'node:tls'
 import { AppError } from '../../core/app-error.ts'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { describeHost, socketPath, type ConnectionTarget, type Host } from '../target/connection-target.ts'
 import { reusedMemory } from './read-memory.ts'
 import { connectionFailure } from './socket-error.ts'
@@ -18,35 +19,22 @@ const letterN = 0x4e
 const addressAttemptMs = 5_000
 
 /**
- * A socket to a server on which nothing has been said yet but the request for TLS. Unix sockets never use TLS. Throws
+ * A stream to a server on which nothing has been said yet but the request for TLS. Unix sockets never use TLS. Throws
  * `connection-failed`, `tls-failed` or the signal's reason.
  */
 export async function openSocket(
   target: ConnectionTarget,
   host: Host,
   options: { encryption: Encryption; signal?: AbortSignal | undefined },
-): Promise<Socket | TLSSocket> {
+): Promise<ByteStream> {
   const { encryption, signal } = options
-  const isUnix = host.host.startsWith('/') && host.address === undefined
+  const isUnix = host.host.startsWith('/') && host.address === undefined && !host.connect
   // Read first, so that a wrong path does not look like a server without TLS.
   const tlsOptions = isUnix || encryption === 'none' ? undefined : await readTlsOptions(target, host)
   signal?.throwIfAborted()
-  // TLS reads by itself
-  const onread = tlsOptions ? {} : { onread: reusedMemory(() => socket) }
-  const socket: Socket = isUnix
-    ? connectPlain({ ...onread, path: socketPath(host.host, host.port) })
-    : connectPlain({
-        ...onread,
-        host: host.address ?? host.host,
-        port: host.port,
-        autoSelectFamilyAttemptTimeout: addressAttemptMs,
-        noDelay: true,
-        keepAlive: target.keepAliveMs !== undefined,
-        keepAliveInitialDelay: target.keepAliveMs ?? 0,
-      })
-  let opened: Socket = socket
+  const socket = await openPlain(target, host, { readsItself: tlsOptions !== undefined, signal })
+  let opened = socket
   try {
-    await once(socket, 'connect', { signal })
     if (!tlsOptions) return socket
     if (target.sslNegotiation === 'postgres' && !(await requestTls(socket, describeHost(host), signal))) {
       if (encryption === 'offered') return socket
@@ -58,14 +46,79 @@ export async function openSocket(
     await once(opened, 'secureConnect', { signal })
     return opened
   } catch (error) {
-    // A late error of a socket that is given up has nobody to listen to it.
-    for (const it of new Set([socket, opened])) it.on('error', () => undefined).destroy()
+    giveUp(opened)
+    giveUp(socket)
     signal?.throwIfAborted()
     throw connectionFailure(error, describeHost(host))
   }
 }
 
-async function requestTls(socket: Socket, place: string, signal: AbortSignal | undefined): Promise<boolean> {
+/**
+ * Whether a PostgreSQL server answers at a host: undefined, or why not. It is asked for TLS, and then left; servers do not
+ * log that.
+ */
+export async function findWhyNoServer(
+  target: ConnectionTarget,
+  host: Host,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<AppError | undefined> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
+  try {
+    const socket = await openPlain(target, host, { readsItself: false, signal: limit })
+    try {
+      await requestTls(socket, describeHost(host), limit)
+      return undefined
+    } finally {
+      giveUp(socket)
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    return connectionFailure(error, describeHost(host))
+  }
+}
+
+/** `readsItself`: TLS will read from the socket, and not its `data` be listened to. */
+async function openPlain(
+  target: ConnectionTarget,
+  host: Host,
+  { readsItself, signal }: { readsItself: boolean; signal: AbortSignal | undefined },
+): Promise<ByteStream> {
+  if (host.connect) {
+    return host.connect(signal).catch((error: unknown) => {
+      signal?.throwIfAborted()
+      throw connectionFailure(error, describeHost(host))
+    })
+  }
+  const onread = readsItself ? {} : { onread: reusedMemory(() => socket) }
+  const isUnix = host.host.startsWith('/') && host.address === undefined
+  const socket: Socket = isUnix
+    ? connectPlain({ ...onread, path: socketPath(host.host, host.port) })
+    : connectPlain({
+        ...onread,
+        host: host.address ?? host.host,
+        port: host.port,
+        autoSelectFamilyAttemptTimeout: addressAttemptMs,
+        noDelay: true,
+        keepAlive: target.keepAliveMs !== undefined,
+        keepAliveInitialDelay: target.keepAliveMs ?? 0,
+      })
+  try {
+    await once(socket, 'connect', { signal })
+    return socket
+  } catch (error) {
+    giveUp(socket)
+    signal?.throwIfAborted()
+    throw connectionFailure(error, describeHost(host))
+  }
+}
+
+/** A late error of a socket that is given up has nobody to listen to it. */
+function giveUp(socket: ByteStream): void {
+  socket.on('error', () => undefined).destroy()
+}
+
+async function requestTls(socket: ByteStream, place: string, signal: AbortSignal | undefined): Promise<boolean> {
   const channel = new WireChannel(socket, place)
   using _abort = channel.failOn(signal)
   channel.send(sslRequest)
