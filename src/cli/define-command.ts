@@ -38,6 +38,9 @@ export interface Outcome {
   readonly exitCode?: number
 }
 
+/** Of what compares and finds a difference, as diff(1) tells, though not by 1, which is the code of a bug. */
+export const differentExitCode = 9
+
 interface CommandWords {
   /** One word, or two: the second is then a command of the first, or of the group that it names. */
   readonly name: string

@@ -9,7 +9,7 @@ import { type BackupReference, backupReference, backupReferenceHelp } from '../r
 import type { CommandContext } from '../command-context.ts'
 import { findDatabase } from '../databases/database-target.ts'
 import { reachDatabase } from '../databases/reach-database.ts'
-import { type Outcome, defineCommand } from '../define-command.ts'
+import { type Outcome, defineCommand, differentExitCode } from '../define-command.ts'
 import { describeDiff, withoutPasswords } from '../databases/describe-diff.ts'
 import { findBackup } from '../repositories/find-backup.ts'
 import { formatAge, formatTime } from '../terminal/format.ts'
@@ -26,9 +26,6 @@ const diffOptions = z.strictObject({
   jobs: jobs.optional(),
 })
 export type DiffOptions = z.output<typeof diffOptions>
-
-/** As diff(1) tells, though not by 1, which is the code of a bug. */
-const differentExitCode = 9
 
 /** One side: what it is called, and what it holds. */
 interface Side {

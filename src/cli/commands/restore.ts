@@ -1,9 +1,21 @@
 import { z } from 'zod'
 import { choiceFields, choiceOptions } from '../databases/restore-choices.ts'
 import { defineCommand } from '../define-command.ts'
-import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, qualifiedName, sqlName, text } from '../option-types.ts'
+import {
+  flag,
+  flagOn,
+  jobs,
+  notBothOnly,
+  notBothOnlyMessage,
+  qualifiedName,
+  sqlName,
+  sqlNames,
+  text,
+  wholeNumber,
+} from '../option-types.ts'
 import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import { planRestoring } from '../restoring/plan.ts'
+import { diffRowsOfTables, mostListed } from '../restoring/diff-rows.ts'
 import { restoreNew } from '../restoring/restore-new.ts'
 import { restoreRowsBeside } from '../restoring/restore-rows.ts'
 import { checkWay, wayOf } from '../restoring/ways.ts'
@@ -23,6 +35,10 @@ const restoreOptions = z
     intoSchema: sqlName.optional(),
     as: qualifiedName.optional(),
     where: text.optional(),
+    diff: flag,
+    apply: z.literal('missing', 'must be "missing"').optional(),
+    key: sqlNames.default([]),
+    limit: wholeNumber({ min: 0, max: mostListed }).optional(),
   })
   .refine(notBothOnly, notBothOnlyMessage)
   .refine(({ intoSchema, as }) => !(intoSchema && as), '--into-schema and --as exclude each other')
@@ -33,7 +49,7 @@ export const restoreCommand = defineCommand({
   name: 'restore',
   summary: 'bring a database back, or parts of it',
   description:
-    'Creates the database that --to names as the backup says (encoding, locale, owner, settings) and fills it. Nothing is ever overwritten: a database that holds objects is refused. It stops at the first error, and what is not complete does not keep the final name. With --into-schema or --as, rows come back into a database in use, as new tables beside the live ones, in one transaction.',
+    'Creates the database that --to names as the backup says (encoding, locale, owner, settings) and fills it. Nothing is ever overwritten: a database that holds objects is refused. It stops at the first error, and what is not complete does not keep the final name. With --into-schema or --as, rows come back into a database in use, as new tables beside the live ones, in one transaction; --diff compares them with those, and --apply missing brings back what is gone.',
   arguments: [{ key: 'backup', name: 'BACKUP', presence: 'required', help: backupReferenceHelp }],
   options: [
     {
@@ -62,6 +78,22 @@ export const restoreCommand = defineCommand({
       flags: '--where <SQL>',
       help: 'with these: only rows that it holds for; it sees the columns of one row, and no other table',
     },
+    {
+      flags: '--diff',
+      help: 'only say how the rows of the chosen tables differ from the live ones, by their primary key; exit code 9 if they do',
+    },
+    {
+      flags: '--apply <missing>',
+      help: 'as --diff, and insert the rows that the live tables lack; nothing is overwritten',
+    },
+    {
+      flags: '--key <COLUMNS>',
+      help: 'with these: columns that tell the rows apart, in place of the primary key: a,b',
+    },
+    {
+      flags: '--limit <N>',
+      help: `with these: how many differences of each kind are shown (default: 10, with --json all up to ${mostListed})`,
+    },
   ],
   examples: [
     { command: 'pgrevive restore latest:shop --to postgres://localhost/shop_restored', meaning: 'the newest state' },
@@ -78,6 +110,10 @@ export const restoreCommand = defineCommand({
       meaning: 'some rows of a table, beside the live one',
     },
     {
+      command: 'pgrevive restore latest:shop --table public.orders --diff',
+      meaning: 'which rows the live table lacks',
+    },
+    {
       command: 'pgrevive restore latest:shop --to postgres://localhost/shop_rescued --skip-damaged',
       meaning: 'as much as a damaged repository still gives',
     },
@@ -90,7 +126,9 @@ export const restoreCommand = defineCommand({
   keepsLog: true,
   readsOnly: true,
   run: (options, context) => {
-    if (wayOf(options).name === 'rows') return restoreRowsBeside(options, context)
+    const { name } = wayOf(options)
+    if (name === 'rows') return restoreRowsBeside(options, context)
+    if (name === 'diff') return diffRowsOfTables(options, context)
     return options.plan ? planRestoring(options, 'new', context) : restoreNew(options, context)
   },
 })

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 
 interface Way {
-  readonly name: 'new' | 'rows'
+  readonly name: 'new' | 'rows' | 'diff'
   /** Keys of the options that choose it; the way without is the usual one. */
   readonly by: readonly string[]
   /** Keys of the options that must be given. */
@@ -33,6 +33,7 @@ const usual: Way = {
 }
 
 const ways: readonly Way[] = [
+  { name: 'diff', by: ['diff', 'apply'], needs: ['table'], takes: ['to', 'key', 'limit'] },
   { name: 'rows', by: ['intoSchema', 'as'], needs: ['table'], takes: ['to', 'where', 'analyze'] },
 ]
 

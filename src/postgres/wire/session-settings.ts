@@ -47,6 +47,17 @@ const loadingSession: Settings = {
   maintenance_work_mem: '256MB',
 }
 
+const ordinarySession: Settings = {
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
+  standard_conforming_strings: 'on',
+  default_transaction_read_only: 'off',
+  client_min_messages: 'warning',
+}
+
 /** Applies those settings that this server knows; the others belong to other versions, and one to Linux only. */
 async function applySettings(connection: Connection, settings: Settings): Promise<void> {
   await refuseSharedProcesses(connection)
@@ -64,4 +75,10 @@ export function prepareForReading(connection: Connection): Promise<void> {
 
 export function prepareForLoading(connection: Connection): Promise<void> {
   return applySettings(connection, loadingSession)
+}
+
+/** Back to what every session of the role and the database has, for code of theirs that relies on it, but without limits of time. */
+export async function prepareAsOrdinary(connection: Connection): Promise<void> {
+  await connection.execute('RESET ALL')
+  await applySettings(connection, ordinarySession)
 }

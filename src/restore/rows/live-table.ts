@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { AppError } from '../../core/app-error.ts'
+import { queryJson } from '../../postgres/catalog/query.ts'
+import { quoteLiteral, quoteQualified } from '../../postgres/sql/quote.ts'
+import { describeTarget } from '../../postgres/target/connection-target.ts'
+import type { CommandOptions, Connection } from '../../postgres/wire/connection.ts'
+import type { QualifiedName } from '../../repository/backups/manifest.ts'
+
+const columnSchema = z.object({
+  name: z.string(),
+  /** As SQL; of a domain, the type below it. */
+  type: z.string(),
+  /** As SQL; null for types without one. */
+  collation: z.string().nullable(),
+  isDomain: z.boolean(),
+  isGenerated: z.boolean(),
+  /** The function that makes the text that COPY prints, as SQL. */
+  output: z.string(),
+  /** 1 for the first column of the primary key; null beside it. */
+  keyPosition: z.number().nullable(),
+})
+export type LiveColumn = z.output<typeof columnSchema>
+
+/** A table as it is in the database now. */
+export interface LiveTable {
+  /** As SQL, with ONLY unless it has partitions. */
+  readonly sql: string
+  readonly columns: readonly LiveColumn[]
+  /** That an INSERT fires. */
+  readonly triggers: readonly string[]
+}
+
+/** Throws `selection-empty` where there is no such table. */
+export async function readLiveTable(
+  connection: Connection,
+  { schema, name }: QualifiedName,
+  options: CommandOptions,
+): Promise<LiveTable> {
+  const [[oid = null, kind = null] = []] = await connection.query(
+    `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ${quoteLiteral(schema, connection)} AND c.relname = ${quoteLiteral(name, connection)}
+       AND c.relkind IN ('r', 'p')`,
+    options,
+  )
+  if (oid === null) {
+    throw new AppError('selection-empty', `${describeTarget(connection.target)} has no table ${schema}.${name}`, {
+      hint: 'there is nothing to compare with: bring the whole table back with --into-schema or --as, or into a database of its own',
+    })
+  }
+  const sql = quoteQualified(schema, name, connection)
+  const columns = await queryJson(connection, columnSchema, columnsQuery(oid), options)
+  const triggers = await connection.query(
+    `SELECT tgname FROM pg_catalog.pg_trigger
+     WHERE tgrelid = ${oid} AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype::pg_catalog.int4 & 4 <> 0 ORDER BY 1`,
+    options,
+  )
+  return { sql: kind === 'p' ? sql : `ONLY ${sql}`, columns, triggers: triggers.map(([trigger]) => trigger ?? '') }
+}
+
+const columnsQuery = (oid: string) => `
+  WITH RECURSIVE types (attnum, type, typmod, depth) AS (
+    SELECT attnum, atttypid, atttypmod, 0 FROM pg_catalog.pg_attribute
+    WHERE attrelid = ${oid} AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT y.attnum, t.typbasetype, t.typtypmod, y.depth + 1
+    FROM types y JOIN pg_catalog.pg_type t ON t.oid = y.type WHERE t.typtype = 'd')
+  SELECT DISTINCT ON (a.attnum) a.attname AS name, pg_catalog.format_type(y.type, y.typmod) AS type,
+    (SELECT pg_catalog.format('%I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l
+       JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) AS collation,
+    y.depth > 0 AS "isDomain", a.attgenerated <> '' AS "isGenerated", t.typoutput::pg_catalog.text AS output,
+    (SELECT k.n FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
+     WHERE i.indrelid = a.attrelid AND i.indisprimary AND k.attnum = a.attnum AND k.n <= i.indnkeyatts) AS "keyPosition"
+  FROM pg_catalog.pg_attribute a JOIN types y ON y.attnum = a.attnum JOIN pg_catalog.pg_type t ON t.oid = y.type
+  WHERE a.attrelid = ${oid} ORDER BY a.attnum, y.depth DESC`
