@@ -66,6 +66,11 @@ export const errorCodes = {
   // restore
   'target-not-empty': { exit: 6, meaning: 'the target database holds objects already' },
   'target-exists': { exit: 6, meaning: 'a database, or a table, of the target name exists already' },
+  'target-busy': { exit: 6, meaning: 'sessions, or another restore, keep the database from being replaced' },
+  'nothing-to-resume': {
+    exit: 6,
+    meaning: 'no restore in place of the database was left unfinished, or can be undone',
+  },
   'role-missing': { exit: 6, meaning: 'roles that own or may use objects do not exist on the target server' },
   'tablespace-missing': { exit: 6, meaning: 'a tablespace does not exist on the target server' },
   'extension-missing': { exit: 6, meaning: 'an extension is not available on the target server' },

@@ -31,6 +31,8 @@ export interface Hooked<Result> {
   readonly failure: AppError | undefined
 }
 
+type Told = Partial<HookFacts> & { readonly outcome: 'done' | 'incomplete' }
+
 export function openHooks(lists: HookLists, context: HookContext): Hooks {
   return new Hooks(lists, context)
 }
@@ -96,12 +98,25 @@ export class Hooks {
     action: HookedAction,
     facts: HookFacts,
     work: () => Promise<Result>,
-    tell: (result: Result) => Partial<HookFacts> & { readonly outcome: 'done' | 'incomplete' },
+    tell: (result: Result) => Told,
+  ): Promise<Hooked<Result>> {
+    const begun = async (begin: () => Promise<void>) => {
+      await begin()
+      return work()
+    }
+    return this.aroundPart(action, facts, begun, tell)
+  }
+
+  /** The same, but `work` itself begins: when it is about to touch what the hooks are for. */
+  async aroundPart<Result>(
+    action: HookedAction,
+    facts: HookFacts,
+    work: (begin: () => Promise<void>) => Promise<Result>,
+    tell: (result: Result) => Told,
   ): Promise<Hooked<Result>> {
     let result: Result
     try {
-      await this.before(action, facts)
-      result = await work()
+      result = await work(() => this.before(action, facts))
     } catch (error) {
       await this.failed(action, facts, this.#context.signal.aborted ? this.#context.signal.reason : error)
       throw error

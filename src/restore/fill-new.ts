@@ -22,7 +22,9 @@ export async function fillNew(job: RestoreJob): Promise<void> {
   const working = await reserveTemporaryDatabase(maintenance, 'restore', options)
   try {
     await createWorkingDatabase(maintenance, working, owner, job)
-    await fillWorkingDatabase(maintenance, working, owner, job)
+    await load(job, withDatabase(target, working))
+    if (job.plan.whole) await applyProperties(maintenance, working, owner, job)
+    await sayWhatIsLost(maintenance, working, job)
     await endSessionsIn(maintenance, working, options)
     await maintenance.execute(
       `ALTER DATABASE ${quoteIdentifier(working)} RENAME TO ${quoteIdentifier(target.database)}`,
@@ -49,18 +51,6 @@ export async function prepareServer(
   await requireReadiness(maintenance, { ...job, way, jobs: options.jobs }, options)
   await createRoles(maintenance, roles, job)
   return owner
-}
-
-/** With the contents, and then what the database itself is: its settings, privileges and comment. */
-export async function fillWorkingDatabase(
-  maintenance: Connection,
-  working: string,
-  owner: string | undefined,
-  job: RestoreJob,
-): Promise<void> {
-  await load(job, withDatabase(job.target, working))
-  if (job.plan.whole) await applyProperties(maintenance, working, owner, job)
-  await sayWhatIsLost(maintenance, working, job)
 }
 
 export async function createWorkingDatabase(

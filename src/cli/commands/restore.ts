@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { choiceFields, choiceOptions } from '../databases/restore-choices.ts'
-import { defineCommand } from '../define-command.ts'
+import { type Outcome, defineCommand } from '../define-command.ts'
+import type { CommandContext } from '../command-context.ts'
 import {
   flag,
   flagOn,
@@ -14,17 +15,29 @@ import {
   wholeNumber,
 } from '../option-types.ts'
 import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
+import { abortRestore, finishRestore, resumeRestore, undoRestore } from '../restoring/after-swap.ts'
 import { planRestoring } from '../restoring/plan.ts'
 import { diffRowsOfTables, mostListed } from '../restoring/diff-rows.ts'
+import { restoreOverLive } from '../restoring/restore-in-place.ts'
 import { restoreNew } from '../restoring/restore-new.ts'
 import { restoreRowsBeside } from '../restoring/restore-rows.ts'
 import { checkWay, wayOf } from '../restoring/ways.ts'
 
 const restoreOptions = z
   .strictObject({
-    backup: backupReference,
+    backup: backupReference.optional(),
     /** A conninfo, the name of a configured database, or a bare name. */
     to: text.optional(),
+    inPlace: flag,
+    undo: flag,
+    finish: flag,
+    resume: flag,
+    abort: flag,
+    partial: flag,
+    /** Seconds. */
+    grace: wholeNumber({ min: 0, max: 3600 }).optional(),
+    safetyBackup: flagOn,
+    compare: flagOn,
     ...choiceFields,
     createRoles: flag,
     plan: flag,
@@ -44,18 +57,48 @@ const restoreOptions = z
   .refine(({ intoSchema, as }) => !(intoSchema && as), '--into-schema and --as exclude each other')
   .superRefine(checkWay)
 export type RestoreOptions = z.output<typeof restoreOptions>
+/** Of a way that takes a backup, or none. */
+export type WayOptions = Omit<RestoreOptions, 'backup'>
+
+async function restore({ backup, ...options }: RestoreOptions, context: CommandContext): Promise<Outcome> {
+  const way = wayOf(options).name
+  if (way === 'undo') return undoRestore(options, context)
+  if (way === 'finish') return finishRestore(options, context)
+  if (way === 'resume') return resumeRestore(options, context)
+  if (way === 'abort') return abortRestore(options, context)
+  if (backup === undefined) throw new Error('checkWay has seen to that')
+  if (way === 'rows') return restoreRowsBeside(backup, options, context)
+  if (way === 'diff') return diffRowsOfTables(backup, options, context)
+  if (options.plan) return planRestoring(backup, options, way, context)
+  return way === 'in-place' ? restoreOverLive(backup, options, context) : restoreNew(backup, options, context)
+}
 
 export const restoreCommand = defineCommand({
   name: 'restore',
   summary: 'bring a database back, or parts of it',
   description:
-    'Creates the database that --to names as the backup says (encoding, locale, owner, settings) and fills it. Nothing is ever overwritten: a database that holds objects is refused. It stops at the first error, and what is not complete does not keep the final name. With --into-schema or --as, rows come back into a database in use, as new tables beside the live ones, in one transaction; --diff compares them with those, and --apply missing brings back what is gone.',
-  arguments: [{ key: 'backup', name: 'BACKUP', presence: 'required', help: backupReferenceHelp }],
+    'Creates the database that --to names as the backup says (encoding, locale, owner, settings) and fills it. Nothing is ever overwritten: a database that holds objects is refused, and with --in-place the live one is kept under another name, for --undo. It stops at the first error, and what is not complete does not keep the final name. With --into-schema or --as, rows come back into a database in use, as new tables beside the live ones, in one transaction; --diff compares them with those, and --apply missing brings back what is gone.',
+  arguments: [{ key: 'backup', name: 'BACKUP', presence: 'optional', help: backupReferenceHelp }],
   options: [
     {
       flags: '--to <URL|NAME>',
-      help: 'the database to create: a URL, a connection string, or a name; for rows of tables the one in use (default: the configured one that the backup is of)',
+      help: 'the database to create: a URL, a connection string, or a name; otherwise the one in use (default: the configured one that the backup is of)',
     },
+    {
+      flags: '--in-place',
+      help: 'take the place of the live database: restored beside it, verified, then the names are swapped; the old one is kept',
+    },
+    { flags: '--undo', help: 'swap back what the last restore in place has replaced; what was written since is kept' },
+    { flags: '--finish', help: 'drop what restores in place have set aside, after a last backup of it' },
+    { flags: '--resume', help: 'go on with a restore in place that was killed' },
+    { flags: '--abort', help: 'drop what a killed restore in place has made; the database is as it was' },
+    { flags: '--partial', help: 'in place: take a backup that has left something out' },
+    {
+      flags: '--grace <SECONDS>',
+      help: 'how long transactions may take to end before the swap ends them (default: 10)',
+    },
+    { flags: '--no-safety-backup', help: 'do not back up what is replaced or dropped' },
+    { flags: '--no-compare', help: 'with --undo: do not read what was written since' },
     ...choiceOptions,
     { flags: '--create-roles', help: 'create roles that do not exist on the target server' },
     {
@@ -97,6 +140,8 @@ export const restoreCommand = defineCommand({
   ],
   examples: [
     { command: 'pgrevive restore latest:shop --to postgres://localhost/shop_restored', meaning: 'the newest state' },
+    { command: 'pgrevive restore latest:shop --in-place', meaning: 'in place of the configured database' },
+    { command: 'pgrevive restore --undo --to shop', meaning: 'and back again' },
     {
       command: 'pgrevive restore latest:shop --to postgres://localhost/shop_orders --table public.orders',
       meaning: 'one table into a database of its own',
@@ -125,10 +170,5 @@ export const restoreCommand = defineCommand({
   schema: restoreOptions,
   keepsLog: true,
   readsOnly: true,
-  run: (options, context) => {
-    const { name } = wayOf(options)
-    if (name === 'rows') return restoreRowsBeside(options, context)
-    if (name === 'diff') return diffRowsOfTables(options, context)
-    return options.plan ? planRestoring(options, 'new', context) : restoreNew(options, context)
-  },
+  run: restore,
 })

@@ -43,7 +43,7 @@ export class TestHost implements AsyncDisposable {
   }
 
   /** Libpq's variables lead to `server`. */
-  static async create(server?: TestServer): Promise<TestHost> {
+  static async create(server?: Pick<TestServer, 'target'>): Promise<TestHost> {
     const directory = await mkdtemp(join(tmpdir(), 'pgrevive-host-'))
     await mkdir(join(directory, 'home'))
     return new TestHost(directory, {
@@ -193,7 +193,7 @@ export async function until<Value>(found: () => Promise<Value | undefined | fals
 }
 
 /** Libpq's variables for the server's superuser. */
-export function connectionVariables({ target }: TestServer): Variables {
+export function connectionVariables({ target }: Pick<TestServer, 'target'>): Variables {
   const [host] = target.hosts
   assert.ok(host)
   return {

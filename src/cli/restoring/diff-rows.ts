@@ -2,8 +2,9 @@ import { describeTarget } from '../../postgres/target/connection-target.ts'
 import type { RowDifference } from '../../restore/rows/compare-rows.ts'
 import { type TableDiff, diffRows } from '../../restore/rows/diff-rows.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { RestoreOptions } from '../commands/restore.ts'
+import type { WayOptions } from '../commands/restore.ts'
 import { type Outcome, differentExitCode } from '../define-command.ts'
+import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
 import type { Palette } from '../terminal/color.ts'
 import { formatCount, formatQuantity, formatTable, formatTime } from '../terminal/format.ts'
@@ -16,9 +17,13 @@ export const mostListed = 100_000
 const usuallyListed = 10
 
 /** The rows of some tables of a backup, and the live ones; what is missing is inserted if that was asked for. */
-export async function diffRowsOfTables(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
+export async function diffRowsOfTables(
+  reference: BackupReference,
+  options: WayOptions,
+  context: CommandContext,
+): Promise<Outcome> {
   const startedMs = performance.now()
-  const { backup, found } = await locateBackup(options.backup, context)
+  const { backup, found } = await locateBackup(reference, context)
   const target = await findTarget(options.to, backup.record.database, context)
   const { terminal } = context
   const { tables, notes } = await diffRows(found.repository, backup, target, {

@@ -37,3 +37,22 @@ async function findConfigured(database: string, context: CommandContext): Promis
   }
   return reachDatabase(await findDatabase(database, { config, environment: context.environment }), context)
 }
+
+/**
+ * The live database that a restore in place, or what follows it, is about: the one that `to` names, by its name in
+ * pgrevive.yaml or as `findTarget` takes it; without `to`, the configured one of this name, or the only one.
+ */
+export async function findLive(
+  to: string | undefined,
+  database: string | undefined,
+  context: CommandContext,
+): Promise<ConnectionTarget> {
+  const { config } = await context.settings()
+  const names = [...(config?.databases.keys() ?? [])]
+  const name = to ?? database ?? (names.length === 1 ? names[0] : undefined)
+  if (name !== undefined && config?.databases.has(name)) return findConfigured(name, context)
+  if (to !== undefined) return findTarget(to, database ?? to, context)
+  throw new AppError('usage-invalid', 'no database is named', {
+    hint: `add --to with a URL such as postgres://host/name${names.length > 0 ? `, or one of ${names.join(', ')}` : ''}`,
+  })
+}

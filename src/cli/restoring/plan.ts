@@ -4,23 +4,26 @@ import { describeTarget } from '../../postgres/target/connection-target.ts'
 import { type RestorePreview, previewRestore } from '../../restore/preflight/preview-restore.ts'
 import { failureOf } from '../../restore/preflight/preflight-finding.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { RestoreOptions } from '../commands/restore.ts'
+import type { WayOptions } from '../commands/restore.ts'
 import { choicesOf } from '../databases/restore-choices.ts'
 import type { Outcome } from '../define-command.ts'
+import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
 import { findingDocuments, findingTable } from '../terminal/finding-table.ts'
 import { formatBytes, formatDuration, formatQuantity, formatTime } from '../terminal/format.ts'
 import { printable } from '../terminal/printable.ts'
-import { findTarget } from './find-target.ts'
+import { findLive, findTarget } from './find-target.ts'
 
 /** What a restore would do and find, without doing it: `--plan`. */
 export async function planRestoring(
-  options: RestoreOptions,
+  reference: BackupReference,
+  options: WayOptions,
   way: 'new' | 'in-place' | 'replace',
   context: CommandContext,
 ): Promise<Outcome> {
-  const { backup, found } = await locateBackup(options.backup, context)
-  const target = await findTarget(options.to, backup.record.database, context)
+  const { backup, found } = await locateBackup(reference, context)
+  const find = way === 'new' ? findTarget : findLive
+  const target = await find(options.to, backup.record.database, context)
   const settings = await context.settings()
   const jobs = options.jobs ?? settings.jobs
   const preview = await previewRestore(found.repository, backup, target, {

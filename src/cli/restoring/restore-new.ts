@@ -2,11 +2,12 @@ import { AppError, hasCode } from '../../core/app-error.ts'
 import type { Loss } from '../../restore/losses.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { RestoreOptions } from '../commands/restore.ts'
+import type { WayOptions } from '../commands/restore.ts'
 import { choicesOf } from '../databases/restore-choices.ts'
 import type { Outcome } from '../define-command.ts'
 import { hooksOf } from '../hooks/command-hooks.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
+import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
@@ -14,9 +15,18 @@ import { shellWord } from '../terminal/shell-word.ts'
 import { findTarget } from './find-target.ts'
 
 /** Into a database that does not exist, or that is empty. */
-export async function restoreNew(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
+export async function restoreNew(
+  reference: BackupReference,
+  options: WayOptions,
+  context: CommandContext,
+): Promise<Outcome> {
+  if (options.to === undefined) {
+    throw new AppError('usage-invalid', '--to is missing', {
+      hint: 'name the database to create: a URL, a connection string, or a name; or --in-place takes the place of the live one',
+    })
+  }
   const startedMs = performance.now()
-  const { backup, found, others } = await locateBackup(options.backup, context)
+  const { backup, found, others } = await locateBackup(reference, context)
   const { repository } = found
   const target = await findTarget(options.to, backup.record.database, context)
   const settings = await context.settings()

@@ -1,17 +1,22 @@
 import { describeTarget } from '../../postgres/target/connection-target.ts'
 import { restoreRows } from '../../restore/rows/restore-rows.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { RestoreOptions } from '../commands/restore.ts'
+import type { WayOptions } from '../commands/restore.ts'
 import type { Outcome } from '../define-command.ts'
+import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
 import { formatDuration, formatQuantity, formatTable } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
 import { findTarget } from './find-target.ts'
 
 /** Rows of some tables into new ones, beside those that are there. */
-export async function restoreRowsBeside(options: RestoreOptions, context: CommandContext): Promise<Outcome> {
+export async function restoreRowsBeside(
+  reference: BackupReference,
+  options: WayOptions,
+  context: CommandContext,
+): Promise<Outcome> {
   const startedMs = performance.now()
-  const { backup, found } = await locateBackup(options.backup, context)
+  const { backup, found } = await locateBackup(reference, context)
   const target = await findTarget(options.to, backup.record.database, context)
   const restored = await restoreRows(found.repository, backup, target, {
     tables: options.table,

@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 
 interface Way {
-  readonly name: 'new' | 'rows' | 'diff'
+  readonly name: 'new' | 'rows' | 'diff' | 'in-place' | 'undo' | 'finish' | 'resume' | 'abort'
+  /** Is about what an earlier restore has left, and takes no BACKUP. */
+  readonly withoutBackup?: true
   /** Keys of the options that choose it; the way without is the usual one. */
   readonly by: readonly string[]
   /** Keys of the options that must be given. */
@@ -35,6 +37,36 @@ const usual: Way = {
 const ways: readonly Way[] = [
   { name: 'diff', by: ['diff', 'apply'], needs: ['table'], takes: ['to', 'key', 'limit'] },
   { name: 'rows', by: ['intoSchema', 'as'], needs: ['table'], takes: ['to', 'where', 'analyze'] },
+  {
+    name: 'in-place',
+    by: ['inPlace'],
+    needs: [],
+    takes: [
+      'to',
+      'owner',
+      'privileges',
+      'tablespaces',
+      'roleMap',
+      'createRoles',
+      'plan',
+      'jobs',
+      'analyze',
+      'hooks',
+      'partial',
+      'grace',
+      'safetyBackup',
+    ],
+  },
+  { name: 'undo', by: ['undo'], needs: [], takes: ['to', 'grace', 'compare', 'jobs', 'hooks'], withoutBackup: true },
+  { name: 'finish', by: ['finish'], needs: [], takes: ['to', 'safetyBackup', 'jobs'], withoutBackup: true },
+  {
+    name: 'resume',
+    by: ['resume'],
+    needs: [],
+    takes: ['to', 'partial', 'grace', 'safetyBackup', 'jobs', 'analyze', 'hooks'],
+    withoutBackup: true,
+  },
+  { name: 'abort', by: ['abort'], needs: [], takes: ['to'], withoutBackup: true },
 ]
 
 type Given = Readonly<Record<string, unknown>>
@@ -48,6 +80,13 @@ export function wayOf(options: Given): Way {
 export function checkWay(options: Given, context: z.RefinementCtx): void {
   const way = wayOf(options)
   const name = way.by.map(flagOf).join(' or ')
+  if (way.withoutBackup && options['backup'] !== undefined) {
+    const message = `goes without: it is about what an earlier restore has left`
+    context.addIssue({ code: 'custom', path: ['backup'], message })
+  }
+  if (!way.withoutBackup && options['backup'] === undefined) {
+    context.addIssue({ code: 'custom', path: ['backup'], message: 'must be given' })
+  }
   for (const key of Object.keys(options)) {
     if (key === 'backup' || !isGiven(options, key) || [...way.by, ...way.needs, ...way.takes].includes(key)) continue
     const message = name === '' ? `goes with ${whoTakes(key)} only` : `does not go with ${name}`
@@ -68,7 +107,7 @@ function flagOf(key: string): string {
 }
 
 /** Switches that are on until their `--no-` form is given are given when they are off. */
-const onUntilRefused = new Set(['owner', 'privileges', 'tablespaces', 'analyze', 'hooks'])
+const onUntilRefused = new Set(['owner', 'privileges', 'tablespaces', 'analyze', 'hooks', 'safetyBackup', 'compare'])
 
 function isGiven(options: Given, key: string): boolean {
   const value = options[key]

@@ -93,7 +93,7 @@ export function listExtensions(connection: Connection, options: QueryOptions = {
 }
 
 /** A regular expression of PostgreSQL. Nobody but `reserveTemporaryDatabase` makes such names: they end in a ULID. */
-export const temporaryDatabasePattern = '^pgrevive_(restore|proof)_[0-9a-hjkmnp-tv-z]{26}$'
+export const temporaryDatabasePattern = '^pgrevive_(restore|proof|swap)_[0-9a-hjkmnp-tv-z]{26}$'
 
 /** Those of who hosts the server (Amazon RDS, Google Cloud SQL, Azure): customers can not read them. */
 const hostsDatabases = ['rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys']

@@ -17,12 +17,25 @@ interface QueryOptions {
  */
 export async function reserveTemporaryDatabase(
   maintenance: Connection,
-  purpose: 'restore' | 'proof',
+  purpose: 'restore' | 'proof' | 'swap',
   options: QueryOptions = {},
 ): Promise<string> {
   const name = `pgrevive_${purpose}_${ulid().toLowerCase()}`
   await maintenance.execute(`SELECT pg_catalog.pg_advisory_lock(${lockOf(quoteLiteral(name))})`, options)
   return name
+}
+
+/** Takes over a temporary database that another run has left; false: that run is alive. */
+export async function takeTemporaryDatabase(
+  maintenance: Connection,
+  name: string,
+  options: QueryOptions = {},
+): Promise<boolean> {
+  const [[isOurs] = []] = await maintenance.query(
+    `SELECT pg_catalog.pg_try_advisory_lock(${lockOf(quoteLiteral(name))})`,
+    options,
+  )
+  return isOurs === 't'
 }
 
 /** Of 64 bits: all versions of PostgreSQL on all hosts have to agree on the lock's number only while they use one server. */
@@ -32,7 +45,8 @@ function lockOf(name: string): string {
 
 /**
  * Drops the temporary databases of runs that have ended without doing so, and says it. One that is still in use, or that
- * this role may not drop, stays and is named too.
+ * this role may not drop, stays and is named too. One that tells in its comment whose place it is to take may be wanted:
+ * "restore --resume" goes on with it, and "--abort" drops it.
  */
 export async function dropAbandonedDatabases(
   maintenance: Connection,
@@ -41,7 +55,10 @@ export async function dropAbandonedDatabases(
   // The locks are read after the databases: each was locked before it was made.
   const abandoned = await maintenance.query(
     `SELECT d.datname FROM pg_catalog.pg_database d
-     WHERE d.datname OPERATOR(pg_catalog.~) ${quoteLiteral(temporaryDatabasePattern)} AND NOT EXISTS (
+     WHERE d.datname OPERATOR(pg_catalog.~) ${quoteLiteral(temporaryDatabasePattern)}
+       AND (d.datname OPERATOR(pg_catalog.!~) '^pgrevive_swap_'
+         OR pg_catalog.shobj_description(d.oid, 'pg_database') IS NULL)
+       AND NOT EXISTS (
        SELECT FROM pg_catalog.pg_locks l
        WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.objsubid OPERATOR(pg_catalog.=) 1
          AND ((l.classid::bigint OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) l.objid::bigint)
@@ -64,25 +81,37 @@ export async function dropAbandonedDatabases(
 }
 
 /** A statement such as CREATE INDEX runs on after its client is gone. Only sessions of pgrevive's name are ended. */
-function endSessionsOfKilledRun(maintenance: Connection, name: string, options: QueryOptions): Promise<void> {
+function endSessionsOfKilledRun(maintenance: Connection, name: string, options: QueryOptions): Promise<number> {
   const ours = "application_name OPERATOR(pg_catalog.=) pg_catalog.current_setting('application_name')"
   return endSessions(maintenance, name, ours, options)
 }
 
+/** Whose sessions the current role may end: nobody but superusers those of superusers. */
+const mayEnd = `(SELECT me.rolsuper OR NOT other.rolsuper AND
+       (pg_catalog.pg_has_role(other.oid, 'MEMBER') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))
+     FROM pg_catalog.pg_roles me, pg_catalog.pg_roles other
+     WHERE me.rolname OPERATOR(pg_catalog.=) CURRENT_USER AND other.oid OPERATOR(pg_catalog.=) usesysid)`
+
 /**
- * Ends what is connected to a temporary database, as far as the current role may, so that it can be renamed: pools keep
- * sessions open, and monitoring connects everywhere.
+ * Ends what is connected to a database, as far as the current role may, so that it can be renamed: pools keep sessions
+ * open, and monitoring connects everywhere. Returns how many were told to end.
  */
-export function endSessionsIn(maintenance: Connection, name: string, options: QueryOptions = {}): Promise<void> {
-  return endSessions(maintenance, name, "pg_catalog.pg_has_role(usesysid, 'MEMBER')", options)
+export function endSessionsIn(maintenance: Connection, name: string, options: QueryOptions = {}): Promise<number> {
+  return endSessions(maintenance, name, mayEnd, options)
 }
 
-async function endSessions(maintenance: Connection, name: string, condition: string, options: QueryOptions) {
-  await maintenance.execute(
-    `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+async function endSessions(
+  maintenance: Connection,
+  name: string,
+  condition: string,
+  options: QueryOptions,
+): Promise<number> {
+  const [[count] = ['0']] = await maintenance.query(
+    `SELECT pg_catalog.count(*) FILTER (WHERE pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
      WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name)} AND ${condition}`,
     options,
   )
+  return Number(count)
 }
 
 /** If it is there. `force` ends sessions that are connected to it. */

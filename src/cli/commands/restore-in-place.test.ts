@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { z } from 'zod'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
+import { withDatabase } from '../../postgres/target/connection-target.ts'
+import { Connection } from '../../postgres/wire/connection.ts'
+import { TestHost, assertFailed, connectionVariables } from './test-host.ts'
+
+const swapDocument = z.object({
+  kept: z.string(),
+  run: z.string(),
+  withoutNameMs: z.int(),
+  endedSessions: z.int(),
+})
+const inPlaceDocument = z.object({
+  backup: z.ulid(),
+  database: z.string(),
+  rows: z.int(),
+  notes: z.array(z.string()),
+  verified: z.object({ tables: z.int(), rows: z.int(), schema: z.boolean() }),
+  swap: swapDocument,
+  safetyBackup: z.ulid().nullable(),
+})
+const undoDocument = z.object({
+  written: z.array(z.object({ schema: z.string(), name: z.string(), change: z.string() })).optional(),
+  swap: swapDocument,
+})
+
+describe('a restore in place of a live database', () => {
+  let server: TestServer
+  let host: TestHost
+  const held = new AsyncDisposableStack()
+  let created = 0
+  before(async () => {
+    server = held.use(await startTestServer())
+    host = held.use(await TestHost.create(server))
+    await host.succeed('init')
+  })
+  after(() => held.disposeAsync())
+
+  async function query(database: string, sql: string): Promise<(string | null)[]> {
+    await using connection = await Connection.connect(withDatabase(server.target, database))
+    return (await connection.query(sql)).map(([value]) => value ?? null)
+  }
+
+  /** A database of 1,000 goods with a comment and a setting, and its backup. */
+  async function shop(name = `shop_${++created}`): Promise<{ name: string; url: string; id: string }> {
+    const quoted = `"${name.replaceAll('"', '""')}"`
+    await loadSql(server.target, `CREATE DATABASE ${quoted} TEMPLATE template0`)
+    await loadSql(
+      withDatabase(server.target, name),
+      `CREATE TABLE goods AS SELECT i AS id, md5(i::text) AS note FROM generate_series(1, 1000) i;
+       COMMENT ON DATABASE ${quoted} IS 'it''s a shop'; ALTER DATABASE ${quoted} SET work_mem = '7MB'`,
+    )
+    const url = `postgres:///${encodeURIComponent(name)}`
+    return { name, url, id: (await host.backUp(url)).id }
+  }
+
+  const databases = (pattern: string) =>
+    query('postgres', `SELECT datname FROM pg_database WHERE datname LIKE '${pattern}' ORDER BY 1`)
+
+  it('verifies, saves what is there, swaps the names within a second and keeps the old one', async () => {
+    const { name, url, id } = await shop()
+    await query(name, 'DELETE FROM goods WHERE id <= 100')
+    await query(name, 'CREATE TABLE later()')
+    await using idle = await Connection.connect(withDatabase(server.target, name))
+    const ended = await host.run('restore', id, '--in-place', '--to', url, '--grace', '0', '--json')
+    assert.match(ended.stderr, /^warning: sessions in .* will be ended, .*: postgres \(pgrevive\) 1\n$/)
+    const { swap, verified, safetyBackup, rows } = inPlaceDocument.parse(JSON.parse(ended.stdout))
+    assert.deepEqual([rows, verified.rows, verified.schema], [1000, 1000, true])
+    assert.ok(swap.withoutNameMs < 1000, `${swap.withoutNameMs} ms`)
+    assert.equal(swap.endedSessions, 1)
+    await assert.rejects(idle.query('SELECT 1'))
+    assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['1000'])
+    assert.deepEqual(await query(name, "SELECT to_regclass('later')::text"), [null])
+    assert.deepEqual(await query(swap.kept, 'SELECT count(*) FROM goods'), ['900'])
+    assert.deepEqual(await query(swap.kept, "SELECT to_regclass('later')::text"), ['later'])
+    const facts = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+    assert.deepEqual(await query(name, facts), ["it's a shop"])
+    assert.deepEqual(await query(name, 'SHOW work_mem'), ['7MB'])
+    const saved = (await host.list()).find((backup) => backup.id === safetyBackup)
+    assert.deepEqual([saved?.database, saved?.totals.rows], [swap.kept, 900])
+  })
+
+  it('undo brings the old one back, says what was written since, and keeps that; undo again takes the undo back', async () => {
+    const { name, url, id } = await shop()
+    await query(name, 'DELETE FROM goods WHERE id <= 100')
+    await host.succeed('restore', id, '--in-place', '--to', url)
+    await query(name, "INSERT INTO goods SELECT -i, 'new' FROM generate_series(1, 50) i")
+    const said = await host.succeed('restore', '--undo', '--to', url)
+    assert.match(said, /will be missing after the undo; the database is kept:\n {2}public\.goods: 1,000 → 1,050 rows\n/)
+    assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['900'])
+    const [undone] = await databases(`${name}_undone_%`)
+    assert.deepEqual(await query(undone ?? '', 'SELECT count(*) FROM goods'), ['1050'])
+    const facts = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+    assert.deepEqual(await query(name, facts), ["it's a shop"])
+    const { swap } = await host.document(undoDocument, 'restore', '--undo', '--to', url)
+    assert.match(swap.kept, /_before_/)
+    assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['1050'])
+  })
+
+  it('finish drops what was set aside, after a backup of it as it is then', async () => {
+    const { name, url, id } = await shop()
+    await host.succeed('restore', id, '--in-place', '--to', url)
+    const [kept] = await databases(`${name}_before_%`)
+    await query(kept ?? '', 'DELETE FROM goods WHERE id > 7')
+    await host.succeed('restore', '--finish', '--to', url)
+    assert.deepEqual(await databases(`${name}%`), [name])
+    await host.succeed('restore', `latest:${kept}`, '--to', 'saved')
+    assert.deepEqual(await query('saved', 'SELECT count(*) FROM goods'), ['7'])
+    assertFailed(await host.run('restore', '--finish', '--to', url), 'nothing-to-resume')
+    assertFailed(await host.run('restore', '--undo', '--to', url), 'nothing-to-resume')
+    assertFailed(await host.run('restore', '--resume', '--to', url), 'nothing-to-resume')
+    assertFailed(await host.run('restore', '--abort', '--to', url), 'nothing-to-resume')
+  })
+
+  it('takes names that no shell would like, and as long as they may be', async () => {
+    for (const odd of [`it's "odd"; DROP DATABASE x --`, 'ö'.repeat(31)]) {
+      const { name, url, id } = await shop(odd)
+      await host.succeed('restore', id, '--in-place', '--to', url)
+      await query(name, 'DELETE FROM goods')
+      await host.succeed('restore', '--undo', '--to', url, '--no-compare')
+      assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['1000'])
+      await host.succeed('restore', '--finish', '--to', url)
+    }
+  })
+
+  it('is refused before anything is done where it can not work', async () => {
+    const { name, url, id } = await shop()
+    assertFailed(await host.run('restore', id, '--in-place', '--to', 'postgres:///nowhere'), 'database-missing', {
+      hint: /--to nowhere/,
+    })
+    assertFailed(await host.run('restore', id, '--in-place', '--to', 'postgres:///postgres'), 'usage-invalid')
+    assertFailed(await host.run('restore', id, '--in-place', '--to', url, '--table', 'goods'), 'usage-invalid')
+    assertFailed(await host.run('restore', id, '--in-place', '--undo', '--to', url), 'usage-invalid')
+    assertFailed(await host.run('restore', id, '--undo', '--to', url), 'usage-invalid')
+    const part = await host.backUp(url, '--exclude-table-data', 'goods')
+    assertFailed(await host.run('restore', part.id, '--in-place', '--to', url), 'usage-invalid', { hint: /--partial/ })
+    await loadSql(server.target, `CREATE ROLE nobody_${created} LOGIN PASSWORD 'n'`)
+    const weak = host.with({ ...connectionVariables(server), PGUSER: `nobody_${created}`, PGPASSWORD: 'n' })
+    assertFailed(await weak.run('restore', id, '--in-place', '--to', url), 'permission-denied', {
+      hint: /CREATEDB[^]*--replace/,
+    })
+    assert.deepEqual(await databases(`${name}%`), [name])
+    assert.deepEqual(await databases('pgrevive%'), [])
+  })
+
+  it('leaves everything as it was when sessions can not be ended, and can be resumed or aborted then', async () => {
+    const { name, url, id } = await shop()
+    const owner = `owner_${created}`
+    await loadSql(
+      server.target,
+      `CREATE ROLE ${owner} LOGIN CREATEDB PASSWORD 'o'; ALTER DATABASE ${name} OWNER TO ${owner}`,
+    )
+    await loadSql(withDatabase(server.target, name), `ALTER TABLE goods OWNER TO ${owner}`)
+    await query(name, 'DELETE FROM goods WHERE id <= 100')
+    const asOwner = host.with({ PGUSER: owner, PGPASSWORD: 'o' })
+    const restore = (...args: string[]) => asOwner.run('restore', ...args, '--to', url)
+    for (const way of ['--abort', '--resume'] as const) {
+      await using superuser = await Connection.connect(withDatabase(server.target, name))
+      assertFailed(await restore(id, '--in-place', '--grace', '0', '--no-owner', '--no-privileges'), 'target-busy', {
+        hint: /--resume/,
+      })
+      assert.deepEqual(await superuser.query('SELECT count(*) FROM goods'), [['900']])
+      await superuser[Symbol.asyncDispose]()
+      assert.equal((await restore(way)).exitCode, 0)
+      assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), [way === '--abort' ? '900' : '1000'])
+      assert.deepEqual(await databases('pgrevive%'), [])
+    }
+    assert.equal((await asOwner.run('restore', '--undo', '--to', url)).exitCode, 0)
+    assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['900'])
+  })
+
+  it('does not take a database for its own that somebody else made to look like it', async () => {
+    const { name, url, id } = await shop()
+    await loadSql(server.target, `CREATE ROLE mallory_${created} LOGIN CREATEDB`)
+    await host.succeed('restore', id, '--in-place', '--to', url)
+    const [kept] = await databases(`${name}_before_%`)
+    await loadSql(server.target, `ALTER DATABASE "${kept}" OWNER TO mallory_${created}`)
+    assertFailed(await host.run('restore', '--undo', '--to', url), 'permission-denied', {
+      message: /belongs to mallory/,
+    })
+    assertFailed(await host.run('restore', '--finish', '--to', url), 'permission-denied')
+    assert.deepEqual(await databases(`${name}%`), [name, kept])
+  })
+})

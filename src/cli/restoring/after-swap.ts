@@ -1,0 +1,229 @@
+import { stateOfBackup, stateOfDatabase } from '../../diff/database-state.ts'
+import type { TableDiff } from '../../diff/diff-contents.ts'
+import { diffStates } from '../../diff/diff-states.ts'
+import { isDifferent } from '../../diff/value-diff.ts'
+import { AppError } from '../../core/app-error.ts'
+import { takeTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
+import { type ConnectionTarget, describeTarget, withDatabase } from '../../postgres/target/connection-target.ts'
+import { restoreEverything } from '../../repository/backups/restore-plan.ts'
+import { checkReplaceable } from '../../restore/in-place/check-replaceable.ts'
+import { swapIn } from '../../restore/in-place/restore-in-place.ts'
+import { type KeptRecord, type SetAside, claimName, isKept } from '../../restore/in-place/set-aside.ts'
+import { dropKept, findKept, undoSwap } from '../../restore/in-place/undo.ts'
+import { dropUnfinished, endSwap, findUnfinished } from '../../restore/in-place/unfinished.ts'
+import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
+import type { CommandContext } from '../command-context.ts'
+import type { WayOptions } from '../commands/restore.ts'
+import type { Outcome } from '../define-command.ts'
+import { hooksOf } from '../hooks/command-hooks.ts'
+import { locateBackup } from '../repositories/locate-backup.ts'
+import { formatBytes, formatCount, formatTime } from '../terminal/format.ts'
+import { printable } from '../terminal/printable.ts'
+import { findLive } from './find-target.ts'
+import { describeSwap, swapOptions, takePlace } from './restore-in-place.ts'
+import { backUpBefore } from './safety-backup.ts'
+
+/** Swaps back what the newest restore in place, or the newest undo, has replaced. */
+export async function undoRestore(options: WayOptions, context: CommandContext): Promise<Outcome> {
+  const { target, name: database, maintenance, held } = await claim(options, context)
+  await using _ = held
+  const { colors } = context.terminal
+  const kept = (await findKept(maintenance, target, context)).at(-1)
+  if (!kept) throw nothingKept(target)
+  await checkReplaceable(maintenance, target, context)
+  const written = await tellWritten(kept, target, options, context)
+  const hooks = await hooksOf(database, options, context)
+  const facts = { database, backup: kept.record.backup, target: target.database }
+  const { result: swap, failure } = await hooks.around(
+    'restore',
+    facts,
+    () => undoSwap(maintenance, target, kept, swapOptions(options, context)),
+    () => ({ outcome: 'done' }),
+  )
+  await endSwap(maintenance, swap.kept, target.database, context)
+  return {
+    ...(failure && { failure }),
+    document: { database: target.database, undone: kept.record, written, swap },
+    text:
+      `${colors.good('undone')}: ${colors.strong(printable(target.database))} is again what it was until ${formatTime(new Date(kept.record.at))}\n` +
+      describeSwap(swap, target, undefined, options, context),
+  }
+}
+
+/** Drops what restores in place have set aside, each after a backup of it. */
+export async function finishRestore(options: WayOptions, context: CommandContext): Promise<Outcome> {
+  const { target, maintenance, held } = await claim(options, context)
+  await using _ = held
+  const { colors } = context.terminal
+  const dropped: { database: string; bytes: number; safetyBackup: string | null }[] = []
+  const notes = await dropUnfinished(maintenance, target, context)
+  const all = await findKept(maintenance, target, context)
+  if (all.length + notes.length === 0) throw nothingKept(target)
+  for (const kept of all) {
+    const safety = await backUpBefore(kept.name, withDatabase(target, kept.name), options, context)
+    await dropKept(maintenance, kept, context)
+    dropped.push({ database: kept.name, bytes: kept.bytes, safetyBackup: safety ?? null })
+  }
+  const lines = dropped.map(
+    ({ database, bytes, safetyBackup }) =>
+      `${colors.good('dropped')} ${printable(database)}, ${formatBytes(bytes)}` +
+      `${safetyBackup === null ? '' : `; it is in backup ${colors.strong(safetyBackup)}`}\n`,
+  )
+  return {
+    document: { database: target.database, dropped, notes },
+    text: lines.join('') + notes.map((note) => `  ${colors.warning('note')}: ${printable(note)}\n`).join(''),
+  }
+}
+
+function nothingKept({ database }: ConnectionTarget): AppError {
+  return new AppError(
+    'nothing-to-resume',
+    `nothing was set aside by a restore in place of ${JSON.stringify(database)}`,
+    { hint: 'nothing was changed' },
+  )
+}
+
+/** Goes on where a killed run stopped: restores again, swaps, or does what follows the swap. */
+export async function resumeRestore(options: WayOptions, context: CommandContext): Promise<Outcome> {
+  const { target, name: database, maintenance, held } = await claim(options, context)
+  await using claimed = held
+  const { colors } = context.terminal
+  const { name, record } = await findUnfinished(maintenance, target, context)
+  const hooks = await hooksOf(database, options, context)
+  const facts = { database, backup: record.backup, target: target.database }
+  if (isKept(record)) {
+    // the run that was killed has stopped what its hooks stop
+    const { failure } = await hooks.aroundPart(
+      'restore',
+      facts,
+      async () => undefined,
+      () => ({ outcome: 'done' }),
+    )
+    await endSwap(maintenance, name, target.database, context)
+    const at = formatTime(new Date(record.at))
+    return {
+      ...(failure && { failure }),
+      document: { database: target.database, swap: record },
+      text: `${colors.good('resumed')}: the names were swapped at ${at}, and what follows is done; ${printable(name)} is kept\n`,
+    }
+  }
+  if (!(await takeTemporaryDatabase(maintenance, name, context))) {
+    throw new AppError('target-busy', `the run that restores into ${name} is alive`, {
+      hint: 'wait until it has ended',
+    })
+  }
+  if (record.state === 'verified') {
+    await checkReplaceable(maintenance, target, context)
+    let safety: string | undefined
+    const swapping = (begin: () => Promise<void>) =>
+      swapIn(
+        target,
+        { name, record },
+        {
+          ...swapOptions(options, context),
+          beforeSwap: async ({ kept }) => {
+            await begin()
+            safety = await backUpBefore(kept, target, options, context)
+          },
+        },
+      )
+    const { result: swap, failure } = await hooks.aroundPart('restore', facts, swapping, () => ({ outcome: 'done' }))
+    await endSwap(maintenance, swap.kept, target.database, context)
+    return {
+      ...(failure && { failure }),
+      document: { backup: record.backup, database: target.database, swap, safetyBackup: safety ?? null },
+      text:
+        `${colors.good('resumed')}: ${colors.strong(printable(target.database))} is now what backup ${record.backup} holds\n` +
+        describeSwap(swap, target, safety, options, context),
+    }
+  }
+  await claimed.disposeAsync() // it begins anew, and drops what there is
+  const { backup, found } = await locateBackup({ kind: 'id', prefix: record.backup }, context)
+  const { roleMap, createRoles, ...others } = record.choices
+  const choices = { ...restoreEverything, ...others, roleMap: new Map(roleMap) }
+  return await takePlace(found.repository, backup, target, { choices, createRoles }, options, context)
+}
+
+/** Drops what a killed run has restored beside the database, which is as it was. */
+export async function abortRestore(options: WayOptions, context: CommandContext): Promise<Outcome> {
+  const { target, maintenance, held } = await claim(options, context)
+  await using _ = held
+  const notes = await dropUnfinished(maintenance, target, context)
+  if (notes.length === 0) {
+    throw new AppError(
+      'nothing-to-resume',
+      `no restore in place of ${JSON.stringify(target.database)} was left unfinished`,
+      {
+        hint: 'nothing was changed; what a swap has replaced comes back with --undo',
+      },
+    )
+  }
+  return { document: { database: target.database, notes }, text: notes.map((note) => `${printable(note)}\n`).join('') }
+}
+
+/** A session on the server that excludes all other work in place of the database. */
+async function claim(options: WayOptions, context: CommandContext) {
+  const target = await findLive(options.to, undefined, context)
+  await using owned = new AsyncDisposableStack()
+  const maintenance = owned.use(await connectForMaintenance(target, context))
+  await claimName(maintenance, target.database, context)
+  const { config } = await context.settings()
+  const name = options.to !== undefined && config?.databases.has(options.to) ? options.to : target.database
+  return { target, name, maintenance, held: owned.move() }
+}
+
+const shownTables = 10
+
+/** Says what was written into the database since it was restored; undefined where nobody can tell. */
+async function tellWritten(
+  { record }: SetAside<KeptRecord>,
+  target: ConnectionTarget,
+  { compare, jobs }: WayOptions,
+  context: CommandContext,
+): Promise<readonly TableDiff[] | undefined> {
+  const { terminal } = context
+  if (!compare || record.state === 'undone') return undefined
+  try {
+    const { backup, found } = await locateBackup({ kind: 'id', prefix: record.backup }, context)
+    const before = await stateOfBackup(await found.repository.openReader(context), backup, context)
+    const settings = await context.settings()
+    const after = await stateOfDatabase(target, before, {
+      jobs: jobs ?? settings.jobs,
+      pgDump: settings.pgDump,
+      environment: context.environment,
+      schemaOnly: false,
+      tables: [],
+      onProgress: context.onProgress,
+      signal: context.signal,
+    })
+    const { tables, schema } = diffStates(before, after, { schemaOnly: false, tables: [] })
+    const changed = tables.filter(isDifferent)
+    const definitions = schema?.changes.length ?? 0
+    const since = `since the restore at ${formatTime(new Date(record.at))}`
+    if (changed.length === 0 && definitions === 0) terminal.say(`${since}, nothing was written into it\n`)
+    else {
+      const lines = changed.slice(0, shownTables).map(describeChange)
+      if (changed.length > shownTables) lines.push(`and ${changed.length - shownTables} other tables`)
+      if (definitions > 0) lines.push(`${definitions} definitions`)
+      terminal.say(
+        `${since}, these changed, and will be missing after the undo; the database is kept:\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`,
+      )
+    }
+    return changed
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof AppError)) throw error
+    terminal.warn(
+      printable(
+        `what was written into ${describeTarget(target)} since the restore is unknown (${error.message}); it is kept`,
+      ),
+    )
+    return undefined
+  }
+}
+
+function describeChange({ schema, name, before, after }: TableDiff): string {
+  const rows = (digest: { readonly rows: number } | null) => (digest ? formatCount(digest.rows) : 'no')
+  const same = before && after && before.rows === after.rows
+  return `${schema}.${name}: ${same ? `${rows(after)} rows, with other contents` : `${rows(before)} → ${rows(after)} rows`}`
+}

@@ -1,0 +1,172 @@
+import { z } from 'zod'
+import { AppError } from '../../core/app-error.ts'
+import { queryJson } from '../../postgres/catalog/query.ts'
+import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
+
+interface QueryOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+const facts = { of: z.string(), run: z.string(), backup: z.ulid(), comment: z.string().nullable() }
+
+/** What is being restored beside a database, or is `verified` and ready. `comment`: what it is to have as its own. */
+const workingSchema = z.strictObject({
+  ...facts,
+  state: z.enum(['loading', 'verified']),
+  /** What a run that resumes this one needs to know of it. */
+  choices: z.strictObject({
+    noOwner: z.boolean(),
+    noPrivileges: z.boolean(),
+    noTablespaces: z.boolean(),
+    roleMap: z.array(z.tuple([z.string(), z.string()])),
+    createRoles: z.boolean(),
+  }),
+})
+export type WorkingRecord = z.output<typeof workingSchema>
+
+/** What a restore (`before`) or an undo (`undone`) has replaced. `comment`: what it had as its own. */
+const keptSchema = z.strictObject({
+  ...facts,
+  state: z.enum(['before', 'undone']),
+  at: z.iso.datetime(),
+  /** What follows a swap, such as hooks, has been done. */
+  ended: z.boolean(),
+})
+export type KeptRecord = z.output<typeof keptSchema>
+
+/** The comment on a database that belongs to a restore in place tells it to later runs. */
+const recordSchema = z.discriminatedUnion('state', [workingSchema, keptSchema])
+export type SwapRecord = z.output<typeof recordSchema>
+
+/** A database that belongs to a restore in place. */
+export interface SetAside<Kind extends SwapRecord = SwapRecord> {
+  readonly name: string
+  readonly owner: string
+  readonly bytes: number
+  readonly record: Kind
+}
+
+const marker = '\npgrevive: '
+const longestName = 63
+
+/** `20261122_210405`, in UTC: when the restore began. */
+export function runAt(time: Date): string {
+  return time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '_')
+}
+
+/** `shop_before_20261122_210405`; a long name is cut so that it fits into PostgreSQL's 63 bytes. */
+export function keptName({ of, state, run }: Pick<KeptRecord, 'of' | 'state' | 'run'>): string {
+  const ending = `_${state}_${run}`
+  const room = longestName - Buffer.byteLength(ending)
+  const beginning = Buffer.from(of)
+    .subarray(0, room)
+    .toString()
+    .replace(/\uFFFD$/, '') // half of a character
+  return beginning + ending
+}
+
+/** The statement that makes a database tell what it is, to people and to later runs. */
+export function recordStatement(name: string, record: SwapRecord, connection: Connection): string {
+  return `COMMENT ON DATABASE ${quoteIdentifier(name, connection)} IS ${quoteLiteral(sentence(record) + marker + JSON.stringify(record), connection)}`
+}
+
+function sentence(record: SwapRecord): string {
+  const name = JSON.stringify(record.of)
+  switch (record.state) {
+    case 'loading':
+    case 'verified':
+      return `Backup ${record.backup} is being restored here, to take the place of ${name}.`
+    case 'before':
+      return `This was ${name} until ${record.at}, when backup ${record.backup} took its place: pgrevive restore --undo brings it back, --finish drops it.`
+    case 'undone':
+      return `This was ${name}, restored from backup ${record.backup}, until that was undone at ${record.at}: pgrevive restore --finish drops it.`
+  }
+}
+
+function parseRecord(comment: string): SwapRecord | undefined {
+  const at = comment.lastIndexOf(marker)
+  if (at < 0) return undefined
+  try {
+    return recordSchema.safeParse(JSON.parse(comment.slice(at + marker.length))).data
+  } catch {
+    return undefined // somebody's own words
+  }
+}
+
+const rowSchema = z.object({
+  name: z.string(),
+  owner: z.string(),
+  bytes: z.string().nullable(),
+  comment: z.string(),
+  trusted: z.boolean(),
+})
+
+/**
+ * The databases that restores in place of `of` have made or set aside. Anybody who may create
+ * databases could make one that says so of itself: what belongs neither to the owner of `of`, nor to the current user,
+ * nor to a superuser is refused.
+ */
+export async function listSetAside(
+  connection: Connection,
+  of: string,
+  options: QueryOptions = {},
+): Promise<SetAside[]> {
+  const rows = await queryJson(
+    connection,
+    rowSchema,
+    `SELECT d.datname AS name, o.rolname AS owner, pg_catalog.shobj_description(d.oid, 'pg_database') AS comment,
+       CASE WHEN pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+         THEN pg_catalog.pg_database_size(d.oid)::text END AS bytes,
+       o.rolsuper OR o.rolname OPERATOR(pg_catalog.=) CURRENT_USER OR EXISTS (
+         SELECT FROM pg_catalog.pg_database named WHERE named.datdba OPERATOR(pg_catalog.=) d.datdba
+           AND named.datname OPERATOR(pg_catalog.=) ${quoteLiteral(of, connection)}) AS trusted
+     FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) d.datdba
+     WHERE pg_catalog.strpos(pg_catalog.shobj_description(d.oid, 'pg_database'), ${quoteLiteral(marker, connection)}) OPERATOR(pg_catalog.>) 0`,
+    options,
+  )
+  const found = rows.flatMap((row) => {
+    const record = parseRecord(row.comment)
+    const isOurs = record?.of === of && (!isKept(record) || row.name === keptName(record))
+    return isOurs ? [{ ...row, bytes: Number(row.bytes ?? 0), record }] : []
+  })
+  const stranger = found.find(({ trusted }) => !trusted)
+  if (stranger) {
+    const { name, owner } = stranger
+    throw new AppError(
+      'permission-denied',
+      `the database ${JSON.stringify(name)} says that it was ${JSON.stringify(of)}, but belongs to ${owner}, whom ${JSON.stringify(of)} does not belong to`,
+      {
+        hint: `nothing was changed; if you know that it is what it says, take it over: ALTER DATABASE ${quoteIdentifier(name)} OWNER TO CURRENT_USER; and run the same command again`,
+      },
+    )
+  }
+  return found.map(({ name, owner, bytes, record }) => ({ name, owner, bytes, record }))
+}
+
+export function isKept(record: SwapRecord): record is KeptRecord {
+  return record.state === 'before' || record.state === 'undone'
+}
+
+/** The newest last. */
+export function keptOnes(all: readonly SetAside[]): SetAside<KeptRecord>[] {
+  return all
+    .flatMap(({ record, ...database }) => (isKept(record) ? [{ ...database, record }] : []))
+    .toSorted((a, b) => (a.record.at < b.record.at ? -1 : 1))
+}
+
+export function workingOnes(all: readonly SetAside[]): SetAside<WorkingRecord>[] {
+  return all.flatMap(({ record, ...database }) => (isKept(record) ? [] : [{ ...database, record }]))
+}
+
+/** Excludes any other work in place of the same database for as long as the session lasts. Throws `target-busy`. */
+export async function claimName(maintenance: Connection, of: string, options: QueryOptions = {}): Promise<void> {
+  const [[isOurs] = []] = await maintenance.query(
+    `SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(${quoteLiteral(`pgrevive restore in place of ${of}`, maintenance)}, 0))`,
+    options,
+  )
+  if (isOurs === 't') return
+  throw new AppError('target-busy', `another restore in place of ${JSON.stringify(of)} is at work`, {
+    hint: 'nothing was changed; wait until it has ended',
+  })
+}

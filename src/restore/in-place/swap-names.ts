@@ -1,0 +1,161 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { AppError, hasCode, messageOf } from '../../core/app-error.ts'
+import { endSessionsIn } from '../../postgres/server/temporary-database.ts'
+import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
+import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
+import { sqlStateOf } from '../../postgres/wire/postgres-error.ts'
+import { connectForMaintenance } from '../maintenance-connection.ts'
+import { type KeptRecord, keptName, recordStatement } from './set-aside.ts'
+
+export interface SwapOptions {
+  /** How long transactions may take to end by themselves before their sessions are ended. */
+  readonly graceMs: number
+  /** Told who is connected, before any session is ended. */
+  readonly onNotice: (notice: string) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Swap {
+  /** What had the name is kept under this one. */
+  readonly kept: string
+  readonly run: string
+  readonly at: string
+  /** From the moment at which nobody could connect to when they could again. */
+  readonly withoutNameMs: number
+  readonly endedSessions: number
+}
+
+/**
+ * Gives the name of a database to another one, in one transaction: whatever happens, one of the two has it. The first keeps
+ * all that was ever committed to it under the name that `kept` stands for. Throws `target-busy` when there are sessions that
+ * the current role can not end.
+ */
+export async function swapNames(
+  target: ConnectionTarget,
+  incoming: { readonly name: string; readonly comment: string | null },
+  kept: Omit<KeptRecord, 'at' | 'comment' | 'ended'>,
+  options: SwapOptions,
+): Promise<Swap> {
+  const { signal } = options
+  const name = kept.of
+  await using swapping = await connectForMaintenance(target, options)
+  await using ending = await connectForMaintenance(target, options)
+  await waitForTransactions(ending, name, options)
+  const [[comment = null] = []] = await swapping.query(
+    `SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database
+     WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name, swapping)}`,
+    options,
+  )
+  const record: KeptRecord = { ...kept, at: new Date().toISOString(), comment, ended: false }
+  const outgoing = keptName(record)
+  await endSessionsIn(ending, incoming.name, options)
+  signal?.throwIfAborted()
+  const startedMs = performance.now()
+  const quoted = (database: string) => quoteIdentifier(database, swapping)
+  // From here on without the signal: a swap takes less than a second, or the server refuses it. The first statement locks
+  // the database, so that nobody can connect any more, and waits up to five seconds for sessions to leave it.
+  const renaming = swapping
+    .execute(
+      [
+        'BEGIN',
+        `ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(outgoing)}`,
+        `ALTER DATABASE ${quoted(incoming.name)} RENAME TO ${quoted(name)}`,
+        recordStatement(outgoing, record, swapping),
+        `COMMENT ON DATABASE ${quoted(name)} IS ${incoming.comment === null ? 'NULL' : quoteLiteral(incoming.comment, swapping)}`,
+        'COMMIT',
+      ].join('; '),
+    )
+    .then(
+      () => ({ done: true as const }),
+      (error: unknown) => ({ done: true as const, error }),
+    )
+  let endedSessions = 0
+  const state = { done: false }
+  void renaming.then(() => (state.done = true))
+  while (!state.done) {
+    endedSessions += await endSessionsIn(ending, name).catch((error: unknown) => {
+      if (hasCode(error, 'connection-lost')) return 0 // the swap goes on without it, or fails by itself
+      throw error
+    })
+    await Promise.race([renaming, delay(20)])
+  }
+  const ended = await renaming
+  const withoutNameMs = Math.round(performance.now() - startedMs)
+  const swap = { kept: outgoing, run: record.run, at: record.at, withoutNameMs, endedSessions }
+  if (!('error' in ended)) return swap
+  if (hasCode(ended.error, 'connection-lost') && (await hasHappened(target, outgoing))) return swap
+  throw explain(ended.error, name)
+}
+
+/** The answer to COMMIT may have been lost with the connection. */
+async function hasHappened(target: ConnectionTarget, outgoing: string): Promise<boolean> {
+  const deadline = performance.now() + 30_000
+  for (;;) {
+    try {
+      await using connection = await connectForMaintenance(target, {})
+      return await isThere(connection, outgoing)
+    } catch (error) {
+      if (performance.now() < deadline) {
+        await delay(500)
+        continue
+      }
+      throw new AppError(
+        'connection-lost',
+        `the connection was lost while the names were swapped (${messageOf(error)})`,
+        {
+          cause: error,
+          hint: `${describeTarget(target)} is either the old or the new database, and whole; "pgrevive restore --resume --to ${target.database}" tells which, and goes on`,
+        },
+      )
+    }
+  }
+}
+
+export async function isThere(connection: Connection, database: string): Promise<boolean> {
+  const rows = await connection.query(
+    `SELECT FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(database, connection)}`,
+  )
+  return rows.length > 0
+}
+
+/** Says who is connected, and gives transactions that are under way their time. */
+async function waitForTransactions(connection: Connection, name: string, options: SwapOptions): Promise<void> {
+  const { onNotice, graceMs, signal } = options
+  const sessions = await connection.query(
+    `SELECT usename, coalesce(nullif(application_name, ''), backend_type), pg_catalog.count(*)
+     FROM pg_catalog.pg_stat_activity WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name, connection)}
+       AND backend_type NOT IN ('autovacuum worker', 'parallel worker')
+     GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
+    options,
+  )
+  if (sessions.length === 0) return
+  const who = sessions.map(([user, program, count]) => `${user ?? ''} (${program ?? ''}) ${count ?? ''}`).join(', ')
+  onNotice(`sessions in ${name} will be ended, transactions get up to ${graceMs / 1000} s to end by themselves: ${who}`)
+  const deadline = performance.now() + graceMs
+  while (performance.now() < deadline) {
+    const busy = await connection.query(
+      `SELECT FROM pg_catalog.pg_stat_activity WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name, connection)}
+         AND backend_type OPERATOR(pg_catalog.=) 'client backend' AND xact_start IS NOT NULL`,
+      options,
+    )
+    if (busy.length === 0) return
+    await delay(100, undefined, { signal })
+  }
+}
+
+function explain(error: unknown, name: string): unknown {
+  if (!(error instanceof AppError)) return error
+  const { code, message, hint, cause } = error
+  const isBusy = sqlStateOf(error) === '55006'
+  if (isBusy) {
+    return new AppError('target-busy', `the database ${JSON.stringify(name)} can not be replaced: ${message}`, {
+      cause,
+      hint: `nothing was changed; end those sessions, prepared transactions or subscriptions (SELECT * FROM pg_stat_activity WHERE datname = ${quoteLiteral(name)}; as a superuser), or stop what opens them with a hook`,
+    })
+  }
+  return new AppError(code, `the names could not be swapped: ${message}`, {
+    cause,
+    ...(hint !== undefined && { hint }),
+  })
+}

@@ -1,0 +1,78 @@
+import { AppError } from '../../core/app-error.ts'
+import {
+  dropAbandonedDatabases,
+  dropTemporaryDatabase,
+  takeTemporaryDatabase,
+} from '../../postgres/server/temporary-database.ts'
+import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
+import {
+  type KeptRecord,
+  type SetAside,
+  type WorkingRecord,
+  isKept,
+  keptOnes,
+  listSetAside,
+  recordStatement,
+  workingOnes,
+} from './set-aside.ts'
+
+interface QueryOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Drops what killed runs have restored beside a database, and returns what it did, in words. The name must be claimed. */
+export async function dropUnfinished(
+  maintenance: Connection,
+  target: ConnectionTarget,
+  options: QueryOptions = {},
+): Promise<string[]> {
+  const notes: string[] = []
+  // those that do not say yet whose place they are to take, too
+  await dropAbandonedDatabases(maintenance, { ...options, onNote: (note) => notes.push(note) })
+  for (const { name, record } of workingOnes(await listSetAside(maintenance, target.database, options))) {
+    if (!(await takeTemporaryDatabase(maintenance, name, options))) continue
+    await dropTemporaryDatabase(maintenance, name, { ...options, force: true })
+    notes.push(`dropped the database ${name}, in which run ${record.run} had restored backup ${record.backup}`)
+  }
+  return notes
+}
+
+export type Unfinished = SetAside<WorkingRecord> | SetAside<KeptRecord>
+
+/**
+ * What a killed run has left beside a database: a working database, or a swap after which hooks and the like were not
+ * run. The name must be claimed, so that no run that is alive is taken for one. Throws `nothing-to-resume`.
+ */
+export async function findUnfinished(
+  maintenance: Connection,
+  target: ConnectionTarget,
+  options: QueryOptions = {},
+): Promise<Unfinished> {
+  const all = await listSetAside(maintenance, target.database, options)
+  const [verified, ...others] = workingOnes(all).toSorted((a, b) => (a.record.state > b.record.state ? -1 : 1))
+  const newest = keptOnes(all).at(-1)
+  const unfinished = verified ?? others[0] ?? (newest && !newest.record.ended ? newest : undefined)
+  if (unfinished) return unfinished
+  throw new AppError(
+    'nothing-to-resume',
+    `no restore in place of ${JSON.stringify(target.database)} was left unfinished`,
+    {
+      hint: newest
+        ? `it is as the restore of ${newest.record.at} left it: --undo takes that back, --finish drops ${newest.name}`
+        : 'nothing was changed',
+    },
+  )
+}
+
+/** What follows the swap has been done. */
+export async function endSwap(
+  maintenance: Connection,
+  kept: string,
+  of: string,
+  options: QueryOptions = {},
+): Promise<void> {
+  const [found] = (await listSetAside(maintenance, of, options)).filter(({ name }) => name === kept)
+  if (!found || !isKept(found.record)) return
+  await maintenance.execute(recordStatement(kept, { ...found.record, ended: true }, maintenance), options)
+}
