@@ -1,5 +1,7 @@
-/** What steps do with containers, which are named as the engine or a compose project names them. Errors are AppErrors. */
+/** What steps do with containers. Errors are AppErrors. */
 export interface HookContainers {
+  /** The names that the engine has for what a step names: a container, or the containers of a service. */
+  find(name: string): Promise<readonly string[]>
   isRunning(name: string, options: { signal: AbortSignal }): Promise<boolean>
   stop(name: string, options: { signal: AbortSignal }): Promise<void>
   /** One that runs already is left alone. */

@@ -253,6 +253,10 @@ class Engine implements HookContainers {
     this.running = [...running]
   }
 
+  async find(name: string): Promise<readonly string[]> {
+    return [name]
+  }
+
   async isRunning(name: string): Promise<boolean> {
     return this.running.includes(name)
   }

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { untilAborted } from '../core/until-aborted.ts'
+import { LineSplitter } from './line-splitter.ts'
 
 /** From SIGTERM to SIGKILL. */
 const graceMs = 5000
 /** How long the output of a program that has ended may stay open: something that it left in the background holds it. */
 const lateOutputMs = 1000
-const longestLine = 8192
 
 /** How a program ended; `exitCode` is null if a signal ended it. */
 export interface ProgramEnd {
@@ -73,21 +73,12 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
-  let begun = ''
-  stream.setEncoding('utf8')
+  const lines = new LineSplitter(onLine)
   try {
-    for await (const text of stream) {
-      const lines = `${begun}${text}`.split(/\r?\n/)
-      begun = lines.pop() ?? ''
-      for (const line of lines) onLine(line)
-      if (begun.length > longestLine) {
-        onLine(begun)
-        begun = ''
-      }
-    }
+    for await (const bytes of stream) lines.write(bytes)
   } catch (error) {
     // whoever destroyed the stream waits for no more
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error
   }
-  if (begun !== '') onLine(begun)
+  lines.end()
 }

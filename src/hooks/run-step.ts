@@ -60,22 +60,33 @@ async function perform(step: HookStep, surroundings: StepSurroundings): Promise<
     }
     case 'stop': {
       const containers = await surroundings.containers()
-      for (const name of step.containers) {
-        if (!(await containers.isRunning(name, { signal }))) continue
+      const names = await findAll(step.containers, containers)
+      // at the same time: one that does not listen takes ten seconds
+      const stopping = names.map(async (name) => {
+        if (!(await containers.isRunning(name, { signal }))) return
         onStop(name)
         await containers.stop(name, { signal })
-      }
+      })
+      const refused = (await Promise.allSettled(stopping)).find((outcome) => outcome.status === 'rejected')
+      if (refused) throw refused.reason
       return
     }
     case 'start': {
       const containers = await surroundings.containers()
-      for (const name of step.containers) {
+      for (const name of await findAll(step.containers, containers)) {
         await containers.start(name, { signal })
         onStarted(name)
       }
       return
     }
   }
+}
+
+/** All of them before any is touched: a name that is wrong stops nothing. */
+async function findAll(names: readonly string[], containers: HookContainers): Promise<string[]> {
+  const found: string[] = []
+  for (const name of names) found.push(...(await containers.find(name)))
+  return found
 }
 
 async function run(step: HookStep & { kind: 'run' }, surroundings: StepSurroundings): Promise<void> {
