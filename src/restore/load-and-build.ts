@@ -27,7 +27,7 @@ export async function loadAndBuild(job: LoadJob): Promise<void> {
   const loads = loadTasks(plan.tables, {
     connectionOf: speaking(loaders, encoding),
     read: readRows,
-    mayTruncate: !options.intoExistingTables && !options.loader,
+    mayTruncate: !options.intoExistingTables && !options.loader && !options.within,
   })
   const others = [sequenceTask(job, connectionOf), ...largeObjectTasks(job, connectionOf, readLargeObjects)]
   const everything: Task = { needs: [...loads, ...others], run: () => Promise.resolve() }

@@ -26,6 +26,11 @@ export interface LoadOptions {
    * is, code of the database's owner: not what a superuser should run.
    */
   readonly loader?: ConnectionTarget | undefined
+  /**
+   * A connection with an open transaction, in which all is done; it is neither committed nor rolled back. Large objects
+   * have transactions of their own, and so no place in it.
+   */
+  readonly within?: Connection | undefined
   /** Called when everything but event triggers is in place, in the transaction that makes those. */
   readonly beforeEventTriggers?: ((connection: Connection) => Promise<void>) | undefined
   /** Present: what is damaged in the repository is left out, and entered here. */
@@ -64,7 +69,7 @@ export async function loadDatabase(
     while (connections.length < options.jobs) connections.push(await connect())
     return connections
   }
-  const connections = await connectAll(target)
+  const connections: Connections = options.within ? [options.within] : await connectAll(target)
   const loaders = options.loader ? await connectAll(options.loader) : connections
   const [main] = connections
   const plan = (await hasLz4(main, options)) ? wanted : planWithoutLz4(wanted, options.onNote)
@@ -80,10 +85,10 @@ export async function loadDatabase(
   await fillViews(connections, plan, options)
   if (options.losses) await commentOnTables(main, options.losses, options)
   // its commit waits for the disk, and with it for all that the other sessions committed before
-  await main.execute('BEGIN; SET LOCAL synchronous_commit TO DEFAULT', options)
+  if (!options.within) await main.execute('BEGIN; SET LOCAL synchronous_commit TO DEFAULT', options)
   await options.beforeEventTriggers?.(main)
   await runEntries(main, plan.eventTriggers, run)
-  await main.execute('COMMIT', options)
+  if (!options.within) await main.execute('COMMIT', options)
 }
 
 async function connectForLoading(

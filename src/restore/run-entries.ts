@@ -15,7 +15,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Runs entries one after the other, each in a transaction of its own. Stops at the first error, naming the object. */
+/**
+ * Runs entries one after the other, each in a transaction of its own unless one is open. Stops at the first error, naming
+ * the object.
+ */
 export async function runEntries(
   connection: Connection,
   entries: readonly SchemaEntry[],
@@ -26,9 +29,16 @@ export async function runEntries(
 
 async function runEntry(connection: Connection, entry: SchemaEntry, options: RunOptions): Promise<void> {
   options.onEntry?.(entry)
+  // in an open transaction, what is tolerated is undone by itself
+  const savepoint = connection.transaction === 'open' && mayBeTolerated(entry, options)
   try {
+    if (savepoint) await connection.execute('SAVEPOINT pgrevive_entry', options)
     await connection.execute(statementsOf(entry), options)
+    if (savepoint) await connection.execute('RELEASE pgrevive_entry', options)
   } catch (error) {
+    if (savepoint && hasCode(error, 'query-failed', 'permission-denied')) {
+      await connection.execute('ROLLBACK TO pgrevive_entry; RELEASE pgrevive_entry', options)
+    }
     const object = `${entry.type} ${entry.schema === undefined ? '' : `${entry.schema}.`}${entry.name}`
     if (hasCode(error, 'query-failed', 'permission-denied') && isTolerated(entry, error, options)) {
       const view = standInOf(entry)
@@ -58,9 +68,12 @@ async function runEntry(connection: Connection, entry: SchemaEntry, options: Run
  * The comment on an extension belongs to whoever created it: hosted servers refuse it to everybody else, and nothing
  * depends on it.
  */
-function isTolerated(entry: SchemaEntry, error: unknown, { helpers }: RunOptions): boolean {
-  if (helpers.has(entry)) return true
-  return entry.type === 'COMMENT' && entry.name.startsWith('EXTENSION ') && sqlStateOf(error) === '42501'
+function isTolerated(entry: SchemaEntry, error: unknown, options: RunOptions): boolean {
+  return mayBeTolerated(entry, options) && (options.helpers.has(entry) || sqlStateOf(error) === '42501')
+}
+
+function mayBeTolerated(entry: SchemaEntry, { helpers }: RunOptions): boolean {
+  return helpers.has(entry) || (entry.type === 'COMMENT' && entry.name.startsWith('EXTENSION '))
 }
 
 /** What helps a role that may not do it. */

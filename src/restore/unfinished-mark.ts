@@ -10,7 +10,37 @@ interface QueryOptions {
 }
 
 /** Lies in an existing database while it is being filled; whoever finds it knows that the restore did not end. */
-const markSchema = 'pgrevive_restore_unfinished'
+export const markSchema = 'pgrevive_restore_unfinished'
+
+/** What an unfinished restore has left in the database. */
+export interface UnfinishedMark {
+  /** The id of the backup of what was there before, if there was something. */
+  readonly safetyBackup: string | undefined
+}
+
+/**
+ * Claims an existing database for as long as the session lasts. Returns the mark that is in it. Throws `target-not-empty`
+ * when another restore is at work.
+ */
+export async function claimDatabase(
+  connection: Connection,
+  options: QueryOptions,
+): Promise<UnfinishedMark | undefined> {
+  const lock = `pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('${markSchema}', 0))`
+  const [[isOurs] = []] = await connection.query(`SELECT ${lock}`, options)
+  if (isOurs !== 't') {
+    const name = JSON.stringify(connection.target.database)
+    throw new AppError('target-not-empty', `another restore fills the database ${name} at this moment`, {
+      hint: 'nothing was changed; wait until it has ended, or name a database that does not exist yet',
+    })
+  }
+  const [mark] = await connection.query(
+    `SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace
+     WHERE nspname OPERATOR(pg_catalog.=) '${markSchema}'`,
+    options,
+  )
+  return mark && { safetyBackup: /^safety backup ([0-9A-Z]{26})$/.exec(mark[0] ?? '')?.[1] }
+}
 
 /**
  * Claims an existing database that is to be filled, for as long as the session lasts, and leaves it as it is. Throws
@@ -18,22 +48,13 @@ const markSchema = 'pgrevive_restore_unfinished'
  */
 export async function claimEmptyDatabase(connection: Connection, options: QueryOptions): Promise<void> {
   const name = JSON.stringify(connection.target.database)
-  const lock = `pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('${markSchema}', 0))`
-  const [[isOurs, mark] = []] = await connection.query(
-    `SELECT ${lock}, pg_catalog.to_regnamespace('${markSchema}')`,
-    options,
-  )
-  if (isOurs !== 't') {
-    throw new AppError('target-not-empty', `another restore fills the database ${name} at this moment`, {
-      hint: 'nothing was changed; wait until it has ended, or name a database that does not exist yet',
-    })
-  }
-  if (mark !== null) {
+  const mark = await claimDatabase(connection, options)
+  if (mark !== undefined) {
     throw new AppError(
       'target-not-empty',
       `the database ${name} holds part of a backup: a restore into it did not end`,
       {
-        hint: `nothing was changed; ${await howToEmpty(connection, options)}`,
+        hint: `nothing was changed; ${mark.safetyBackup === undefined ? await howToEmpty(connection, options) : `"pgrevive restore ${mark.safetyBackup} --replace" brings back what was there before`}`,
       },
     )
   }
@@ -52,10 +73,16 @@ export async function howToEmpty(connection: Connection, options: QueryOptions):
   return `make it empty and run the same command again: DROP DATABASE ${quoteIdentifier(name)}; ${create};`
 }
 
-export async function setUnfinishedMark(connection: Connection, options: QueryOptions): Promise<void> {
-  await connection.execute(`CREATE SCHEMA ${markSchema}`, options)
+/** `safetyBackup`: of what was in the database; it is named to whoever finds the mark. */
+export async function setUnfinishedMark(
+  connection: Connection,
+  options: QueryOptions & { readonly safetyBackup?: string | undefined },
+): Promise<void> {
+  await connection.execute(`CREATE SCHEMA IF NOT EXISTS ${markSchema}`, options)
+  if (options.safetyBackup === undefined) return
+  await connection.execute(`COMMENT ON SCHEMA ${markSchema} IS 'safety backup ${options.safetyBackup}'`, options)
 }
 
 export async function removeUnfinishedMark(connection: Connection, options: QueryOptions): Promise<void> {
-  await connection.execute(`DROP SCHEMA ${markSchema}`, options)
+  await connection.execute(`DROP SCHEMA IF EXISTS ${markSchema}`, options)
 }

@@ -5,13 +5,15 @@ import type { Manifest } from '../repository/backups/manifest.ts'
 import { readBackupTexts } from '../repository/backups/open-backup.ts'
 import type { RestoreChoices } from '../repository/backups/restore-plan.ts'
 import type { RepositoryReader } from '../repository/repository-reader.ts'
-import { type Comparison, compareDatabase } from './compare-database.ts'
+import { type Comparison, type Difference, compareDatabase } from './compare-database.ts'
 import { choosePgDumpLike } from './pg-dump-like.ts'
 
 export interface VerifyOptions {
   readonly choices: RestoreChoices
   readonly jobs: number
   readonly environment: Environment
+  /** What of it lies beside what was restored and is no matter of it: noted, and no difference. */
+  readonly isBeside?: ((difference: Difference) => boolean) | undefined
   readonly onNote: (note: string) => void
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
@@ -41,7 +43,11 @@ export async function verifyRestored(
     largeObjects: texts.largeObjects,
   })
   for (const note of comparison.notes) onNote(note)
-  const { differences } = comparison
+  const isBeside = options.isBeside ?? (() => false)
+  const differences = comparison.differences.filter((difference) => !isBeside(difference))
+  for (const { object, problem } of comparison.differences.filter(isBeside)) {
+    onNote(`${object} ${problem}: it belongs to somebody else, and stayed`)
+  }
   const [first, ...others] = differences
   if (!first) return comparison
   const more = others.length === 0 ? '' : `, and ${others.length} other differences`

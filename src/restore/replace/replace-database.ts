@@ -1,0 +1,177 @@
+import { AppError } from '../../core/app-error.ts'
+import { type ConnectionTarget, type Environment, describeTarget } from '../../postgres/target/connection-target.ts'
+import type { Connection } from '../../postgres/wire/connection.ts'
+import { prepareForLoading } from '../../postgres/wire/session-settings.ts'
+import type { Selection } from '../../repository/backups/manifest.ts'
+import type { Backup } from '../../repository/backups/open-backup.ts'
+import { rolesOfPlan } from '../../repository/backups/restore-plan.ts'
+import type { Repository } from '../../repository/repository.ts'
+import { collectStatistics, listTablesToAnalyze } from '../collect-statistics.ts'
+import type { Difference } from '../compare-database.ts'
+import { connectForText } from '../connect-for-text.ts'
+import { requireReadiness } from '../preflight/preflight.ts'
+import {
+  type RestoreJob,
+  type RestoreOptions,
+  type RestoreOutcome,
+  createRoles,
+  openRestoreJob,
+  outcomeOf,
+  sayWhatIsLost,
+} from '../restore-job.ts'
+import { type UnfinishedMark, claimDatabase, removeUnfinishedMark, setUnfinishedMark } from '../unfinished-mark.ts'
+import { verifyRestored } from '../verify-restored.ts'
+import { dropObjects, emptyConfigurationTables, largeObjectsAtOnce } from './drop-objects.ts'
+import { endOtherSessions, explainWaits, holdStill } from './hold-still.ts'
+import { loadAtOnce, loadInParallel, rehearse } from './load-contents.ts'
+import { refuseUnfit } from './refuse-unfit.ts'
+import { type Scene, readScene, withoutKeptSchemas } from './scene.ts'
+
+/** What is about to be done to a database. */
+export interface Replacement {
+  readonly scene: Scene
+  /** Present: a restore did not end, and what was there before is in this backup. */
+  readonly unfinished: UnfinishedMark | undefined
+  /** Everything in one transaction: whoever looks sees the old contents or the new ones. */
+  readonly atOnce: boolean
+}
+
+export interface ReplaceOptions extends RestoreOptions {
+  readonly environment: Environment
+  /** Told what is about to be done, before anything is; throws unless it shall be. */
+  readonly confirm: (replacement: Replacement) => Promise<void>
+  /** Backs up the database as it is, for good; returns the id. */
+  readonly backUp: (selection: Selection) => Promise<string>
+  /** The command that restores this backup in the same way. */
+  readonly comeBack: (id: string) => string
+}
+
+/** A replacement that is being done. */
+export interface ReplaceJob extends RestoreJob, Replacement {
+  readonly options: ReplaceOptions
+}
+
+export interface ReplaceOutcome extends RestoreOutcome {
+  /** Of what was there before; undefined after an unfinished restore that had none. */
+  readonly safetyBackup: string | undefined
+  readonly atOnce: boolean
+}
+
+/** Below this, a transaction is over before anybody minds that the tables can not be read. */
+const atOnceBytes = 100_000_000
+
+/**
+ * Restores into an existing database, in the place of what the current role owns in it. Nothing is dropped that is not in
+ * a backup: tables can be read and not written to from the time before that is taken until they are dropped. A small
+ * database is replaced in one transaction. For a large one, dropping and a rehearsal of all definitions are the first
+ * transaction, and the rows are loaded on several connections; what is there in between bears a mark that names the backup.
+ */
+export async function replaceDatabase(
+  repository: Repository,
+  backup: Backup,
+  target: ConnectionTarget,
+  options: ReplaceOptions,
+): Promise<ReplaceOutcome> {
+  const opened = await openRestoreJob(repository, backup, target, options)
+  await using connection = await connectForText(target, opened.manifest, options)
+  await prepareForLoading(connection)
+  await connection.execute('RESET synchronous_commit', options)
+  await refuseUnfit(connection, opened)
+  const unfinished = await claimDatabase(connection, options)
+  await requireReadiness(connection, { ...opened, way: 'replace', jobs: options.jobs }, options)
+  const scene = await readScene(connection, opened)
+  const fitted = withoutKeptSchemas(opened, scene)
+  const job: ReplaceJob = { ...fitted, options, scene, unfinished, atOnce: fitsOneTransaction(fitted, scene) }
+  await options.confirm(job)
+  await createRoles(connection, rolesOfPlan(job.plan), job)
+  const safetyBackup = await replaceContents(connection, job)
+  await orWayBack(job, safetyBackup, () => finish(connection, job))
+  return { ...outcomeOf(job), safetyBackup, atOnce: job.atOnce }
+}
+
+function fitsOneTransaction({ plan, losses }: RestoreJob, { largeObjects }: Scene): boolean {
+  const bytes = plan.tables.reduce((sum, table) => sum + table.bytes, 0)
+  return !losses && bytes < atOnceBytes && plan.largeObjects.length === 0 && largeObjects.length <= largeObjectsAtOnce
+}
+
+/** Returns the id of the safety backup. */
+async function replaceContents(connection: Connection, job: ReplaceJob): Promise<string | undefined> {
+  const { scene, unfinished, atOnce, options, notes } = job
+  let safetyBackup = unfinished?.safetyBackup
+  try {
+    const ended = await endOtherSessions(connection, options)
+    if (ended > 0) notes.push(`${ended === 1 ? '1 session' : `${ended} sessions`} in the database ended for it`)
+    await holdStill(connection, scene.tables, options)
+    // what a restore that did not end has left is no state to come back to
+    if (!unfinished) safetyBackup = await options.backUp(job.manifest.selection)
+    await endOtherSessions(connection, options)
+    await refuseChanges(connection, job)
+    await explainWaits(() => dropObjects(connection, scene, options))
+    await emptyConfigurationTables(connection, job.plan.tables, scene, options)
+    if (atOnce) await loadAtOnce(connection, job)
+    else await rehearse(connection, job)
+    if (atOnce) await removeUnfinishedMark(connection, options)
+    else await setUnfinishedMark(connection, { ...options, safetyBackup })
+    await connection.execute('COMMIT', options)
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const { code, message, cause, hint = 'mend it, and run the same command again' } = error
+    const safe = safetyBackup === undefined || unfinished ? '' : `; a backup of it is ${safetyBackup}`
+    throw new AppError(code, `${message}; ${describeTarget(job.target)} is as it was before${safe}`, { cause, hint })
+  }
+  if (!atOnce) await orWayBack(job, safetyBackup, () => loadInParallel(connection, job))
+  return safetyBackup
+}
+
+/** Somebody may have made or dropped something while the safety backup was taken: that is not in it. */
+async function refuseChanges(connection: Connection, job: ReplaceJob): Promise<void> {
+  const keysOf = ({ drops, largeObjects }: Scene) => [...drops.map(({ key }) => key), ...largeObjects].join()
+  if (keysOf(await readScene(connection, job)) === keysOf(job.scene)) return
+  throw new AppError('object-changed', 'objects were made or dropped while the safety backup was taken', {
+    hint: 'stop what changes definitions or large objects in the database, and run the same command again',
+  })
+}
+
+/** From here on, what was there before is only in the safety backup: a failure says so. */
+async function orWayBack(job: ReplaceJob, safetyBackup: string | undefined, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const { code, message, cause, hint } = error
+    const { comeBack } = job.options
+    const back =
+      safetyBackup === undefined
+        ? 'run the same command again'
+        : `this brings back what was there before: ${comeBack(safetyBackup)}; running the same command again goes on`
+    throw new AppError(code, `${message}; ${describeTarget(job.target)} does not hold what it should`, {
+      cause,
+      hint: hint === undefined ? back : `${back}; ${hint}`,
+    })
+  }
+}
+
+async function finish(connection: Connection, job: ReplaceJob): Promise<void> {
+  const { reader, manifest, target, plan, losses, notes, options, scene } = job
+  const onNote = (note: string) => void notes.push(note)
+  await sayWhatIsLost(connection, target.database, job)
+  if (job.atOnce && options.analyze) {
+    const how = { ...options, losses, intoExistingTables: false, onNote }
+    for (const table of await listTablesToAnalyze(connection, plan, how))
+      await collectStatistics(connection, table, how)
+  }
+  notes.push('the database itself was there: it keeps its owner, encoding, locale, settings and privileges')
+  if (losses && !losses.isEmpty) return
+  if (options.choices.content !== 'all') return
+  const isBeside = (difference: Difference) => belongsToOthers(difference, scene)
+  await verifyRestored(reader, manifest, target, connection.serverVersionNumber, { ...options, isBeside, onNote })
+}
+
+/** Something that stayed, or the privileges and the comment of a schema public that is somebody else's. */
+function belongsToOthers({ object, problem }: Difference, { stays }: Scene): boolean {
+  if (problem !== 'was not there' && problem !== 'was not backed up') return false
+  return stays.some(({ schema, identity, type }) => {
+    const name = type === 'schema' ? identity : identity.slice(identity.indexOf('.') + 1)
+    return object.includes(name) && (schema === undefined || type === 'schema' || object.includes(`${schema}.`))
+  })
+}
