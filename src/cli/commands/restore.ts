@@ -20,6 +20,7 @@ import { planRestoring } from '../restoring/plan.ts'
 import { diffRowsOfTables, mostListed } from '../restoring/diff-rows.ts'
 import { restoreOverLive } from '../restoring/restore-in-place.ts'
 import { restoreNew } from '../restoring/restore-new.ts'
+import { restoreReplacing } from '../restoring/restore-replace.ts'
 import { restoreRowsBeside } from '../restoring/restore-rows.ts'
 import { checkWay, wayOf } from '../restoring/ways.ts'
 
@@ -41,6 +42,8 @@ const restoreOptions = z
     ...choiceFields,
     createRoles: flag,
     plan: flag,
+    replace: flag,
+    confirm: text.optional(),
     skipDamaged: flag,
     jobs: jobs.optional(),
     analyze: flagOn,
@@ -70,6 +73,7 @@ async function restore({ backup, ...options }: RestoreOptions, context: CommandC
   if (way === 'rows') return restoreRowsBeside(backup, options, context)
   if (way === 'diff') return diffRowsOfTables(backup, options, context)
   if (options.plan) return planRestoring(backup, options, way, context)
+  if (way === 'replace') return restoreReplacing(backup, options, context)
   return way === 'in-place' ? restoreOverLive(backup, options, context) : restoreNew(backup, options, context)
 }
 
@@ -111,6 +115,14 @@ export const restoreCommand = defineCommand({
     {
       flags: '--plan',
       help: 'only say what would be done, what stands in its way, and how long it took in the last proof; change nothing',
+    },
+    {
+      flags: '--replace',
+      help: 'into the existing database that --to names, in the place of what is in it, which is backed up before; for roles that may not create databases',
+    },
+    {
+      flags: '--confirm <NAME>',
+      help: 'with --replace: the name of the database whose contents go; else it is asked for at the terminal',
     },
     {
       flags: '--into-schema <SCHEMA>',
@@ -165,6 +177,10 @@ export const restoreCommand = defineCommand({
     {
       command: 'pgrevive restore 01JD8Y --to postgres://admin@hosted.example/shop --no-owner --no-privileges',
       meaning: 'into a hosted server that lacks the roles',
+    },
+    {
+      command: 'pgrevive restore latest:shop --replace --to postgres://app@hosted.example/shop',
+      meaning: 'into a database in use, as its owner, where none can be created',
     },
   ],
   schema: restoreOptions,

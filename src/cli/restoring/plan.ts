@@ -74,7 +74,7 @@ function describeTime(proof: Proof | undefined): string {
 }
 
 function stepsOf(preview: RestorePreview, database: string, jobs: number): string[] {
-  const { way, manifest, plan } = preview
+  const { way, manifest, plan, atOnce } = preview
   const { encoding, localeProvider, locale, collate, owner } = manifest.database
   const made = `${encoding}, locale ${localeProvider} ${locale ?? collate}`
   const named = JSON.stringify(database)
@@ -101,6 +101,7 @@ function stepsOf(preview: RestorePreview, database: string, jobs: number): strin
         `back ${named} up as it is then, and pin that backup`,
         `drop what is in ${named}`,
         ...load,
+        ...(atOnce ? ['commit all of this at once'] : []),
         'compare it with what was backed up',
       ]
   }

@@ -1,5 +1,7 @@
 import { AppError, hasCode } from '../../core/app-error.ts'
+import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { Loss } from '../../restore/losses.ts'
+import type { RestoreOutcome } from '../../restore/restore-job.ts'
 import { restoreBackup } from '../../restore/restore-backup.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { WayOptions } from '../commands/restore.ts'
@@ -47,9 +49,19 @@ export async function restoreNew(
   const { result: outcome, failure } = await hooks.around('restore', facts, restore, ({ lost }) => ({
     outcome: lost.length === 0 ? 'done' : 'incomplete',
   }))
+  const tookMs = Math.round(performance.now() - startedMs)
+  return describeRestored(backup, outcome, options, { context, tookMs, failure })
+}
+
+/** `failure`: of a hook. */
+export function describeRestored(
+  backup: Backup,
+  outcome: RestoreOutcome,
+  options: WayOptions,
+  { context, tookMs, failure }: { context: CommandContext; tookMs: number; failure: AppError | undefined },
+): Outcome {
   if (failure && outcome.lost.length > 0) context.terminal.warn(printableLines(failure.message, 2))
   const { colors } = context.terminal
-  const tookMs = Math.round(performance.now() - startedMs)
   const leftOut = describeSelection(backup.record.selection)
   const partial = leftOut === undefined ? [] : [`this backup does not hold everything; left out were ${leftOut}`]
   const notes = [...partial, ...outcome.notes].map(
@@ -77,7 +89,7 @@ export async function restoreNew(
 }
 
 /** What is damaged here may be whole elsewhere. */
-function withOthers(error: unknown, others: readonly string[]): unknown {
+export function withOthers(error: unknown, others: readonly string[]): unknown {
   if (others.length === 0 || !hasCode(error, 'object-damaged', 'object-missing')) return error
   const elsewhere = others.map((name) => `--repo ${shellWord(name)}`).join(' or ')
   const hint = `${elsewhere} has this backup, too: restore it from there; then "pgrevive check --repair" and "pgrevive sync"`

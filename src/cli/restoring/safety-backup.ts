@@ -1,16 +1,21 @@
-import { backUpDatabase } from '../../backup/back-up-database.ts'
+import { type BackedUp, backUpDatabase } from '../../backup/back-up-database.ts'
 import { AppError } from '../../core/app-error.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
-import { everything } from '../../repository/backups/manifest.ts'
+import { type Selection, everything } from '../../repository/backups/manifest.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { RestoreOptions } from '../commands/restore.ts'
 import { openRepositories } from '../repositories/repository-access.ts'
 import { printable } from '../terminal/printable.ts'
 
-/**
- * Backs up what a restore is about to replace, under the name of its own that it will be kept under: "latest:shop" must
- * not mean it. Returns the id; undefined with --no-safety-backup.
- */
+interface SafetySubject {
+  /** The name under which it is listed, which is its own: "latest:shop" must not mean it. */
+  readonly name: string
+  readonly selection: Selection
+  readonly comment: string
+  readonly jobs: number | undefined
+}
+
+/** Backs up what a restore in place is about to replace. Returns the id; undefined with --no-safety-backup. */
 export async function backUpBefore(
   kept: string,
   target: ConnectionTarget,
@@ -18,35 +23,59 @@ export async function backUpBefore(
   context: CommandContext,
 ): Promise<string | undefined> {
   if (!safetyBackup) return undefined
-  const settings = { ...(await context.settings()), asOf: undefined } // what is read may be the past, this is not
-  const { opened, failed } = await openRepositories({ ...context, settings: async () => settings })
+  const comment = `what ${target.database} was before a restore in place`
   try {
-    const backedUp = await backUpDatabase(
-      target,
-      opened.map(({ repository }) => repository),
-      {
-        database: kept,
-        selection: everything,
-        jobs: jobs ?? settings.jobs,
-        pgDump: settings.pgDump,
-        environment: context.environment,
-        comment: `what ${target.database} was before a restore in place`,
-        onProgress: context.onProgress,
-        signal: context.signal,
-      },
-    )
-    const lacking = [...failed.map(({ error }) => error), ...backedUp.failed.map(({ error }) => error)]
-    for (const error of lacking) {
-      context.terminal.warn(
-        printable(`the safety backup is not everywhere: ${error instanceof Error ? error.message : ''}`),
-      )
-    }
-    return backedUp.id
+    return (await takeSafetyBackup(target, { name: kept, selection: everything, comment, jobs }, context)).id
   } catch (error) {
     if (!(error instanceof AppError)) throw error
-    throw new AppError(error.code, `the safety backup failed: ${error.message}`, {
+    throw new AppError(error.code, error.message, {
       cause: error.cause,
       hint: `${error.hint ?? 'see what failed'}; or leave it out with --no-safety-backup: the database is kept in any case`,
     })
+  }
+}
+
+/** Backs up what only this backup will hold: no policy forgets it. Tells the id at once, and returns it. */
+export async function backUpForGood(
+  target: ConnectionTarget,
+  subject: SafetySubject,
+  context: CommandContext,
+): Promise<string> {
+  const { id, stored } = await takeSafetyBackup(target, subject, context)
+  for (const repository of stored.keys()) {
+    await repository.saveNote({ format: 1, backup: id, kind: 'pinned', reason: subject.comment }, context)
+  }
+  if (!context.terminal.json) context.terminal.printError(`safety backup: ${id}, pinned\n`)
+  return id
+}
+
+/** Into all repositories that take it. */
+async function takeSafetyBackup(
+  target: ConnectionTarget,
+  { name, jobs, ...subject }: SafetySubject,
+  context: CommandContext,
+): Promise<BackedUp> {
+  const settings = { ...(await context.settings()), asOf: undefined } // what is read may be the past, this is not
+  const { opened, failed } = await openRepositories({ ...context, settings: async () => settings })
+  const repositories = opened.map(({ repository }) => repository)
+  try {
+    const backedUp = await backUpDatabase(target, repositories, {
+      ...subject,
+      database: name,
+      jobs: jobs ?? settings.jobs,
+      pgDump: settings.pgDump,
+      environment: context.environment,
+      onProgress: context.onProgress,
+      signal: context.signal,
+    })
+    for (const { error } of [...failed, ...backedUp.failed]) {
+      const why = error instanceof Error ? error.message : ''
+      context.terminal.warn(printable(`the safety backup is not everywhere: ${why}`))
+    }
+    return backedUp
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const { code, message, cause, hint } = error
+    throw new AppError(code, `the safety backup failed: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) })
   }
 }

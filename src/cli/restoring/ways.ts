@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 
 interface Way {
-  readonly name: 'new' | 'rows' | 'diff' | 'in-place' | 'undo' | 'finish' | 'resume' | 'abort'
+  readonly name: 'new' | 'replace' | 'rows' | 'diff' | 'in-place' | 'undo' | 'finish' | 'resume' | 'abort'
   /** Is about what an earlier restore has left, and takes no BACKUP. */
   readonly withoutBackup?: true
   /** Keys of the options that choose it; the way without is the usual one. */
@@ -36,6 +36,25 @@ const usual: Way = {
 
 const ways: readonly Way[] = [
   { name: 'diff', by: ['diff', 'apply'], needs: ['table'], takes: ['to', 'key', 'limit'] },
+  {
+    name: 'replace',
+    by: ['replace'],
+    needs: [],
+    takes: [
+      'to',
+      'confirm',
+      'owner',
+      'privileges',
+      'tablespaces',
+      'roleMap',
+      'createRoles',
+      'plan',
+      'skipDamaged',
+      'jobs',
+      'analyze',
+      'hooks',
+    ],
+  },
   { name: 'rows', by: ['intoSchema', 'as'], needs: ['table'], takes: ['to', 'where', 'analyze'] },
   {
     name: 'in-place',

@@ -1,16 +1,19 @@
+import { listSome } from '../../core/list-some.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import type { Manifest } from '../../repository/backups/manifest.ts'
-import { type Backup, readGlobals, readManifest } from '../../repository/backups/open-backup.ts'
+import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { RestoreChoices, RestorePlan } from '../../repository/backups/restore-plan.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { connectForMaintenance } from '../maintenance-connection.ts'
-import { readPlan } from '../read-plan.ts'
+import { surveyReplacement } from '../replace/replace-database.ts'
+import { describeObject } from '../replace/scene.ts'
 import { connectIfThere, nothingToLoadInto, refuseServersOwn } from '../restore-backup.ts'
+import { type RestoreJob, openRestoreJob } from '../restore-job.ts'
 import { checkRoomForData } from '../target-checks.ts'
 import { claimEmptyDatabase } from '../unfinished-mark.ts'
 import { type PreflightSubject, preflight } from './preflight.ts'
-import { type PreflightFinding, asFinding, good } from './preflight-finding.ts'
+import { type PreflightFinding, asFinding, good, note } from './preflight-finding.ts'
 
 /** What a restore would do, and what it would find. */
 export interface RestorePreview {
@@ -18,6 +21,8 @@ export interface RestorePreview {
   readonly manifest: Manifest
   readonly plan: RestorePlan
   readonly findings: readonly PreflightFinding[]
+  /** Of `replace`: in one transaction. */
+  readonly atOnce: boolean
 }
 
 export interface PreviewOptions {
@@ -35,46 +40,61 @@ export async function previewRestore(
   target: ConnectionTarget,
   options: PreviewOptions,
 ): Promise<RestorePreview> {
-  const reader = await repository.openReader(options)
-  const manifest = await readManifest(reader, backup, options)
-  const plan = await readPlan(reader, manifest, options.choices, { ...options, losses: undefined })
-  const globals = options.createRoles ? await readGlobals(reader, manifest, options) : undefined
-  const subject = { manifest, plan, target, globals, jobs: options.jobs }
+  const { jobs } = options
+  const job = await openRestoreJob(repository, backup, target, { ...options, analyze: false })
   if (options.way !== 'replace') refuseServersOwn(target)
   await using existing = await connectIfThere(target, options)
-  const found = existing
-    ? await checkThere(existing, subject, options)
-    : { way: 'new' as const, findings: [checkAbsent(target, options)] }
+  const { way, plan, ...found } = existing ? await checkThere(existing, job, options) : checkAbsent(job, options)
   await using maintenance =
-    found.way === 'new' || found.way === 'in-place' ? await connectForMaintenance(target, options) : undefined
+    way === 'new' || way === 'in-place' ? await connectForMaintenance(target, options) : undefined
   const connection = maintenance ?? existing
   if (!connection) throw new Error('nothing is connected')
-  const findings = [...found.findings, ...(await preflight(connection, { ...subject, way: found.way }, options))]
-  return { way: found.way, manifest, plan, findings }
+  const findings = [...found.findings, ...(await preflight(connection, { ...job, plan, way, jobs }, options))]
+  return { way, manifest: job.manifest, plan, findings, atOnce: found.atOnce }
 }
 
-function checkAbsent(target: ConnectionTarget, { way, choices }: PreviewOptions): PreflightFinding {
+interface FoundDatabase {
+  readonly way: PreflightSubject['way']
+  readonly plan: RestorePlan
+  readonly findings: readonly PreflightFinding[]
+  readonly atOnce: boolean
+}
+
+const check = 'database'
+
+function checkAbsent({ target, plan }: RestoreJob, { way, choices }: PreviewOptions): FoundDatabase {
   const mustExist = way !== 'new' || choices.content === 'data-only'
   if (mustExist) throw nothingToLoadInto(target)
-  return good('database', 'not there', 'will be created')
+  return { way: 'new', plan, findings: [good(check, 'not there', 'will be created')], atOnce: false }
 }
 
 /** What is wrong with a database that is there, for what is to be done to it. */
-async function checkThere(
-  existing: Connection,
-  { plan }: Pick<PreflightSubject, 'plan'>,
-  options: PreviewOptions,
-): Promise<{ way: PreflightSubject['way']; findings: PreflightFinding[] }> {
-  const check = 'database'
-  if (options.way !== 'new') {
-    const meaning = { 'in-place': 'stays beside the restored one', replace: 'what is in it gives way' }[options.way]
-    return { way: options.way, findings: [good(check, 'there', meaning)] }
-  }
+async function checkThere(existing: Connection, job: RestoreJob, options: PreviewOptions): Promise<FoundDatabase> {
+  const way = options.way === 'new' ? 'empty' : options.way
+  const usual = { way, plan: job.plan, atOnce: false } as const
   try {
-    if (options.choices.content === 'data-only') await checkRoomForData(existing, plan, options)
+    if (way === 'replace') return { way, ...(await checkReplacement(existing, job)) }
+    if (way === 'in-place') return { ...usual, findings: [good(check, 'there', 'stays beside the restored one')] }
+    if (options.choices.content === 'data-only') await checkRoomForData(existing, job.plan, options)
     else await claimEmptyDatabase(existing, options)
-    return { way: 'empty', findings: [good(check, 'there', 'has room for what is restored')] }
+    return { ...usual, findings: [good(check, 'there', 'has room for what is restored')] }
   } catch (error) {
-    return { way: 'empty', findings: [asFinding(check, 'there', error)] }
+    return { ...usual, findings: [asFinding(check, 'there', error)] }
   }
+}
+
+async function checkReplacement(existing: Connection, opened: RestoreJob) {
+  const { job, scene, unfinished, atOnce } = await surveyReplacement(existing, opened)
+  const others = scene.stays.filter(({ identity }) => identity !== 'public').map(describeObject)
+  const findings = [
+    unfinished
+      ? note(
+          check,
+          'unfinished',
+          `holds a part of a backup; before that it held what is in ${unfinished.safetyBackup ?? 'none'}`,
+        )
+      : good(check, 'there', `${scene.drops.length} objects in it give way`),
+    ...(others.length > 0 ? [note('of others', String(others.length), `stays: ${listSome(others)}`)] : []),
+  ]
+  return { plan: job.plan, findings, atOnce }
 }

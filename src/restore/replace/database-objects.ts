@@ -76,12 +76,12 @@ export async function listObjects(
      FROM objects o CROSS JOIN superuser s
        CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, 0) i
        LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.namespace
-     WHERE o.objid OPERATOR(pg_catalog.>=) ${firstUserOid}
+     WHERE (o.objid OPERATOR(pg_catalog.>=) ${firstUserOid} OR i.identity OPERATOR(pg_catalog.=) 'public')
        AND (n.nspname IS NULL OR (n.nspname OPERATOR(pg_catalog.!~) '^pg_'
          AND n.nspname NOT IN ('information_schema', ${quoteLiteral(markSchema)})))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
          WHERE d.classid OPERATOR(pg_catalog.=) o.classid AND d.objid OPERATOR(pg_catalog.=) o.objid
-           AND d.deptype IN ('i', 'P', 'S', 'e'))
+           AND d.objsubid OPERATOR(pg_catalog.=) 0 AND d.deptype IN ('i', 'P', 'S', 'e'))
      ORDER BY 1, 2`,
     options,
   )

@@ -3,7 +3,8 @@ import type { Connection } from '../../postgres/wire/connection.ts'
 import type { ManifestTable } from '../../repository/backups/manifest.ts'
 import type { DatabaseObject } from './database-objects.ts'
 import { defaultPrivilegeResets, publicSchemaResets } from './reset-privileges.ts'
-import { type Scene, quotedIdentity } from './scene.ts'
+import { quotedIdentity } from './others-objects.ts'
+import type { Scene } from './scene.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined

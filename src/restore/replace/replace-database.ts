@@ -25,7 +25,8 @@ import { dropObjects, emptyConfigurationTables, largeObjectsAtOnce } from './dro
 import { endOtherSessions, explainWaits, holdStill } from './hold-still.ts'
 import { loadAtOnce, loadInParallel, rehearse } from './load-contents.ts'
 import { refuseUnfit } from './refuse-unfit.ts'
-import { type Scene, readScene, withoutKeptSchemas } from './scene.ts'
+import { type AmongOthers, amongOthers } from './others-objects.ts'
+import { type Scene, readScene } from './scene.ts'
 
 /** What is about to be done to a database. */
 export interface Replacement {
@@ -49,6 +50,7 @@ export interface ReplaceOptions extends RestoreOptions {
 /** A replacement that is being done. */
 export interface ReplaceJob extends RestoreJob, Replacement {
   readonly options: ReplaceOptions
+  readonly leftOut: AmongOthers['leftOut']
 }
 
 export interface ReplaceOutcome extends RestoreOutcome {
@@ -76,17 +78,29 @@ export async function replaceDatabase(
   await using connection = await connectForText(target, opened.manifest, options)
   await prepareForLoading(connection)
   await connection.execute('RESET synchronous_commit', options)
-  await refuseUnfit(connection, opened)
-  const unfinished = await claimDatabase(connection, options)
-  await requireReadiness(connection, { ...opened, way: 'replace', jobs: options.jobs }, options)
-  const scene = await readScene(connection, opened)
-  const fitted = withoutKeptSchemas(opened, scene)
-  const job: ReplaceJob = { ...fitted, options, scene, unfinished, atOnce: fitsOneTransaction(fitted, scene) }
+  const surveyed = await surveyReplacement(connection, opened)
+  await requireReadiness(connection, { ...surveyed.job, way: 'replace', jobs: options.jobs }, options)
+  const job: ReplaceJob = { ...surveyed.job, ...surveyed, options }
   await options.confirm(job)
   await createRoles(connection, rolesOfPlan(job.plan), job)
   const safetyBackup = await replaceContents(connection, job)
   await orWayBack(job, safetyBackup, () => finish(connection, job))
   return { ...outcomeOf(job), safetyBackup, atOnce: job.atOnce }
+}
+
+interface Surveyed extends Replacement {
+  /** Without what stays. */
+  readonly job: RestoreJob
+  readonly leftOut: AmongOthers['leftOut']
+}
+
+/** Looks at what is to be replaced, and claims it. Throws what stands in the way. */
+export async function surveyReplacement(connection: Connection, opened: RestoreJob): Promise<Surveyed> {
+  await refuseUnfit(connection, opened)
+  const unfinished = await claimDatabase(connection, opened.options)
+  const { job, leftOut } = await amongOthers(connection, opened)
+  const scene = await readScene(connection, job)
+  return { job, leftOut, scene, unfinished, atOnce: fitsOneTransaction(job, scene) }
 }
 
 function fitsOneTransaction({ plan, losses }: RestoreJob, { largeObjects }: Scene): boolean {
@@ -152,7 +166,7 @@ async function orWayBack(job: ReplaceJob, safetyBackup: string | undefined, work
 }
 
 async function finish(connection: Connection, job: ReplaceJob): Promise<void> {
-  const { reader, manifest, target, plan, losses, notes, options, scene } = job
+  const { reader, manifest, target, plan, losses, notes, options, scene, leftOut } = job
   const onNote = (note: string) => void notes.push(note)
   await sayWhatIsLost(connection, target.database, job)
   if (job.atOnce && options.analyze) {
@@ -163,15 +177,16 @@ async function finish(connection: Connection, job: ReplaceJob): Promise<void> {
   notes.push('the database itself was there: it keeps its owner, encoding, locale, settings and privileges')
   if (losses && !losses.isEmpty) return
   if (options.choices.content !== 'all') return
-  const isBeside = (difference: Difference) => belongsToOthers(difference, scene)
+  const isBeside = (difference: Difference) => leftOut.has(difference.object) || belongsToOthers(difference, scene)
   await verifyRestored(reader, manifest, target, connection.serverVersionNumber, { ...options, isBeside, onNote })
 }
 
-/** Something that stayed, or the privileges and the comment of a schema public that is somebody else's. */
+/** Something that stayed, and that the backup does not hold. */
 function belongsToOthers({ object, problem }: Difference, { stays }: Scene): boolean {
   if (problem !== 'was not there' && problem !== 'was not backed up') return false
   return stays.some(({ schema, identity, type }) => {
-    const name = type === 'schema' ? identity : identity.slice(identity.indexOf('.') + 1)
-    return object.includes(name) && (schema === undefined || type === 'schema' || object.includes(`${schema}.`))
+    const isInSchema = type !== 'schema' && identity.includes('.')
+    const name = isInSchema ? identity.slice(identity.indexOf('.') + 1) : identity
+    return object.includes(name) && (!isInSchema || object.includes(`${schema}.`))
   })
 }

@@ -1,10 +1,9 @@
 import { AppError } from '../../core/app-error.ts'
 import { listSome } from '../../core/list-some.ts'
 import { type Relation, listRelations } from '../../postgres/catalog/tables.ts'
-import { tableOf } from '../../postgres/pg-dump/schema-text.ts'
-import { quoteIdentifier } from '../../postgres/sql/quote.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { RestoreJob } from '../restore-job.ts'
+import { subjectOf, withoutArguments } from './others-objects.ts'
 import { type DatabaseObject, listDependents, listLargeObjectOwnership, listObjects } from './database-objects.ts'
 
 /** What is in a database that is to be replaced: what goes, and what stays. */
@@ -66,26 +65,9 @@ export function describeObject({ type, identity, owner }: DatabaseObject): strin
   return `${type} ${identity} of ${owner}`
 }
 
-/** Schemas and extensions that stay are used as they are; see `withoutKeptSchemas`. */
+/** Those that stay, and whose names are needed for what is restored. */
 function collisions(stays: readonly DatabaseObject[], { plan }: RestoreJob): DatabaseObject[] {
-  const names = new Set(
-    plan.beforeData.flatMap((entry) => {
-      const { schema, name } = tableOf(entry) ?? entry
-      const isNamed = /^(TABLE|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|SEQUENCE|TYPE|DOMAIN)$/.test(entry.type)
-      return isNamed && schema !== undefined ? [`${quotedIdentity(schema)}.${quotedIdentity(name)}`] : []
-    }),
-  )
-  return stays.filter(({ identity }) => names.has(identity))
-}
-
-/** As pg_identify_object quotes it, but for words that PostgreSQL reserves. */
-export function quotedIdentity(name: string): string {
-  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoteIdentifier(name, { encoding: 'latin1' })
-}
-
-/** A plan for a database in which those schemas are there. */
-export function withoutKeptSchemas(job: RestoreJob, { stays }: Scene): RestoreJob {
-  const there = new Set(stays.filter(({ type }) => type === 'schema').map(({ schema }) => schema))
-  const beforeData = job.plan.beforeData.filter(({ type, name }) => type !== 'SCHEMA' || !there.has(name))
-  return { ...job, plan: { ...job.plan, beforeData } }
+  const named = plan.beforeData.filter(({ type }) => !/^(SCHEMA|EXTENSION|ACL|COMMENT|DEFAULT ACL)$/.test(type))
+  const names = new Set(named.map(subjectOf))
+  return stays.filter(({ type, identity }) => type !== 'schema' && names.has(withoutArguments(identity)))
 }

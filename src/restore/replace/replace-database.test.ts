@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { AppError, type ErrorCode } from '../../core/app-error.ts'
+import { Connection } from '../../postgres/wire/connection.ts'
+import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
+import { runClient } from '../../postgres/server/test-server.ts'
+import { listBackups } from '../../repository/backups/open-backup.ts'
+import { restoreEverything } from '../../repository/backups/restore-plan.ts'
+import { TestBench } from '../test-bench.ts'
+import { type ReplaceOptions, replaceDatabase } from './replace-database.ts'
+
+/** Something of everything that a role can make which owns a database and is no superuser. */
+const everyKind = `
+  CREATE SCHEMA app; CREATE EXTENSION citext SCHEMA app; CREATE TYPE app.state AS ENUM ('new', 'paid');
+  CREATE TYPE app.pair AS (a int, b text); CREATE DOMAIN app.positive AS int CHECK (VALUE > 0);
+  CREATE TABLE app.customers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email app.citext UNIQUE, p app.pair);
+  CREATE TABLE orders (id serial PRIMARY KEY, customer int REFERENCES app.customers, s app.state DEFAULT 'new', n app.positive);
+  CREATE INDEX orders_by_state ON orders (s) WHERE s = 'paid'; COMMENT ON INDEX orders_by_state IS 'paid ones';
+  CREATE TABLE days (d date) PARTITION BY RANGE (d); CREATE TABLE days_22 PARTITION OF days FOR VALUES FROM ('2022-01-01') TO ('2023-01-01');
+  CREATE FUNCTION app.twice(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT i * 2';
+  CREATE PROCEDURE app.tidy() LANGUAGE plpgsql AS 'BEGIN END'; CREATE AGGREGATE app.total(int) (SFUNC = int4pl, STYPE = int);
+  CREATE AGGREGATE app.everything(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0');
+  CREATE OPERATOR public.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);
+  CREATE COLLATION "c" FROM "C"; CREATE TEXT SEARCH CONFIGURATION plain (COPY = simple);
+  CREATE STATISTICS both_columns ON id, customer FROM orders; CREATE VIEW paid AS SELECT * FROM orders WHERE s = 'paid';
+  CREATE MATERIALIZED VIEW per_state AS SELECT s, count(*) FROM orders GROUP BY s; CREATE SEQUENCE "odd ""name""" START 7;
+  CREATE PUBLICATION changes FOR TABLE orders; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader;
+  ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT EXECUTE ON FUNCTIONS TO reader; GRANT USAGE ON SCHEMA app TO reader;
+  GRANT SELECT ON orders TO reader; COMMENT ON TABLE orders IS 'what was ordered';
+  CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+  CREATE TRIGGER audited BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION audit();
+  INSERT INTO app.customers (email, p) SELECT 'c' || i, (i, 'x')::app.pair FROM generate_series(1, 50) i;
+  INSERT INTO orders (customer, s, n) SELECT 1 + i % 50, 'paid', i FROM generate_series(1, 500) i;
+  INSERT INTO days SELECT '2022-01-01'::date + i FROM generate_series(1, 99) i; REFRESH MATERIALIZED VIEW per_state`
+
+/** What may have happened since. */
+const aftermath = `
+  DROP TABLE days; UPDATE orders SET s = 'new' WHERE id < 100; DELETE FROM orders WHERE id > 400; DROP VIEW paid;
+  ALTER TABLE app.customers ADD extra text; CREATE SCHEMA later; CREATE TABLE later.t AS SELECT 1 AS i;
+  CREATE VIEW later.v AS SELECT * FROM orders; CREATE FUNCTION public.twice(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+  ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+  CREATE PUBLICATION more FOR TABLE app.customers; CREATE DOMAIN leftover AS text`
+
+describe('replace, as a role that owns a database and may create none', { timeout: 300_000 }, () => {
+  let bench: TestBench
+  before(async () => {
+    bench = await TestBench.start({ settings: { wal_level: 'logical' } })
+    await bench.query(
+      bench.server.target,
+      `CREATE ROLE shopkeeper LOGIN PASSWORD 's' NOCREATEDB; CREATE ROLE reader; CREATE ROLE host`,
+    )
+  })
+  after(() => bench[Symbol.asyncDispose]())
+
+  const asShopkeeper = (target: ConnectionTarget) => ({ ...target, user: 'shopkeeper', password: () => 's' })
+
+  /** A database that belongs to the role, with what `sql` makes in it; `preparation` is run by a superuser before. */
+  async function shop(sql: string, preparation = ''): Promise<ConnectionTarget> {
+    const target = await bench.database(preparation)
+    await bench.query(target, `ALTER DATABASE "${target.database}" OWNER TO shopkeeper`)
+    const own = asShopkeeper(target)
+    await bench.query(own, sql)
+    return own
+  }
+
+  /** All that pg_dump prints of it, but for the random word of \\restrict. */
+  async function dumpOf(target: ConnectionTarget): Promise<string> {
+    const text = await runClient(withDatabase(bench.server.target, target.database), 'pg_dump', [])
+    return text.replaceAll(/^\\(un)?restrict .*$/gm, '')
+  }
+
+  async function replace(id: string, target: ConnectionTarget, options: Partial<ReplaceOptions> = {}) {
+    const { backups } = await listBackups(bench.repository)
+    const backup = backups.find((one) => one.id === id)
+    assert.ok(backup)
+    return replaceDatabase(bench.repository, backup, target, {
+      choices: restoreEverything,
+      createRoles: false,
+      jobs: 2,
+      analyze: true,
+      environment: process.env,
+      confirm: async () => undefined,
+      backUp: (selection) => bench.backUp(target, { selection }),
+      comeBack: (safety) => `restore ${safety} --replace`,
+      ...options,
+    })
+  }
+
+  async function expectRefused(
+    replacing: Promise<unknown>,
+    code: ErrorCode,
+    { message, hint }: { readonly message: RegExp; readonly hint: RegExp },
+  ): Promise<void> {
+    const error = await replacing.catch((caught: unknown) => caught)
+    assert.ok(error instanceof AppError, String(error))
+    assert.equal(error.code, code, error.message)
+    assert.match(error.message, message)
+    assert.match(error.hint ?? '', hint)
+  }
+
+  for (const [whose, preparation] of [
+    ['is of who owns the database', ''],
+    ['is of a superuser', 'ALTER SCHEMA public OWNER TO postgres; GRANT ALL ON SCHEMA public TO shopkeeper'],
+  ] as const) {
+    it(`brings everything back exactly, and then what was there before, where the schema public ${whose}`, async () => {
+      const target = await shop(everyKind, preparation)
+      const then = await dumpOf(target)
+      const id = await bench.backUp(target)
+      await bench.query(target, aftermath)
+      const damaged = await dumpOf(target)
+      assert.notEqual(damaged, then)
+      const outcome = await replace(id, target)
+      assert.equal(await dumpOf(target), then)
+      assert.equal(outcome.atOnce, true)
+      await replace(outcome.safetyBackup ?? '', target)
+      assert.equal(await dumpOf(target), damaged)
+    })
+  }
+
+  it('loads what does not fit one transaction on several connections, and leaves no mark', async () => {
+    const target = await shop(`${everyKind}; SELECT lo_from_bytea(4711, 'kept')`)
+    const then = await dumpOf(target)
+    const id = await bench.backUp(target)
+    await bench.query(target, `${aftermath}; SELECT lo_unlink(4711); SELECT lo_from_bytea(4712, 'new')`)
+    const outcome = await replace(id, target)
+    assert.equal(outcome.atOnce, false)
+    assert.equal(await dumpOf(target), then)
+    assert.deepEqual(await bench.query(target, "SELECT to_regnamespace('pgrevive_restore_unfinished')"), [[null]])
+  })
+
+  it('loses nothing that somebody writes until the moment it is dropped, and lets nobody write afterwards', async () => {
+    const target = await shop('CREATE TABLE t (i serial PRIMARY KEY)')
+    const id = await bench.backUp(target)
+    let written = 0
+    let stopped = false
+    const writing = (async () => {
+      while (!stopped) {
+        try {
+          await using writer = await Connection.connect(target)
+          for (; !stopped; written++) await writer.execute('INSERT INTO t DEFAULT VALUES')
+        } catch (error) {
+          if (!(error instanceof AppError)) throw error // its session was ended
+        }
+      }
+    })()
+    while (written < 50) await bench.query(target, 'SELECT 1')
+    const { safetyBackup = '' } = await replace(id, target, {
+      backUp: async (selection) => {
+        const before = written
+        const safety = await bench.backUp(target, { selection })
+        assert.ok(written - before <= 1)
+        stopped = true
+        return safety
+      },
+    })
+    await writing
+    const [[left] = []] = await bench.query(target, 'SELECT count(*) FROM t')
+    await replace(safetyBackup, target)
+    const [[kept] = []] = await bench.query(target, 'SELECT count(*) FROM t')
+    assert.ok(Number(kept) + Number(left) >= written, `${kept} + ${left} of ${written}`)
+  })
+
+  it('leaves what belongs to others, and refuses where it would go with what is dropped', async () => {
+    const target = await shop('CREATE TABLE t AS SELECT 1 AS i', 'CREATE SCHEMA host AUTHORIZATION host')
+    const superuser = withDatabase(bench.server.target, target.database)
+    const id = await bench.backUp(target)
+    await bench.query(superuser, 'GRANT USAGE ON SCHEMA host TO shopkeeper; CREATE TABLE host.own AS SELECT 2 AS i')
+    await bench.query(
+      superuser,
+      'GRANT SELECT ON host.own TO shopkeeper; CREATE EXTENSION pg_stat_statements SCHEMA host',
+    )
+    await bench.query(target, 'UPDATE t SET i = 3')
+    const outcome = await replace(id, target)
+    assert.match(outcome.notes.join('\n'), /host\.own was not backed up: it belongs to somebody else, and stayed/)
+    assert.deepEqual(await bench.query(target, 'SELECT t.i, o.i FROM t, host.own o'), [['1', '2']])
+    await bench.query(superuser, 'CREATE VIEW host.over_t AS SELECT * FROM public.t')
+    const before = await dumpOf(target)
+    await expectRefused(replace(id, target), 'target-not-empty', {
+      message: /view host\.over_t of postgres depends on what is dropped/,
+      hint: /nothing was changed/,
+    })
+    assert.equal(await dumpOf(target), before)
+    await bench.query(superuser, 'DROP VIEW host.over_t')
+    await replace(outcome.safetyBackup ?? '', target)
+    assert.deepEqual(await bench.query(target, 'SELECT t.i, o.i FROM t, host.own o'), [['3', '2']])
+    await bench.query(target, 'DROP TABLE t')
+    await bench.query(superuser, 'CREATE TABLE public.t (i int)')
+    await expectRefused(replace(id, target), 'target-not-empty', {
+      message: /table public\.t of postgres has the name of something in the backup/,
+      hint: /--exclude-schema/,
+    })
+  })
+
+  it('rehearses: what the role may not make is refused before anything is gone', async () => {
+    const target = await shop('CREATE TABLE t AS SELECT 1 AS i')
+    const superuser = withDatabase(bench.server.target, target.database)
+    await bench.query(
+      superuser,
+      `CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; ALTER FUNCTION watch() OWNER TO shopkeeper;
+       CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION watch()`,
+    )
+    const id = await bench.backUp(superuser)
+    await bench.query(superuser, 'DROP EVENT TRIGGER e')
+    for (const more of ['', "SELECT lo_from_bytea(99, 'x')"]) {
+      if (more !== '') await bench.query(target, more)
+      const before = await dumpOf(target)
+      const choices = { ...restoreEverything, noOwner: true, noPrivileges: true }
+      await expectRefused(replace(id, target, { choices }), 'restore-failed', {
+        message: /EVENT TRIGGER e.*is as it was before; a backup of it is 01/s,
+        hint: /superuser/i,
+      })
+      assert.equal(await dumpOf(target), before)
+    }
+  })
+
+  it('of a failure half-way names the way back, which works, and goes on from there without a new backup', async () => {
+    const target = await shop("CREATE TABLE t AS SELECT 1 AS i; SELECT lo_from_bytea(1, 'x')")
+    const id = await bench.backUp(target)
+    await bench.query(target, 'UPDATE t SET i = 2')
+    const then = await dumpOf(target)
+    let safety = ''
+    const interrupted = new AbortController()
+    const failing = replace(id, target, {
+      signal: interrupted.signal,
+      backUp: async (selection) => (safety = await bench.backUp(target, { selection })),
+      onProgress: ({ phase }) => {
+        if (phase === 'data' && safety !== '') interrupted.abort(new AppError('interrupted', 'stopped here'))
+      },
+    })
+    await expectRefused(failing, 'interrupted', {
+      message: /stopped here; .* does not hold what it should/,
+      hint: /brings back what was there before: restore 01.* --replace/,
+    })
+    await expectRefused(bench.restore(id, target.database, {}, { target }), 'target-not-empty', {
+      message: /a restore into it did not end/,
+      hint: new RegExp(`restore ${safety} --replace`),
+    })
+    const backUp = () => Promise.reject(new Error('a half state is not backed up'))
+    const again = await replace(safety, target, { backUp })
+    assert.equal(again.safetyBackup, safety)
+    assert.equal(await dumpOf(target), then)
+  })
+})
