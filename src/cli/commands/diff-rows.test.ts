@@ -6,7 +6,7 @@ import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import type { Row } from '../../postgres/wire/connection.ts'
 import { createTravelDatabase } from '../demo/travel-database.ts'
-import { TestHost, assertFailed } from './test-host.ts'
+import { TestHost, assertFailed, until } from './test-host.ts'
 
 const value = z.string().nullable()
 const tableDiffDocument = z.strictObject({
@@ -163,6 +163,27 @@ describe(
         'id',
       )
       assert.match(others, /^equal: public\.airports: 16 equal\n[^]*^equal: public\.price_history: [\d,]+ equal$/m)
+    })
+
+    it('inserts all or nothing: a run that is killed in the middle leaves the table as it was', async () => {
+      await query(
+        `CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END $$;
+         CREATE TRIGGER waits AFTER INSERT ON flights FOR EACH ROW WHEN (NEW.id = 107) EXECUTE FUNCTION waits();
+         DELETE FROM flights WHERE id % 100 = 7`,
+      )
+      await using holding = await server.connect('travel')
+      await holding.execute('SELECT pg_advisory_lock(7)')
+      const run = await host.start('restore', 'latest', '--table', 'flights', '--apply', 'missing')
+      const [process = ''] = await until(async () => {
+        const [row] = await query("SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory'")
+        return row
+      })
+      run.child.kill('SIGKILL')
+      await run.ended
+      await holding.execute('SELECT pg_advisory_unlock(7)')
+      await until(async () => (await query(`SELECT FROM pg_stat_activity WHERE pid = ${process}`)).length === 0)
+      assert.deepEqual(await query('SELECT count(*) FROM flights WHERE id % 100 = 7'), [['0']])
+      assert.equal((await diff(0, '--apply', 'missing')).inserted, 100)
     })
   },
 )

@@ -42,7 +42,7 @@ async function insertMissing(
     `WITH inserted AS (
        INSERT INTO ${quoteQualified(table.schema, table.name, connection)} (${columns.join(', ')}) OVERRIDING SYSTEM VALUE
        SELECT ${columns.map((column) => `b.${column}`).join(', ')} FROM ${sql} b
-       WHERE NOT EXISTS (SELECT FROM ${live.sql} l WHERE ${sameKey(key, connection)})
+       WHERE NOT EXISTS (SELECT FROM ${live.rows} WHERE ${sameKey(key, connection)})
        ON CONFLICT DO NOTHING RETURNING 1)
      SELECT pg_catalog.count(*) FROM inserted`,
     options,
@@ -111,7 +111,7 @@ export async function sequencesBehind(
       `SELECT s.oid::pg_catalog.regclass, q.last_value, m.highest
        FROM pg_catalog.pg_class s JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
          JOIN pg_catalog.pg_sequences q ON q.schemaname = n.nspname AND q.sequencename = s.relname
-         CROSS JOIN (SELECT pg_catalog.max(${quoteIdentifier(name, connection)}) FROM ${live.sql}) AS m(highest)
+         CROSS JOIN (SELECT pg_catalog.max(${quoteIdentifier(name, connection)}) FROM ${live.rows}) AS m(highest)
        WHERE s.oid = pg_catalog.pg_get_serial_sequence(${regclass}, ${quoteLiteral(name, connection)})::pg_catalog.regclass
          AND pg_catalog.has_sequence_privilege(s.oid, 'USAGE, SELECT') AND q.increment_by > 0
          AND m.highest > coalesce(q.last_value, q.start_value - 1)`,

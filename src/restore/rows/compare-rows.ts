@@ -50,7 +50,7 @@ export async function compareRows(
     `CREATE TEMPORARY TABLE ${differing(staged)} ON COMMIT DROP AS
      SELECT CASE WHEN l.tableoid IS NULL THEN 'missing' WHEN b.tableoid IS NULL THEN 'extra' ELSE 'changed' END AS kind,
        ${keys.join(', ')}
-     FROM ${sql} b FULL JOIN ${live.sql} l ON ${sameKey(key, connection)}
+     FROM ${sql} b FULL JOIN ${live.rows} ON ${sameKey(key, connection)}
      WHERE b.tableoid IS NULL OR l.tableoid IS NULL OR (${isChanged(common, connection)})`,
     options,
   )
@@ -79,7 +79,7 @@ async function refuseSameKeys(
   options: CommandOptions,
 ): Promise<void> {
   const columns = key.map(({ name }) => quoteIdentifier(name, connection)).join(', ')
-  const sql = `SELECT FROM ${live.sql} GROUP BY ${columns} HAVING pg_catalog.count(*) > 1 LIMIT 1`
+  const sql = `SELECT FROM ${live.rows} GROUP BY ${columns} HAVING pg_catalog.count(*) > 1 LIMIT 1`
   if ((await connection.query(sql, options)).length === 0) return
   const names = key.map(({ name }) => name).join(', ')
   throw new AppError('usage-invalid', `the live rows of ${table.schema}.${table.name} are not told apart by ${names}`, {
@@ -117,7 +117,7 @@ async function listChanged(
   const order = key.map((_, index) => `d.k${index}`)
   const rows = await connection.query(
     `SELECT ${[...texts('b'), ...texts('l')].join(', ')} FROM (${firstOf(staged, 'changed', limit)}) AS d
-       JOIN ${sql} b ON ${isListed.join(' AND ')} JOIN ${live.sql} l ON ${sameKey(key, connection)}
+       JOIN ${sql} b ON ${isListed.join(' AND ')} JOIN ${live.rows} ON ${sameKey(key, connection)}
      ORDER BY ${order.join(', ')}`,
     options,
   )

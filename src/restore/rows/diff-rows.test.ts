@@ -238,4 +238,38 @@ describe('rows of a backup are compared with the live ones', { timeout: 300_000 
     )
     await refused('permission-denied', /row-level security/, id, reader)
   })
+
+  it('in the encoding of the database, and by bytes where it has none', async () => {
+    for (const encoding of ['LATIN1', 'SQL_ASCII']) {
+      const target = await bench.database(
+        `CREATE TABLE "sch\u00f6n" ("gr\u00f6\u00dfe" text PRIMARY KEY, v text); INSERT INTO "sch\u00f6n" VALUES ('\u00e9', 'a'), ('\u00e8', 'b'), ('x', '\u00e4')`,
+        { encoding },
+      )
+      const id = await bench.backUp(target)
+      await bench.query(
+        target,
+        `DELETE FROM "sch\u00f6n" WHERE v = 'a'; UPDATE "sch\u00f6n" SET v = '\u00fc' WHERE v = '\u00e4'`,
+      )
+      assert.deepEqual(await counts(id, target, { apply: 'missing' }), [1, 1, 0])
+      assert.deepEqual(await counts(id, target), [0, 1, 0])
+      assert.deepEqual(await bench.query(target, `SELECT "gr\u00f6\u00dfe" FROM "sch\u00f6n" WHERE v = 'a'`), [
+        ['\u00e9'],
+      ])
+    }
+  })
+
+  it('of a configuration table of an extension those that a backup takes', async () => {
+    const target = await bench.database(
+      `CREATE EXTENSION citext; CREATE TABLE setting (name text PRIMARY KEY, own bool); INSERT INTO setting VALUES ('built in', false), ('own', true);
+       ALTER EXTENSION citext ADD TABLE setting;
+       UPDATE pg_extension SET extconfig = ARRAY['setting'::regclass::oid], extcondition = ARRAY['WHERE own'] WHERE extname = 'citext'`,
+    )
+    const id = await bench.backUp(target)
+    await bench.query(
+      target,
+      "DELETE FROM setting WHERE own; INSERT INTO setting VALUES ('built in, too', false), ('later', true)",
+    )
+    assert.deepEqual(await counts(id, target, { apply: 'missing' }), [1, 0, 1])
+    assert.deepEqual(await counts(id, target), [0, 0, 1])
+  })
 })

@@ -64,7 +64,11 @@ async function compareAll(
     options,
   )
   const comparisons: RowComparison[] = []
-  for (const one of staged) comparisons.push(await compareRows(connection, one, options))
+  for (const [done, one] of staged.entries()) {
+    const detail = `table ${one.table.schema}.${one.table.name}`
+    options.onProgress?.({ phase: 'comparison', unit: 'items', done, total: staged.length, detail })
+    comparisons.push(await compareRows(connection, one, options))
+  }
   await connection.execute('COMMIT', options)
   return comparisons
 }

@@ -4,7 +4,7 @@ import { queryJson } from '../../postgres/catalog/query.ts'
 import { quoteLiteral, quoteQualified } from '../../postgres/sql/quote.ts'
 import { describeTarget } from '../../postgres/target/connection-target.ts'
 import type { CommandOptions, Connection } from '../../postgres/wire/connection.ts'
-import type { QualifiedName } from '../../repository/backups/manifest.ts'
+import type { ChosenTable } from './chosen-tables.ts'
 
 const columnSchema = z.object({
   name: z.string(),
@@ -25,6 +25,8 @@ export type LiveColumn = z.output<typeof columnSchema>
 export interface LiveTable {
   /** As SQL, with ONLY unless it has partitions. */
   readonly sql: string
+  /** Its rows, for FROM; of a configuration table of an extension those that a backup takes. */
+  readonly rows: string
   readonly columns: readonly LiveColumn[]
   /** That an INSERT fires. */
   readonly triggers: readonly string[]
@@ -33,7 +35,7 @@ export interface LiveTable {
 /** Throws `selection-empty` where there is no such table. */
 export async function readLiveTable(
   connection: Connection,
-  { schema, name }: QualifiedName,
+  { schema, name, sources }: ChosenTable,
   options: CommandOptions,
 ): Promise<LiveTable> {
   const [[oid = null, kind = null] = []] = await connection.query(
@@ -47,14 +49,17 @@ export async function readLiveTable(
       hint: 'there is nothing to compare with: bring the whole table back with --into-schema or --as, or into a database of its own',
     })
   }
-  const sql = quoteQualified(schema, name, connection)
+  const quoted = quoteQualified(schema, name, connection)
+  const sql = kind === 'p' ? quoted : `ONLY ${quoted}`
+  const condition = sources[0]?.extension?.condition ?? ''
+  const rows = condition === '' ? `${sql} AS l` : `(SELECT tableoid, * FROM ${sql} ${condition}) AS l`
   const columns = await queryJson(connection, columnSchema, columnsQuery(oid), options)
   const triggers = await connection.query(
     `SELECT tgname FROM pg_catalog.pg_trigger
      WHERE tgrelid = ${oid} AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype::pg_catalog.int4 & 4 <> 0 ORDER BY 1`,
     options,
   )
-  return { sql: kind === 'p' ? sql : `ONLY ${sql}`, columns, triggers: triggers.map(([trigger]) => trigger ?? '') }
+  return { sql, rows, columns, triggers: triggers.map(([trigger]) => trigger ?? '') }
 }
 
 const columnsQuery = (oid: string) => `
