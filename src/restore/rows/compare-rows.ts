@@ -1,6 +1,6 @@
 import { AppError } from '../../core/app-error.ts'
 import { quoteIdentifier } from '../../postgres/sql/quote.ts'
-import type { CommandOptions, Connection } from '../../postgres/wire/connection.ts'
+import type { CommandOptions, Connection, Row } from '../../postgres/wire/connection.ts'
 import type { LiveColumn } from './live-table.ts'
 import { type StagedTable, sameKey } from './stage-rows.ts'
 
@@ -111,23 +111,35 @@ async function listChanged(
   staged: StagedTable,
   { limit, ...options }: CompareOptions,
 ): Promise<RowDifference[]> {
-  const { sql, live, key, common } = staged
+  const { live, key, common } = staged
   const texts = (side: 'b' | 'l') => common.map((column) => textOf(valueOf(side, column, connection), column.output))
   const isListed = key.map((it, index) => `b.${quoteIdentifier(it.name, connection)} ${it.equals} d.k${index}`)
   const order = key.map((_, index) => `d.k${index}`)
-  const rows = await connection.query(
-    `SELECT ${[...texts('b'), ...texts('l')].join(', ')} FROM (${firstOf(staged, 'changed', limit)}) AS d
-       JOIN ${sql} b ON ${isListed.join(' AND ')} JOIN ${live.rows} ON ${sameKey(key, connection)}
-     ORDER BY ${order.join(', ')}`,
-    options,
-  )
-  return rows.map((values) => {
+  const sql = `
+    SELECT ${[...texts('b'), ...texts('l')].join(', ')} FROM (${firstOf(staged, 'changed', limit)}) AS d
+      JOIN ${staged.sql} b ON ${isListed.join(' AND ')} JOIN ${live.rows} ON ${sameKey(key, connection)}
+    ORDER BY ${order.join(', ')}`
+  const listed: RowDifference[] = []
+  for await (const values of readInPieces(connection, sql, options)) {
     const [before, after] = [named(common, values), named(common, values.slice(common.length))]
     const changes = common
       .map(({ name }) => ({ column: name, before: before[name] ?? null, after: after[name] ?? null }))
       .filter((change) => change.before !== change.after)
-    return { kind: 'changed', key: Object.fromEntries(key.map(({ name }) => [name, before[name] ?? null])), changes }
-  })
+    const id = Object.fromEntries(key.map(({ name }) => [name, before[name] ?? null]))
+    listed.push({ kind: 'changed', key: id, changes })
+  }
+  return listed
+}
+
+/** Of rows that are told only few columns are kept. */
+async function* readInPieces(connection: Connection, sql: string, options: CommandOptions): AsyncGenerator<Row> {
+  await connection.execute(`DECLARE pieces NO SCROLL CURSOR FOR ${sql}`, options)
+  for (;;) {
+    const rows = await connection.query('FETCH 100 FROM pieces', options)
+    if (rows.length === 0) break
+    yield* rows
+  }
+  await connection.execute('CLOSE pieces', options)
 }
 
 function named(columns: readonly LiveColumn[], values: readonly Value[]): Record<string, Value> {
