@@ -1,9 +1,10 @@
-import { hasCode, messageOf } from '../../core/app-error.ts'
+import { AppError, hasCode, messageOf } from '../../core/app-error.ts'
 import { type Backup, listBackups, momentOf } from '../../repository/backups/open-backup.ts'
 import type { BackupReference } from './backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { findBackup } from './find-backup.ts'
 import { printable } from '../terminal/printable.ts'
+import { shellWord } from '../terminal/shell-word.ts'
 import { type FailedRepository, type NamedRepository, expected, openRepositories } from './repository-access.ts'
 
 /** A repository with the backups in it. */
@@ -70,4 +71,12 @@ export async function locateBackup(
   const { backup, found } = best
   const others = listed.filter((one) => one !== found && one.backups.some(({ id }) => id === backup.id))
   return { backup, found, others: others.map(({ name }) => name) }
+}
+
+/** What is damaged here may be whole elsewhere. */
+export function withOthers(error: unknown, others: readonly string[]): unknown {
+  if (others.length === 0 || !hasCode(error, 'object-damaged', 'object-missing')) return error
+  const elsewhere = others.map((name) => `--repo ${shellWord(name)}`).join(' or ')
+  const hint = `${elsewhere} has this backup, too: restore it from there; then "pgrevive check --repair" and "pgrevive sync"`
+  return new AppError(error.code, error.message, { cause: error.cause, hint })
 }

@@ -5,7 +5,7 @@ import type { CommandContext } from '../command-context.ts'
 import type { WayOptions } from '../commands/restore.ts'
 import { type Outcome, differentExitCode } from '../define-command.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
-import { locateBackup } from '../repositories/locate-backup.ts'
+import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
 import type { Palette } from '../terminal/color.ts'
 import { formatCount, formatQuantity, formatTable, formatTime } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
@@ -23,7 +23,7 @@ export async function diffRowsOfTables(
   context: CommandContext,
 ): Promise<Outcome> {
   const startedMs = performance.now()
-  const { backup, found } = await locateBackup(reference, context)
+  const { backup, found, others } = await locateBackup(reference, context)
   const target = await findTarget(options.to, backup.record.database, context)
   const { terminal } = context
   const { tables, notes } = await diffRows(found.repository, backup, target, {
@@ -33,6 +33,8 @@ export async function diffRowsOfTables(
     apply: options.apply,
     onProgress: context.onProgress,
     signal: context.signal,
+  }).catch((error: unknown) => {
+    throw withOthers(error, others)
   })
   const equal = tables.every(({ missing, changed, extra }) => missing + changed + extra === 0)
   const { colors, outputWidth } = terminal

@@ -1,4 +1,4 @@
-import { AppError, hasCode } from '../../core/app-error.ts'
+import { AppError } from '../../core/app-error.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { Loss } from '../../restore/losses.ts'
 import type { RestoreOutcome } from '../../restore/restore-job.ts'
@@ -10,10 +10,9 @@ import type { Outcome } from '../define-command.ts'
 import { hooksOf } from '../hooks/command-hooks.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
-import { locateBackup } from '../repositories/locate-backup.ts'
+import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
-import { shellWord } from '../terminal/shell-word.ts'
 import { findTarget } from './find-target.ts'
 
 /** Into a database that does not exist, or that is empty. */
@@ -86,14 +85,6 @@ export function describeRestored(
       ),
     }),
   }
-}
-
-/** What is damaged here may be whole elsewhere. */
-export function withOthers(error: unknown, others: readonly string[]): unknown {
-  if (others.length === 0 || !hasCode(error, 'object-damaged', 'object-missing')) return error
-  const elsewhere = others.map((name) => `--repo ${shellWord(name)}`).join(' or ')
-  const hint = `${elsewhere} has this backup, too: restore it from there; then "pgrevive check --repair" and "pgrevive sync"`
-  return new AppError(error.code, error.message, { cause: error.cause, hint })
 }
 
 /** What is damaged, each with what is lost by it. */

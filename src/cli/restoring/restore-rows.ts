@@ -4,7 +4,7 @@ import type { CommandContext } from '../command-context.ts'
 import type { WayOptions } from '../commands/restore.ts'
 import type { Outcome } from '../define-command.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
-import { locateBackup } from '../repositories/locate-backup.ts'
+import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
 import { formatDuration, formatQuantity, formatTable } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
 import { findTarget } from './find-target.ts'
@@ -16,7 +16,7 @@ export async function restoreRowsBeside(
   context: CommandContext,
 ): Promise<Outcome> {
   const startedMs = performance.now()
-  const { backup, found } = await locateBackup(reference, context)
+  const { backup, found, others } = await locateBackup(reference, context)
   const target = await findTarget(options.to, backup.record.database, context)
   const restored = await restoreRows(found.repository, backup, target, {
     tables: options.table,
@@ -25,6 +25,8 @@ export async function restoreRowsBeside(
     analyze: options.analyze,
     onProgress: context.onProgress,
     signal: context.signal,
+  }).catch((error: unknown) => {
+    throw withOthers(error, others)
   })
   const { colors, outputWidth } = context.terminal
   const tookMs = Math.round(performance.now() - startedMs)
