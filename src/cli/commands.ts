@@ -10,6 +10,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   show: async () => (await import('./commands/show.ts')).showCommand,
   'show config': async () => (await import('./commands/show-config.ts')).showConfigCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  recover: async () => (await import('./commands/recover.ts')).recoverCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,

@@ -18,6 +18,8 @@ export interface ReachedContainer {
   readonly target: ConnectionTarget
   /** In words: `by the published port 127.0.0.1:5432`. */
   readonly way: string
+  /** The server takes connections from elsewhere than its own machine, as far as it can be told. */
+  readonly listens: boolean
 }
 
 /** One way to a server that may work. */
@@ -51,7 +53,10 @@ export async function reachContainer(
   const failures: string[] = []
   for (const { words, host } of ways) {
     const problem = await findWhyNoServer(target, host, attemptMs, engine.signal)
-    if (!problem) return { container, target: Object.freeze({ ...target, hosts: [host] }), way: words }
+    if (!problem) {
+      const listens = survey.server?.listen !== ''
+      return { container, target: Object.freeze({ ...target, hosts: [host] }), way: words, listens }
+    }
     failures.push(`${words}: ${problem.message}`)
   }
   throw new AppError('connection-failed', `no PostgreSQL answers in ${container.name}: ${failures.join('; ')}`, {

@@ -42,7 +42,7 @@ export async function restoreBackup(
   }
 }
 
-export function refuseServersOwn({ database }: ConnectionTarget): void {
+export function refuseServersOwn({ database }: Pick<ConnectionTarget, 'database'>): void {
   if (!['postgres', 'template0', 'template1'].includes(database)) return
   throw new AppError('target-not-empty', `"${database}" belongs to the server, and is not restored into`, {
     hint: 'name another database: it will be created',

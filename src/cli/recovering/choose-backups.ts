@@ -1,0 +1,84 @@
+import { AppError, inContext } from '../../core/app-error.ts'
+import type { Proof } from '../../repository/backups/backup-record.ts'
+import type { Manifest } from '../../repository/backups/manifest.ts'
+import {
+  type Backup,
+  listProofs,
+  momentOf,
+  readBackupTexts,
+  readManifest,
+} from '../../repository/backups/open-backup.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { CommandContext } from '../command-context.ts'
+import type { BackupReference } from '../repositories/backup-reference.ts'
+import { describeSelection } from '../repositories/describe-backup.ts'
+import { listAll, locateBackup } from '../repositories/locate-backup.ts'
+import { printable } from '../terminal/printable.ts'
+
+/** A backup that can be opened, and what it makes of a database. */
+export interface ChosenBackup {
+  readonly repository: Repository
+  readonly backup: Backup
+  readonly manifest: Manifest
+  readonly proof: Proof | undefined
+}
+
+/**
+ * The newest backup of a database that holds all of it and is proven, or the one that is meant. Reads what it needs of it,
+ * so that a key that can not read, or a backup that is damaged, shows before anything is touched. Throws `backup-unknown`
+ * where none is proven and an unproven one is not allowed.
+ */
+export async function chooseBackup(
+  database: string,
+  { reference, allowUnproven }: { readonly reference: BackupReference | undefined; readonly allowUnproven: boolean },
+  context: CommandContext,
+): Promise<ChosenBackup> {
+  const candidates = reference ? [await findNamed(reference, context)] : await findWhole(database, context)
+  const proven = candidates.filter(({ proof }) => proof?.outcome === 'proven')
+  const chosen = (proven.length > 0 ? proven : allowUnproven ? candidates : []).toSorted(
+    (a, b) => momentOf(b.backup) - momentOf(a.backup),
+  )[0]
+  if (!chosen) {
+    throw new AppError(
+      'backup-unknown',
+      candidates.length === 0
+        ? `there is no backup that holds all of "${printable(database)}"`
+        : `no backup of "${printable(database)}" is proven`,
+      {
+        hint:
+          candidates.length === 0
+            ? 'nothing was touched; "pgrevive list" shows what there is, and --backup names one'
+            : 'nothing was touched; "pgrevive prove" proves the newest one on a scratch server, --allow-unproven does without',
+      },
+    )
+  }
+  try {
+    const reader = await chosen.repository.openReader(context)
+    const manifest = await readManifest(reader, chosen.backup, context)
+    await readBackupTexts(reader, manifest, context)
+    return { ...chosen, manifest }
+  } catch (error) {
+    throw inContext(`backup ${chosen.backup.id} can not be opened, and nothing was touched`, error)
+  }
+}
+
+type Candidate = Omit<ChosenBackup, 'manifest'>
+
+async function findNamed(reference: BackupReference, context: CommandContext): Promise<Candidate> {
+  const { backup, found } = await locateBackup(reference, context)
+  const proofs = await listProofs(found.repository, context)
+  return { repository: found.repository, backup, proof: proofs.get(backup.id) }
+}
+
+async function findWhole(database: string, context: CommandContext): Promise<Candidate[]> {
+  const { listed } = await listAll(context)
+  const found: Candidate[] = []
+  for (const { repository, backups } of listed) {
+    const proofs = await listProofs(repository, context)
+    for (const backup of backups) {
+      if (backup.record.database !== database || describeSelection(backup.record.selection) !== undefined) continue
+      found.push({ repository, backup, proof: proofs.get(backup.id) })
+    }
+  }
+  return found
+}

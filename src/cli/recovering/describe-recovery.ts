@@ -1,0 +1,64 @@
+import type { CommandContext } from '../command-context.ts'
+import { describeProof } from '../repositories/describe-backup.ts'
+import { formatAge, formatBytes, formatDuration, formatQuantity, formatTime } from '../terminal/format.ts'
+import { printable, printableLines } from '../terminal/printable.ts'
+import type { RecoveryPlan } from './plan-recovery.ts'
+import type { Recovered } from './recover-project.ts'
+
+/** What will be done, removed and kept. */
+export function describePlan(plan: RecoveryPlan, { terminal }: CommandContext): string {
+  const { project, server, services, data, kept, backups, journal } = plan
+  const now = new Date()
+  const names = services.map(({ name }) => name).join(', ') || 'nothing: no other container of the project runs'
+  const lines = [
+    ['stop', `${names}; and ${server.name}`],
+    ['keep', `all that is in the ${data.name}, as the ${kept.name}`],
+    [
+      'remove',
+      plan.resumed
+        ? `what has come into the ${data.name} since the recovery of ${journal.startedAt}, which did not end`
+        : 'nothing',
+    ],
+    ...backups.map(({ backup, manifest, proof }) => {
+      const at = new Date(backup.record.snapshot.at)
+      const { tables, rows, bytes } = backup.record.totals
+      return [
+        'restore',
+        `${manifest.database.name}, as it was ${formatTime(at)} (${formatAge(at, now)}), from backup ${backup.id}, ${describeProof(proof, now)}: ` +
+          `${formatQuantity(tables, 'table')}, ${formatQuantity(rows, 'row')}, ${formatBytes(bytes)}; what was written later is only in what is kept`,
+      ]
+    }),
+    ['start', journal.services.join(', ') || 'nothing else'],
+    [
+      'lose',
+      `other databases of this server, and changes to postgresql.conf and pg_hba.conf: they are only in what is kept`,
+    ],
+  ]
+  return (
+    `${terminal.errorColors.strong(`recovery of the project ${printable(project)}`)}\n` +
+    lines.map(([word = '', text = '']) => `  ${word.padEnd(8)} ${printable(text)}\n`).join('')
+  )
+}
+
+export function describeRecovered(
+  plan: RecoveryPlan,
+  { restored, downMs }: Recovered,
+  { terminal }: CommandContext,
+): string {
+  const { colors } = terminal
+  const { server, data, kept, journal } = plan
+  const removal = kept.kind === 'volume' ? `docker volume rm ${kept.id}` : `rm -r ${kept.id}`
+  return (
+    restored
+      .map(
+        ({ chosen: { backup }, outcome, notes }) =>
+          `${colors.good('recovered')} ${colors.strong(printable(outcome.database))} from ${backup.id}, as it was ${formatTime(new Date(backup.record.snapshot.at))}: ` +
+          `${formatQuantity(outcome.tables, 'table')}, ${formatQuantity(outcome.rows, 'row')}, ${formatBytes(outcome.bytes)}, verified\n` +
+          notes.map((note) => `  ${colors.warning('note')}: ${printableLines(note, 4)}\n`).join(''),
+      )
+      .join('') +
+    `  ${server.name} runs on a fresh ${data.kind}; ${journal.services.length === 0 ? 'nothing else was stopped' : `started again: ${journal.services.join(', ')}`}; down for ${formatDuration(downMs)}\n` +
+    `  what was damaged is kept as the ${printable(kept.name)}: postgresql.conf and pg_hba.conf in it may hold changes to bring over\n` +
+    `  next: look at the application, then "pgrevive backup"; once nothing more is wanted of it: ${printable(removal)}\n`
+  )
+}
