@@ -90,7 +90,11 @@ describe('recover', async () => {
     await zeroOut()
     const { restored, kept, stopped } = await host.document(
       z.object({ restored: z.array(z.object({ rows: z.int() })), kept: z.string(), stopped: z.array(z.string()) }),
-      ...['recover', '--project', 'travelscout', '--confirm', 'travelscout'],
+      'recover',
+      '--project',
+      'travelscout',
+      '--confirm',
+      'travelscout',
     )
     assert.deepEqual(restored, [{ rows: 50_000 }])
     // what did not run before does not run now
