@@ -2,7 +2,7 @@ import { AppError } from '../../core/app-error.ts'
 import { type SchemaEntry, tableOf } from '../../postgres/pg-dump/schema-text.ts'
 import type { Manifest, ManifestTable, QualifiedName } from '../../repository/backups/manifest.ts'
 import { attachedTo, chooseScope, keyOf } from '../../repository/backups/restore-scope.ts'
-import { definitionOf } from './table-definition.ts'
+import { type EntriesByTable, definitionOf } from './table-definition.ts'
 
 /** A table of a backup with all its rows; of a partitioned one, those of its partitions. */
 export interface ChosenTable extends QualifiedName {
@@ -22,6 +22,7 @@ export interface ChosenTable extends QualifiedName {
 export function chooseTables(
   manifest: Manifest,
   entries: readonly SchemaEntry[],
+  byTable: EntriesByTable,
   patterns: readonly string[],
 ): ChosenTable[] {
   const scope = chooseScope(manifest, entries, { tables: patterns, schemas: [] })
@@ -43,14 +44,14 @@ export function chooseTables(
       hint: '"pgrevive show BACKUP --tables" lists the tables, whose rows are in the backup',
     })
   }
-  return tops.map((table) => gather(table, [table, ...partitionsOf(table)], manifest, entries))
+  return tops.map((table) => gather(table, [table, ...partitionsOf(table)], manifest, byTable))
 }
 
 function gather(
   { schema, name }: QualifiedName,
   family: readonly QualifiedName[],
   manifest: Manifest,
-  entries: readonly SchemaEntry[],
+  byTable: EntriesByTable,
 ): ChosenTable {
   const keys = new Set(family.map(keyOf))
   const lacking = manifest.tablesWithoutData.find((table) => keys.has(keyOf(table)))
@@ -60,11 +61,11 @@ function gather(
     })
   }
   const sources = manifest.tables.filter((table) => keys.has(keyOf(table)))
-  const defined = definitionOf({ schema, name }, entries)?.columns ?? []
+  const defined = () => definitionOf({ schema, name }, byTable)?.columns.filter((column) => !column.isGenerated) ?? []
   return {
     schema,
     name,
-    columns: sources[0]?.columns ?? defined.filter((it) => !it.isGenerated).map((it) => it.name),
+    columns: sources[0]?.columns ?? defined().map((column) => column.name),
     sources,
     rows: sources.reduce((sum, { rows }) => sum + rows, 0),
     bytes: sources.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -122,6 +122,36 @@ describe('rows of a backup are compared with the live ones', { timeout: 300_000 
     assert.deepEqual(await bench.query(target, 'SELECT * FROM t WHERE id = 2'), [['2', 'y', '7', '2', '4']])
   })
 
+  it('a column that holds less now is no reason to take rounded values for equal', async () => {
+    const target = await bench.database(
+      "CREATE TABLE t (id numeric(6, 2) PRIMARY KEY, n numeric(6, 3), v varchar(9), c char(6), b bit(4)); INSERT INTO t VALUES (1.25, 1.25, 'long', 'ab', B'1010'), (1.26, 1.5, 'x', 'c', B'1111')",
+    )
+    const id = await bench.backUp(target)
+    await bench.query(
+      target,
+      'ALTER TABLE t ALTER n TYPE numeric(6, 1), ALTER v TYPE varchar(2) USING left(v, 2), ALTER c TYPE char(3), ALTER b TYPE varbit',
+    )
+    const {
+      tables: [found],
+    } = await diff(id, target)
+    assert.deepEqual(
+      found?.differences.map(({ changes }) => changes.map(({ column, before, after }) => [column, before, after])),
+      [
+        [
+          ['n', '1.250', '1.3'],
+          ['v', 'long', 'lo'],
+          ['c', 'ab    ', 'ab '],
+        ],
+        [
+          ['n', '1.500', '1.5'],
+          ['c', 'c     ', 'c  '],
+        ],
+      ],
+    )
+    await bench.query(target, 'DELETE FROM t WHERE id = 1.25')
+    await refused('restore-failed', /^nothing was inserted: value too long/, id, target, { apply: 'missing' })
+  })
+
   it('partitioned tables as a whole, and tables of one session in the order of their foreign keys', async () => {
     const target = await bench.database(
       `CREATE TABLE b_parent (id serial PRIMARY KEY);

@@ -8,7 +8,7 @@ import type { ChosenTable } from './chosen-tables.ts'
 
 const columnSchema = z.object({
   name: z.string(),
-  /** As SQL; of a domain, the type below it. */
+  /** As SQL, without a length or a scale, which would round what the backup has; of a domain, the type below it. */
   type: z.string(),
   /** As SQL; null for types without one. */
   collation: z.string().nullable(),
@@ -63,13 +63,13 @@ export async function readLiveTable(
 }
 
 const columnsQuery = (oid: string) => `
-  WITH RECURSIVE types (attnum, type, typmod, depth) AS (
-    SELECT attnum, atttypid, atttypmod, 0 FROM pg_catalog.pg_attribute
+  WITH RECURSIVE types (attnum, type, depth) AS (
+    SELECT attnum, atttypid, 0 FROM pg_catalog.pg_attribute
     WHERE attrelid = ${oid} AND attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT y.attnum, t.typbasetype, t.typtypmod, y.depth + 1
+    SELECT y.attnum, t.typbasetype, y.depth + 1
     FROM types y JOIN pg_catalog.pg_type t ON t.oid = y.type WHERE t.typtype = 'd')
-  SELECT DISTINCT ON (a.attnum) a.attname AS name, pg_catalog.format_type(y.type, y.typmod) AS type,
+  SELECT DISTINCT ON (a.attnum) a.attname AS name, pg_catalog.format_type(y.type, -1) AS type,
     (SELECT pg_catalog.format('%I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l
        JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) AS collation,
     y.depth > 0 AS "isDomain", a.attgenerated <> '' AS "isGenerated", t.typoutput::pg_catalog.text AS output,

@@ -1,5 +1,5 @@
 import type { OnProgress } from '../../core/progress.ts'
-import { splitSchemaText, type SchemaEntry } from '../../postgres/pg-dump/schema-text.ts'
+import { splitSchemaText } from '../../postgres/pg-dump/schema-text.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import { prepareForLoading } from '../../postgres/wire/session-settings.ts'
@@ -9,6 +9,7 @@ import type { RepositoryReader } from '../../repository/repository-reader.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { connectForText } from '../connect-for-text.ts'
 import { type ChosenTable, chooseTables } from './chosen-tables.ts'
+import { type EntriesByTable, groupByTable } from './table-definition.ts'
 
 export interface RowsOptions {
   /** Patterns of pg_dump. */
@@ -22,7 +23,7 @@ export interface RowsSession extends AsyncDisposable {
   readonly reader: RepositoryReader
   readonly manifest: Manifest
   /** None in a backup of data only. */
-  readonly entries: readonly SchemaEntry[]
+  readonly entries: EntriesByTable
   readonly tables: readonly ChosenTable[]
   readonly connection: Connection
 }
@@ -38,7 +39,8 @@ export async function openRowsSession(
   const manifest = await readManifest(reader, backup, options)
   const texts = await readSchemaText(reader, manifest, options)
   const entries = texts ? [...splitSchemaText(texts.preData), ...splitSchemaText(texts.postData)] : []
-  const tables = chooseTables(manifest, entries, options.tables)
+  const byTable = groupByTable(entries)
+  const tables = chooseTables(manifest, entries, byTable, options.tables)
   const connection = await connectForText(target, manifest, options)
   try {
     await prepareForLoading(connection)
@@ -47,5 +49,5 @@ export async function openRowsSession(
     throw error
   }
   const dispose = () => connection[Symbol.asyncDispose]()
-  return { reader, manifest, entries, tables, connection, [Symbol.asyncDispose]: dispose }
+  return { reader, manifest, entries: byTable, tables, connection, [Symbol.asyncDispose]: dispose }
 }

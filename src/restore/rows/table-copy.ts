@@ -2,8 +2,9 @@ import { type SchemaEntry, nameOf } from '../../postgres/pg-dump/schema-text.ts'
 import { type TextEncoding, quoteIdentifier, quoteQualified } from '../../postgres/sql/quote.ts'
 import { readStatements } from '../../postgres/sql/sql-tokens.ts'
 import type { QualifiedName } from '../../repository/backups/manifest.ts'
+import { keyOf } from '../../repository/backups/restore-scope.ts'
 import type { ChosenTable } from './chosen-tables.ts'
-import { callsNextval, definitionOf, isAbout, textOf } from './table-definition.ts'
+import { type EntriesByTable, callsNextval, definitionOf, textOf } from './table-definition.ts'
 
 /** A table for the rows of one of a backup, under another name. */
 export interface TableCopy {
@@ -22,7 +23,7 @@ export interface TableCopy {
 export function planCopy(
   from: ChosenTable,
   into: QualifiedName,
-  entries: readonly SchemaEntry[],
+  entries: EntriesByTable,
   connection: TextEncoding,
 ): TableCopy | undefined {
   const name = quoteQualified(into.schema, into.name, connection)
@@ -42,7 +43,7 @@ export function planCopy(
   }
   const definition = definitionOf(from, entries)
   if (!definition) return undefined
-  const about = entries.filter((entry) => isAbout(entry, from))
+  const about = entries.get(keyOf(from)) ?? []
   const defaults = readDefaults(about, name)
   const elements = [...definition.columns.map(({ sql }) => sql), ...definition.constraints]
   const list = definition.ofType !== '' && elements.length === 0 ? '' : `(\n    ${elements.join(',\n    ')}\n)`

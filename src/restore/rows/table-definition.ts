@@ -1,7 +1,7 @@
 import { type SchemaEntry, nameOf, tableOf } from '../../postgres/pg-dump/schema-text.ts'
 import { type Token, readStatements } from '../../postgres/sql/sql-tokens.ts'
 import type { QualifiedName } from '../../repository/backups/manifest.ts'
-import { parentsOf } from '../../repository/backups/restore-scope.ts'
+import { keyOf, parentsOf } from '../../repository/backups/restore-scope.ts'
 
 /** What stands in the parentheses of pg_dump's CREATE TABLE. */
 export interface TableDefinition {
@@ -21,20 +21,25 @@ export interface ColumnDefinition {
   readonly drawsFromSequence: boolean
 }
 
+/** Entries by the key of the table that they are or belong to. */
+export type EntriesByTable = ReadonlyMap<string, readonly SchemaEntry[]>
+
+export function groupByTable(entries: readonly SchemaEntry[]): EntriesByTable {
+  return Map.groupBy(entries, (entry) => {
+    const table = tableOf(entry)
+    return table ? keyOf(table) : ''
+  })
+}
+
 /** What a table is made of, with what it inherits; undefined where the text does not say it, as for members of extensions. */
-export function definitionOf(table: QualifiedName, entries: readonly SchemaEntry[]): TableDefinition | undefined {
-  const entry = entries.find((it) => it.type === 'TABLE' && isAbout(it, table))
+export function definitionOf(table: QualifiedName, entries: EntriesByTable): TableDefinition | undefined {
+  const entry = entries.get(keyOf(table))?.find(({ type }) => type === 'TABLE')
   if (!entry) return undefined
   const inherited = parentsOf(entry).flatMap((parent) => definitionOf(parent, entries) ?? [])
   const own = readDefinition(entry.sql)
   const columns = new Map([...inherited, own].flatMap((it) => it.columns).map((column) => [column.name, column]))
   const constraints = new Set([...inherited, own].flatMap((it) => it.constraints))
   return { ofType: own.ofType, columns: [...columns.values()], constraints: [...constraints] }
-}
-
-export function isAbout(entry: SchemaEntry, { schema, name }: QualifiedName): boolean {
-  const table = tableOf(entry)
-  return table?.schema === schema && table.name === name
 }
 
 function readDefinition(sql: string): TableDefinition {
