@@ -7,4 +7,6 @@ export interface Finding {
   readonly verdict: 'good' | 'note' | 'bad'
   /** One line. */
   readonly meaning: string
+  /** What mends it: a command where there is one, else words. */
+  readonly remedy?: string | undefined
 }

@@ -23,7 +23,7 @@ describe('doctor', { timeout: 120_000 }, () => {
     const { safe, sections } = await host.document(doctorDocument, 'doctor')
     assert.deepEqual(
       [safe, sections.map(({ subject }) => subject)],
-      [true, ['settings', host.path('backups'), 'databases', 'programs']],
+      [true, ['settings', host.path('backups'), 'databases', 'programs', 'this machine']],
     )
     const shown = await host.succeed('doctor')
     assert.match(shown, /^ok +key +reads and writes/m)

@@ -82,4 +82,16 @@ describe('hooks in containers', { timeout: 300_000 }, async () => {
     await configure(`before_backup: [{ run: [sleep, '60'], in: app, timeout: 1s }]`)
     assertFailed(await host.run('backup'), 'hook-failed', { message: /not done within 1 s/ })
   })
+
+  it('and doctor says which container is stopped, and how to start it', { skip }, async () => {
+    await configure('')
+    assert.match((await host.run('doctor')).stdout, /^ok +travelscout +PostgreSQL 15/m)
+    const postgres = await engine.container('travelscout-postgres')
+    await postgres.stop(5)
+    const { stdout, exitCode } = await host.run('doctor')
+    assert.equal(exitCode, 12)
+    assert.match(stdout, /^BAD +travelscout +container-stopped /m)
+    assert.match(stdout, /to mend travelscout: .*docker start travelscout-postgres/)
+    await postgres.start()
+  })
 })

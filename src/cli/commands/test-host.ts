@@ -240,6 +240,7 @@ const findingDocument = z.strictObject({
   answer: z.string(),
   verdict: z.enum(['good', 'note', 'bad']),
   meaning: z.string(),
+  remedy: z.string().optional(),
 })
 
 export const doctorDocument = z.object({

@@ -43,6 +43,8 @@ export const retention = z.strictObject({
     .optional(),
 })
 
+const age = z.string().regex(retentionTime, 'must be a number of hours, days or weeks, such as 36h, 14d or 8w')
+
 const place = name.describe('A directory, relative to this file, or the URL of a store, such as s3://bucket/prefix?…')
 const repository = z.union([
   place,
@@ -81,6 +83,13 @@ export const configFileSchema = z.strictObject({
   pg_dump: name.describe('auto, bundled, or the path of a pg_dump (default: auto)').optional(),
   limit_upload: rate.describe('Bytes per second to stores, on average: 10MB').optional(),
   limit_download: rate.describe('… from stores').optional(),
+  expect: z
+    .strictObject({
+      backup_within: age.describe('Doctor fails when the newest backup of a database is older: 26h, 8d').optional(),
+      proof_within: age.describe('… the newest backup of it that was proven: 35d').optional(),
+    })
+    .describe('How new backups and proofs are to be')
+    .optional(),
   log: name
     .describe('A directory for what each run said and did, or none (default: ~/.local/state/pgrevive/runs)')
     .optional(),

@@ -31,6 +31,8 @@ export interface Config {
   /** Bytes per second. */
   readonly limitUpload: number | undefined
   readonly limitDownload: number | undefined
+  /** How old the newest backup of a database, and the newest proven one, may be. */
+  readonly expect: { readonly backupWithinMs: number | undefined; readonly proofWithinMs: number | undefined }
   /** Of the runs' logs; `none` for none. */
   readonly log: string | undefined
   /** For databases that have none of their own, configured or not. */
@@ -131,11 +133,15 @@ function resolveRate(rate: number | string | undefined): number | undefined {
   return rate === undefined ? undefined : transferRate.parse(String(rate))
 }
 
+function resolveAge(age: string | undefined): number | undefined {
+  return age === undefined ? undefined : retentionMs(age)
+}
+
 function resolveRetention(entry: RetentionEntry): ConfiguredRetention {
   return {
     policy: {
       keepLast: entry.keep_last,
-      keepWithinMs: entry.keep_within === undefined ? undefined : retentionMs(entry.keep_within),
+      keepWithinMs: resolveAge(entry.keep_within),
       keepHourly: entry.keep_hourly,
       keepDaily: entry.keep_daily,
       keepWeekly: entry.keep_weekly,
@@ -164,6 +170,10 @@ class ConfigResolver {
       keyFile: this.#path(input.key_file, ['key_file']),
       jobs: input.jobs,
       pgDump: this.#pgDump(input.pg_dump),
+      expect: {
+        backupWithinMs: resolveAge(input.expect?.backup_within),
+        proofWithinMs: resolveAge(input.expect?.proof_within),
+      },
       log: input.log === 'none' ? 'none' : this.#path(input.log, ['log']),
       limitUpload: resolveRate(input.limit_upload),
       limitDownload: resolveRate(input.limit_download),

@@ -1,10 +1,11 @@
 import type { Finding } from '../../core/finding.ts'
 import { formatTable } from './format.ts'
+import { printable, printableLines } from './printable.ts'
 import type { Terminal } from './terminal.ts'
 
 const marks = { good: 'ok', note: 'note', bad: 'BAD' } as const
 
-/** A line for each finding, ending in a line break. */
+/** A line for each finding, and below them what mends those that are not well; ending in a line break. */
 export function findingTable(findings: readonly Finding[], terminal: Terminal): string {
   const { faint, good, warning, bad } = terminal.colors
   const styles: Record<string, (text: string) => string> = { ok: good, note: warning, BAD: bad }
@@ -15,10 +16,19 @@ export function findingTable(findings: readonly Finding[], terminal: Terminal): 
     { title: 'answer' },
     { title: 'what follows' },
   ]
-  return formatTable(columns, rows, { heading: faint, width: terminal.outputWidth })
+  const remedies = findings.flatMap(({ check, remedy }) =>
+    remedy === undefined ? [] : [`  ${faint('to mend')} ${printable(check)}: ${printableLines(remedy, 4)}\n`],
+  )
+  return formatTable(columns, rows, { heading: faint, width: terminal.outputWidth }) + remedies.join('')
 }
 
 /** For `--json`: without the errors behind them. */
 export function findingDocuments(findings: readonly Finding[]): Finding[] {
-  return findings.map(({ check, answer, verdict, meaning }) => ({ check, answer, verdict, meaning }))
+  return findings.map(({ check, answer, verdict, meaning, remedy }) => ({
+    check,
+    answer,
+    verdict,
+    meaning,
+    ...(remedy !== undefined && { remedy }),
+  }))
 }

@@ -24,6 +24,11 @@ export function translate(error: unknown, what: string): unknown {
         cause: error,
         hint: 'nothing that was stored before is touched; free space and run the same command again',
       })
+    case 'EFBIG':
+      return new AppError('store-failed', `${what}: the file is larger than this user or the file system allows`, {
+        cause: error,
+        hint: 'nothing that was stored before is touched; "ulimit -f unlimited" before pgrevive, or LimitFSIZE=infinity in its unit; a FAT disk takes no files of 4 GiB',
+      })
     case 'EACCES':
     case 'EPERM':
       return new AppError('store-denied', `no permission for ${what} (${error.code})`, {
