@@ -1,3 +1,4 @@
+import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { DatabaseObject } from '../../restore/replace/database-objects.ts'
@@ -56,6 +57,10 @@ export async function restoreReplacing(
       onProgress,
       signal,
     }).catch((error: unknown) => {
+      // of what a signal stops, nothing else is told than that
+      if (signal.aborted && error instanceof AppError && error.hint !== undefined) {
+        context.terminal.warn(printable(redactPasswords(`${error.message}: ${error.hint}`)))
+      }
       throw withOthers(error, others)
     })
   const hooks = await hooksOf(backup.record.database, options, context)
