@@ -12,26 +12,24 @@ interface Way {
   readonly takes: readonly string[]
 }
 
+/** What every way takes that brings a whole database back. */
+const ofWholeDatabases = [
+  'owner',
+  'privileges',
+  'tablespaces',
+  'roleMap',
+  'createRoles',
+  'plan',
+  'jobs',
+  'analyze',
+  'hooks',
+]
+
 const usual: Way = {
   name: 'new',
   by: [],
   needs: ['to'],
-  takes: [
-    'table',
-    'schema',
-    'schemaOnly',
-    'dataOnly',
-    'owner',
-    'privileges',
-    'tablespaces',
-    'roleMap',
-    'createRoles',
-    'plan',
-    'skipDamaged',
-    'jobs',
-    'analyze',
-    'hooks',
-  ],
+  takes: [...ofWholeDatabases, 'table', 'schema', 'schemaOnly', 'dataOnly', 'skipDamaged'],
 }
 
 const ways: readonly Way[] = [
@@ -40,41 +38,14 @@ const ways: readonly Way[] = [
     name: 'replace',
     by: ['replace'],
     needs: [],
-    takes: [
-      'to',
-      'confirm',
-      'owner',
-      'privileges',
-      'tablespaces',
-      'roleMap',
-      'createRoles',
-      'plan',
-      'skipDamaged',
-      'jobs',
-      'analyze',
-      'hooks',
-    ],
+    takes: [...ofWholeDatabases, 'to', 'confirm', 'skipDamaged'],
   },
   { name: 'rows', by: ['intoSchema', 'as'], needs: ['table'], takes: ['to', 'where', 'analyze'] },
   {
     name: 'in-place',
     by: ['inPlace'],
     needs: [],
-    takes: [
-      'to',
-      'owner',
-      'privileges',
-      'tablespaces',
-      'roleMap',
-      'createRoles',
-      'plan',
-      'jobs',
-      'analyze',
-      'hooks',
-      'partial',
-      'grace',
-      'safetyBackup',
-    ],
+    takes: [...ofWholeDatabases, 'to', 'partial', 'grace', 'safetyBackup'],
   },
   { name: 'undo', by: ['undo'], needs: [], takes: ['to', 'grace', 'compare', 'jobs', 'hooks'], withoutBackup: true },
   { name: 'finish', by: ['finish'], needs: [], takes: ['to', 'safetyBackup', 'jobs'], withoutBackup: true },
