@@ -63,6 +63,11 @@ export const environmentVariables = [
     name: 'DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH',
     meaning: 'the container engine, if it is none of the usual sockets of Docker and podman',
   },
+  {
+    name: 'PGREVIVE_SSH_PASSWORD, PGREVIVE_SSH_PASSPHRASE, each also with _FILE',
+    meaning:
+      'the password of the SSH server of a "tunnel:" or of DOCKER_HOST=ssh://…, the passphrase of a key, or files whose first line they are',
+  },
   { name: 'PGREVIVE_PASSPHRASE', meaning: "the repository's passphrase; there is no option for it, on purpose" },
   { name: 'PGREVIVE_PASSPHRASE_FILE', meaning: 'a file whose first line is the passphrase' },
   {

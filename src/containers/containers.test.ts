@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { userInfo } from 'node:os'
+import { TestSftpServer } from '../store/sftp/test-sftp-server.ts'
 import { Connection } from '../postgres/wire/connection.ts'
 import { parseContainerUrl } from './container-reference.ts'
 import { Engine } from './engine.ts'
@@ -148,6 +150,24 @@ describe('containers', async () => {
     await app.becomeReady(5000)
     await app.restart(0)
     assert.equal((await app.exec(['true'])).exitCode, 0)
+  })
+
+  it('of an engine behind SSH are worked in and reached as well', { skip }, async (t) => {
+    const ssh = await TestSftpServer.start()
+    if (typeof ssh === 'string') return t.skip(ssh)
+    await using _ = ssh
+    assert.ok(typeof started !== 'string')
+    const socket = started.environment.DOCKER_HOST.slice('unix://'.length)
+    const environment = { DOCKER_HOST: `ssh://${userInfo().username}@127.0.0.1:${ssh.port}${socket}` }
+    const { signal } = new AbortController()
+    await using remote = await Engine.open({ environment, homeDirectory: ssh.home, signal })
+    const { container, target } = await reachContainer(remote, parseContainerUrl(url), surroundings)
+    assert.equal((await container.exec(['echo', 'there'])).output, 'there\n')
+    const tunnel = findWays(container, await surveyContainer(container)).find(({ host }) => host.connect)
+    assert.ok(tunnel)
+    await using connection = await Connection.connect({ ...target, hosts: [tunnel.host] })
+    assert.deepEqual(await connection.query('SELECT length(repeat($$x$$, 3000000))'), [['3000000']])
+    assert.equal((await connection.query('SELECT repeat($$x$$, 3000000)'))[0]?.[0]?.length, 3_000_000)
   })
 
   it('need an engine, and say what is wrong with it', async () => {

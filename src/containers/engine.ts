@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises'
 import type Dockerode from 'dockerode'
 import { AppError } from '../core/app-error.ts'
+import type { SshTunnel } from '../ssh/ssh-tunnel.ts'
 import { untilAborted } from '../core/until-aborted.ts'
 import { Container, projectOf } from './container.ts'
 import {
@@ -30,12 +31,14 @@ export class Engine {
   /** It runs on this machine, so that containers' own addresses may lead somewhere. */
   readonly isLocal: boolean
   readonly signal: AbortSignal
+  readonly #tunnel: SshTunnel | undefined
 
-  private constructor(docker: Dockerode, address: EngineAddress, signal: AbortSignal) {
+  private constructor(docker: Dockerode, address: EngineAddress, signal: AbortSignal, tunnel?: SshTunnel) {
+    this.#tunnel = tunnel
     this.docker = docker
     this.place = describeAddress(address)
     this.isLocal = address.kind === 'unix'
-    this.host = address.kind === 'unix' ? '127.0.0.1' : address.host
+    this.host = address.kind === 'unix' ? '127.0.0.1' : address.kind === 'ssh' ? address.place.host : address.host
     this.signal = signal
   }
 
@@ -43,12 +46,12 @@ export class Engine {
   static async open(options: EngineOptions): Promise<Engine> {
     const addresses = findEngineAddresses(options)
     const [only] = addresses
-    if (only && addresses.length === 1) return Engine.#connect(only, options.signal)
+    if (only && addresses.length === 1) return Engine.#connect(only, options)
     const failures: AppError[] = []
     for (const address of addresses) {
       if (address.kind === 'unix' && !(await isThere(address.path))) continue
       try {
-        return await Engine.#connect(address, options.signal)
+        return await Engine.#connect(address, options)
       } catch (error) {
         options.signal.throwIfAborted()
         if (!(error instanceof AppError)) throw error
@@ -61,13 +64,25 @@ export class Engine {
     })
   }
 
-  static async #connect(address: EngineAddress, signal: AbortSignal): Promise<Engine> {
+  static async #connect(address: EngineAddress, { signal, ...surroundings }: EngineOptions): Promise<Engine> {
     // dockerode takes long to load: only for who needs it
     const { default: Docker } = await import('dockerode')
-    const engine = new Engine(new Docker(await dockerOptions(address)), address, signal)
+    const over = address.kind === 'ssh' ? await throughTunnel(address, surroundings, signal) : undefined
+    const options = address.kind === 'ssh' ? {} : await dockerOptions(address)
+    const engine = new Engine(new Docker({ ...options, ...over?.options }), address, signal, over?.tunnel)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
-    await engine.ask('the first question', (docker) => untilAborted(docker.ping(), limit))
-    return engine
+    try {
+      await engine.ask('the first question', (docker) => untilAborted(docker.ping(), limit))
+      return engine
+    } catch (error) {
+      await engine[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Ends the SSH connection, if it goes over one. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tunnel?.[Symbol.asyncDispose]()
   }
 
   /** Asks something of dockerode. Throws `engine-unreachable`, `engine-failed` or `container-stopped`, or the signal's reason. */
@@ -132,6 +147,21 @@ export class Engine {
           : `it has ${[...services].toSorted().join(', ')}; "docker compose up -d" makes the containers of all`,
       },
     )
+  }
+}
+
+async function throughTunnel(
+  { place, path }: Extract<EngineAddress, { kind: 'ssh' }>,
+  surroundings: EngineSurroundings,
+  signal: AbortSignal,
+) {
+  const { SshTunnel } = await import('../ssh/ssh-tunnel.ts')
+  const { TunnelAgent } = await import('./tunnel-agent.ts')
+  const tunnel = await SshTunnel.open(place, surroundings, signal)
+  // the agent connects, whatever the name
+  return {
+    tunnel,
+    options: { protocol: 'http', host: 'engine', port: 80, agent: new TunnelAgent(tunnel, path) } as const,
   }
 }
 

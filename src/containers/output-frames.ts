@@ -1,4 +1,4 @@
-import type { Unwrapping } from '../core/byte-stream.ts'
+import type { Carrier } from '../core/byte-stream.ts'
 
 const headerBytes = 8
 const fromErrors = 2
@@ -8,7 +8,7 @@ const complaintBytes = 2000
  * What a program printed, out of the frames of the Engine API ("Stream format" at ContainerAttach): a byte that is 1 for
  * stdout and 2 for stderr, three zeros, and the length of what follows in four bytes.
  */
-export class OutputFrames implements Unwrapping {
+export class OutputFrames implements Carrier {
   readonly #onErrors: (bytes: Buffer) => void
   /** What has come of the next frame's. */
   #header = Buffer.alloc(0)
@@ -20,9 +20,10 @@ export class OutputFrames implements Unwrapping {
     this.#onErrors = onErrors
   }
 
-  /** The beginning of what went to stderr. */
-  get complaint(): string {
-    return this.#errors.trim()
+  /** Of a program that printed nothing: the beginning of what it complained of. */
+  whyEnded(bytesRead: number): Error | undefined {
+    const complaint = this.#errors.trim()
+    return bytesRead === 0 && complaint !== '' ? new Error(complaint) : undefined
   }
 
   unwrap(chunk: Buffer): Buffer[] {

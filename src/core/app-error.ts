@@ -41,6 +41,13 @@ export const errorCodes = {
   'engine-failed': { exit: 3, meaning: 'the container engine refused a request' },
   'container-missing': { exit: 3, meaning: 'the engine has no such container, or several that may be meant' },
   'container-stopped': { exit: 3, meaning: 'the container does not run, or has ended, or does not become ready' },
+  // tunnels
+  'tunnel-untrusted': {
+    exit: 3,
+    meaning: 'the host key of an SSH server is not known, or is not the one that is known',
+  },
+  'tunnel-denied': { exit: 3, meaning: 'an SSH server refused the login, or to forward a connection' },
+  'tunnel-failed': { exit: 3, meaning: 'an SSH server can not be reached, or does not answer' },
   // store and repository
   'store-missing': { exit: 4, meaning: 'the directory, bucket or container does not exist' },
   'store-denied': { exit: 4, meaning: 'the store refused the credentials, or they have no right to read or write' },

@@ -7,12 +7,12 @@ export type ByteStream = Duplex & {
   readonly bytesWritten: number
 }
 
-/** Takes the bytes of a server out of what carries them. */
-export interface Unwrapping {
-  /** What of a chunk is the server's, in pieces. */
-  unwrap(chunk: Buffer): Iterable<Buffer>
-  /** Why nothing came at all, if what carries the bytes told so. */
-  readonly complaint: string
+/** What carries the bytes of a server. */
+export interface Carrier {
+  /** What of a chunk is the server's, in pieces; without it, all is. */
+  unwrap?(chunk: Buffer): Iterable<Buffer>
+  /** Why the stream has ended, if that was not the server's doing; `bytesRead` have come. */
+  whyEnded(bytesRead: number): Error | undefined
 }
 
 /** A stream through something that is no socket, such as a channel of SSH: counts, and holds back whoever is too fast. */
@@ -22,22 +22,23 @@ export class TunnelStream extends Duplex {
   #flushed = 0
 
   /** Ends with `inner`, and ends it. */
-  constructor(inner: Duplex, wrapping?: Unwrapping) {
+  constructor(inner: Duplex, carrier: Carrier) {
     super({ allowHalfOpen: true })
     this.#inner = inner
+    const end = () => {
+      const why = carrier.whyEnded(this.#read)
+      if (why) this.destroy(why)
+      else this.push(null)
+    }
     inner.on('data', (chunk: Buffer) => {
-      for (const bytes of wrapping ? wrapping.unwrap(chunk) : [chunk]) {
+      for (const bytes of carrier.unwrap?.(chunk) ?? [chunk]) {
         this.#read += bytes.length
         if (!this.push(bytes)) inner.pause()
       }
     })
-    inner.on('end', () => {
-      if (this.#read === 0 && wrapping?.complaint) this.destroy(new Error(wrapping.complaint))
-      else this.push(null)
-    })
+    inner.once('end', end)
     inner.on('error', (error) => this.destroy(error))
-    // without an end before it, the other side is gone
-    inner.on('close', () => (this.readableEnded ? undefined : this.push(null)))
+    inner.on('close', () => (inner.readableEnded ? undefined : end()))
     inner.pause()
   }
 

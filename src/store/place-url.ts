@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../core/app-error.ts'
+import { decoded, problemOf } from '../core/url-problem.ts'
 
 /** A server; `https://` where nothing else is said. */
 export const endpointSchema = z
@@ -73,19 +74,4 @@ function hasUser(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { username, password } = new URL(text)
   return username !== '' || password !== ''
-}
-
-/** What no schema here takes, where it can not be decoded. */
-export function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return '\0'
-  }
-}
-
-/** Without the value, which may be secret. */
-export function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return 'it has options that are not known'
-  return `its ${String(issue.path.at(-1))} ${issue.message}`
 }

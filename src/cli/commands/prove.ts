@@ -37,7 +37,7 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
   const backups = await listBackups(repository, context)
   const { config, jobs } = await context.settings()
   const { environment } = context
-  const on = options.on === undefined ? undefined : await reachDatabase({ conninfo: options.on, environment }, context)
+  const on = options.on === undefined ? undefined : await reachServer(options.on, context)
   const proofs: { database: string; proof: Proof }[] = []
   for (const backup of await chooseBackups(backups, options, context)) {
     const { database } = backup.record
@@ -66,6 +66,14 @@ async function prove(options: ProveOptions, context: CommandContext): Promise<Ou
     { hint: remedyFor(refuted.proof.differences) },
   )
   return { document, text, failure }
+}
+
+/** By a connection string, or the name of a database of pgrevive.yaml on it. */
+async function reachServer(on: string, context: CommandContext): Promise<ConnectionTarget> {
+  const { config } = await context.settings()
+  const { environment } = context
+  const named = config?.databases.has(on) ? await findDatabase(on, { config, environment }) : undefined
+  return reachDatabase(named ?? { conninfo: on, environment }, context)
 }
 
 /** The one that is named, or the newest of every database: of those of pgrevive.yaml, if it names some. */
@@ -136,7 +144,10 @@ export const proveCommand = defineCommand({
   ],
   options: [
     { flags: '--database <NAME>', help: 'the latest backup of this database' },
-    { flags: '--on <URL>', help: 'a scratch database on this server instead of a scratch server' },
+    {
+      flags: '--on <URL|NAME>',
+      help: 'a scratch database on this server, or on that of a database of pgrevive.yaml, instead of a scratch server',
+    },
     { flags: '--jobs <N>', help: 'connections that work at the same time (default: cores, at most 4)' },
     { flags: '--keep', help: 'leave the scratch database running, and say where' },
   ],

@@ -23,7 +23,7 @@ export type RecoverOptions = z.output<typeof recoverOptions>
 
 async function recover(options: RecoverOptions, context: CommandContext): Promise<Outcome> {
   const { terminal } = context
-  const engine = await Engine.open(context)
+  const engine = context.resources.use(await Engine.open(context))
   await using sole = await becomeSoleRun(`recover ${options.project} ${engine.place}`)
   if (!sole) {
     throw new AppError('usage-invalid', `a recovery of "${options.project}" is under way`, { hint: 'wait for its end' })

@@ -59,6 +59,9 @@ const database = z.strictObject({
   url: name.describe(
     'postgres://user@host:port/database, "host=… dbname=…", docker://CONTAINER/database or compose://PROJECT/SERVICE/database, without a password; ${NAME} is taken from the environment',
   ),
+  tunnel: name
+    .describe('ssh://user@bastion:port, from where host and port of the url are reached; keys as ssh finds them')
+    .optional(),
   password_env: name.describe('The environment variable that holds the password').optional(),
   password_file: name.describe('A file whose first line is the password').optional(),
   schemas: patterns.describe("Only schemas that match one of these, in pg_dump's patterns").optional(),

@@ -1,6 +1,8 @@
 import { dirname, join, resolve } from 'node:path'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { AppError, hasCode } from '../../core/app-error.ts'
+import { isContainerUrl } from '../../containers/container-reference.ts'
+import { type SshPlace, parseSshUrl } from '../../ssh/ssh-place.ts'
 import type { SelectionPatterns } from '../../postgres/catalog/tables.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
 import type { PgDumpChoice } from '../../postgres/pg-dump/pg-dump.ts'
@@ -61,6 +63,8 @@ export interface ConfiguredDatabase {
   readonly name: string
   /** May hold a password if `url` was one variable of the environment as a whole. */
   readonly conninfo: string
+  /** The SSH server from which the database is reached. */
+  readonly tunnel: SshPlace | undefined
   readonly password: PasswordSource | undefined
   readonly selection: SelectionPatterns
   readonly assertions: readonly Assertion[]
@@ -233,6 +237,7 @@ class ConfigResolver {
     return {
       name,
       conninfo: this.#expand(entry.url, [...path, 'url']),
+      tunnel: this.#tunnel(entry, path),
       password: this.#password(entry, path),
       selection: {
         schemas: entry.schemas ?? [],
@@ -244,6 +249,19 @@ class ConfigResolver {
       assertions: (entry.assertions ?? []).map((it) => (typeof it === 'string' ? { name: it, sql: it } : it)),
       retention: entry.retention && resolveRetention(entry.retention),
       hooks: entry.hooks && resolveHooks(entry.hooks),
+    }
+  }
+
+  #tunnel({ url, tunnel }: DatabaseEntry, path: readonly string[]): SshPlace | undefined {
+    if (tunnel === undefined) return undefined
+    const problem = (message: string) => void this.problems.push({ path: [...path, 'tunnel'], message })
+    if (isContainerUrl(url)) problem('a database in a container is reached through its engine: set DOCKER_HOST=ssh://…')
+    try {
+      return parseSshUrl(this.#expand(tunnel, [...path, 'tunnel'])).place
+    } catch (error) {
+      if (!hasCode(error, 'usage-invalid')) throw error
+      problem(error.message)
+      return undefined
     }
   }
 

@@ -6,6 +6,7 @@ import { everything } from '../../repository/backups/manifest.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
 import type { Config, ConfiguredDatabase, PasswordSource } from '../config/config.ts'
+import type { SshPlace } from '../../ssh/ssh-place.ts'
 import { printable } from '../terminal/printable.ts'
 import { nearestWord } from '../terminal/suggestion.ts'
 
@@ -15,6 +16,8 @@ export interface DatabaseTarget {
   readonly name: string | undefined
   /** Or the URL of one in a container. Undefined: what libpq's variables say. */
   readonly conninfo: string | undefined
+  /** The SSH server from which it is reached. */
+  readonly tunnel: SshPlace | undefined
   /** Holds the configured password as PGPASSWORD; for this database only. */
   readonly environment: Environment
   readonly selection: SelectionPatterns
@@ -64,14 +67,15 @@ export function isConninfo(text: string): boolean {
 }
 
 function unconfiguredTarget(conninfo: string | undefined, environment: Environment): DatabaseTarget {
-  return { name: undefined, conninfo, environment, selection: everything, assertions: [] }
+  return { name: undefined, conninfo, tunnel: undefined, environment, selection: everything, assertions: [] }
 }
 
 async function configuredTarget(database: ConfiguredDatabase, environment: Environment): Promise<DatabaseTarget> {
-  const { name, conninfo, password, selection, assertions } = database
+  const { name, conninfo, tunnel, password, selection, assertions } = database
   return {
     name,
     conninfo,
+    tunnel,
     environment: password
       ? { ...environment, PGPASSWORD: await readPassword(name, password, environment) }
       : environment,

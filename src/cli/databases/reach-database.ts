@@ -1,5 +1,11 @@
 import { isContainerUrl, parseContainerUrl } from '../../containers/container-reference.ts'
-import { type ConnectionTarget, resolveConnection } from '../../postgres/target/connection-target.ts'
+import {
+  type ConnectionTarget,
+  describeHost,
+  resolveConnection,
+  socketPath,
+} from '../../postgres/target/connection-target.ts'
+import type { SshPlace } from '../../ssh/ssh-place.ts'
 import type { CommandContext } from '../command-context.ts'
 import { printable } from '../terminal/printable.ts'
 import type { DatabaseTarget } from './database-target.ts'
@@ -10,31 +16,52 @@ export interface ReachedDatabase {
   readonly way: string | undefined
 }
 
+/** What leads to a database. */
+type Reachable = Pick<DatabaseTarget, 'conninfo' | 'environment'> & Partial<Pick<DatabaseTarget, 'tunnel'>>
+
 /** What is open when it returns is so until the command ends. */
 export async function findWay(
-  { conninfo, environment }: Pick<DatabaseTarget, 'conninfo' | 'environment'>,
+  { conninfo, environment, tunnel }: Reachable,
   context: CommandContext,
 ): Promise<ReachedDatabase> {
   const { homeDirectory, signal } = context
   if (conninfo === undefined || !isContainerUrl(conninfo)) {
-    return { target: await resolveConnection(conninfo, { environment, homeDirectory }), way: undefined }
+    const target = await resolveConnection(conninfo, { environment, homeDirectory })
+    return tunnel ? throughTunnel(target, tunnel, context) : { target, way: undefined }
   }
   // others need not pay for it
   const { Engine } = await import('../../containers/engine.ts')
   const { reachContainer } = await import('../../containers/reach-container.ts')
   const reference = parseContainerUrl(conninfo)
-  const engine = await Engine.open({ environment, homeDirectory, signal })
+  const engine = context.resources.use(await Engine.open({ environment, homeDirectory, signal }))
   const { container, target, way } = await reachContainer(engine, reference, { environment, homeDirectory })
   return { target, way: `${container.name} is reached ${way}` }
 }
 
 /** Where to connect for a database, having told by which way if there are several. */
-export async function reachDatabase(
-  database: Pick<DatabaseTarget, 'conninfo' | 'environment'>,
-  context: CommandContext,
-): Promise<ConnectionTarget> {
+export async function reachDatabase(database: Reachable, context: CommandContext): Promise<ConnectionTarget> {
   const { target, way } = await findWay(database, context)
   const { json, quiet } = context.terminal
   if (way !== undefined && !json && !quiet) context.terminal.printError(`${printable(way)}\n`)
   return target
+}
+
+/** Hosts are those that the SSH server sees. */
+async function throughTunnel(
+  target: ConnectionTarget,
+  place: SshPlace,
+  context: CommandContext,
+): Promise<ReachedDatabase> {
+  const { SshTunnel } = await import('../../ssh/ssh-tunnel.ts')
+  const tunnel = context.resources.use(await SshTunnel.open(place, context, context.signal))
+  const hosts = target.hosts.map(({ host, port, address }) => ({
+    host,
+    port,
+    connect: (signal: AbortSignal | undefined) =>
+      host.startsWith('/') && address === undefined
+        ? tunnel.connectToSocket(socketPath(host, port), signal)
+        : tunnel.connect(address ?? host, port, signal),
+  }))
+  const way = `${hosts.map(describeHost).join(', ')} is reached through ${tunnel.name}`
+  return { target: Object.freeze({ ...target, hosts: Object.freeze(hosts) }), way }
 }

@@ -1,6 +1,6 @@
 import { AppError } from '../../core/app-error.ts'
 import { endpointSchema } from '../place-url.ts'
-import { readSecret } from '../read-secret.ts'
+import { readSecret } from '../../core/read-secret.ts'
 import { type AzurePlace, formatAzurePlace } from './azure-place.ts'
 
 /** A server, and what lets pgrevive in: the key of the account, or a shared access signature without its `?`. */
@@ -34,13 +34,13 @@ export const credentialsHint =
  */
 export async function findAzureAccess(place: AzurePlace, environment: Environment): Promise<AzureAccess> {
   const location = formatAzurePlace(place)
-  const connection = await readSecret(connectionVariable, environment)
+  const connection = await readSecret(connectionVariable, environment, 'store-denied')
   const found: Found =
     connection === undefined
       ? {
           account: environment['AZURE_STORAGE_ACCOUNT'] || undefined,
-          key: await readSecret(keyVariable, environment),
-          sas: await readSecret(sasVariable, environment),
+          key: await readSecret(keyVariable, environment, 'store-denied'),
+          sas: await readSecret(sasVariable, environment, 'store-denied'),
         }
       : readConnectionString(connection)
   if (connection !== undefined && place.account !== undefined && (found.account ?? place.account) !== place.account) {

@@ -5,7 +5,7 @@ import { SftpConnection } from './sftp-connection.ts'
 import { describeFailure, explainSftpError, isAnswer, isTransient } from './sftp-errors.ts'
 import { type SftpPlace, formatSftpPlace } from './sftp-place.ts'
 import { openSftpSession } from './ssh-session.ts'
-import type { SshSurroundings } from './ssh-surroundings.ts'
+import type { SshSurroundings } from '../../ssh/ssh-surroundings.ts'
 
 export interface SftpPatience extends Patience {
   /** How long to wait for a server that can not be reached or lets nobody in, and for one that says nothing. */

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Client, FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2'
 import { messageOf } from '../../core/app-error.ts'
-import { ConnectionLost, SftpFailure, hasStatus, sftpStatus } from './sftp-errors.ts'
+import { ConnectionLost } from '../../ssh/ssh-session.ts'
+import { SftpFailure, hasStatus, sftpStatus } from './sftp-errors.ts'
 import type { SftpSession } from './ssh-session.ts'
 
 type Answer<Result> = (error?: Error | null, result?: Result) => void

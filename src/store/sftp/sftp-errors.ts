@@ -1,11 +1,7 @@
 import { AppError } from '../../core/app-error.ts'
 import { type Explanation, firstLineOf, full } from '../server-failures.ts'
+import { ConnectionLost } from '../../ssh/ssh-session.ts'
 import type { SftpPlace } from './sftp-place.ts'
-
-/** The connection is gone, or there never was one; another may do better. */
-export class ConnectionLost extends Error {
-  override name = 'ConnectionLost'
-}
 
 /** What the server answered in place of what it was asked for. */
 export class SftpFailure extends Error {

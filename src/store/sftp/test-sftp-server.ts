@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { messageOf } from '../../core/app-error.ts'
 import { type SftpPlace, parseSftpPlace } from './sftp-place.ts'
-import type { SshSurroundings } from './ssh-surroundings.ts'
+import type { SshSurroundings } from '../../ssh/ssh-surroundings.ts'
 
 const sshd = '/usr/sbin/sshd'
 

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError } from '../../core/app-error.ts'
+import { AppError } from '../core/app-error.ts'
 import { type KnownKeys, findKnownKeys, nameOf } from './known-hosts.ts'
-import type { SftpPlace } from './sftp-place.ts'
+import type { SshPlace, SshPurpose } from './ssh-place.ts'
 import { expandHome } from './ssh-surroundings.ts'
+
+type TrustedPlace = SshPlace & { readonly purpose: SshPurpose }
 
 /** Tells whether a server is the one that is meant. */
 export interface HostTrust {
@@ -14,14 +16,15 @@ export interface HostTrust {
   refusal(key: Buffer): AppError | undefined
 }
 
-/** Reads what is known of the host of a place. Throws `store-untrusted` if a file that was named can not be read. */
-export async function readHostTrust(place: SftpPlace, homeDirectory: string): Promise<HostTrust> {
+/** Reads what is known of the host of a place. Throws the purpose's `untrusted` if a file that was named can not be read. */
+export async function readHostTrust(server: SshPlace, purpose: SshPurpose, homeDirectory: string): Promise<HostTrust> {
+  const place = { ...server, purpose }
   if (place.hostKey !== undefined) return pinned(place, place.hostKey)
   const files =
     place.knownHosts === undefined
       ? [join(homeDirectory, '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts']
       : [expandHome(place.knownHosts, homeDirectory)]
-  const texts = await Promise.all(files.map((path) => readKnownHosts(path, place.knownHosts !== undefined)))
+  const texts = await Promise.all(files.map((path) => readKnownHosts(path, place)))
   const known = findKnownKeys(texts.join('\n'), place)
   return {
     algorithms: [...new Set(known.trusted.flatMap((key) => algorithmsOf(typeOf(key))))],
@@ -29,21 +32,25 @@ export async function readHostTrust(place: SftpPlace, homeDirectory: string): Pr
   }
 }
 
-function pinned(place: SftpPlace, hostKey: string): HostTrust {
+function pinned(place: TrustedPlace, hostKey: string): HostTrust {
   return {
     algorithms: [],
-    refusal: (key) =>
-      fingerprintOf(key) === hostKey ? undefined : changedKey(key, place, 'host_key= in the URL of the repository'),
+    refusal: (key) => (fingerprintOf(key) === hostKey ? undefined : changedKey(key, place, 'host_key= in its URL')),
   }
 }
 
-function refusalOf(key: Buffer, { trusted, revoked }: KnownKeys, place: SftpPlace, file: string): AppError | undefined {
+function refusalOf(
+  key: Buffer,
+  { trusted, revoked }: KnownKeys,
+  place: TrustedPlace,
+  file: string,
+): AppError | undefined {
   if (revoked.some((other) => other.equals(key))) return changedKey(key, place, `"@revoked" in ${file}`)
   if (trusted.some((other) => other.equals(key))) return undefined
   if (trusted.length > 0) return changedKey(key, place, file)
   const port = place.port === 22 ? '' : `-p ${place.port} `
   return new AppError(
-    'store-untrusted',
+    place.purpose.untrusted,
     `the host key of ${nameOf(place)} is not known; it shows ${typeOf(key)} SHA256:${fingerprintOf(key)}`,
     {
       hint: `compare that with what the server's owner says, then add it: ssh-keyscan ${port}${place.host.replace(/^\[|\]$/g, '')} >> ${file}`,
@@ -51,9 +58,9 @@ function refusalOf(key: Buffer, { trusted, revoked }: KnownKeys, place: SftpPlac
   )
 }
 
-function changedKey(key: Buffer, place: SftpPlace, known: string): AppError {
+function changedKey(key: Buffer, place: TrustedPlace, known: string): AppError {
   return new AppError(
-    'store-untrusted',
+    place.purpose.untrusted,
     `THE HOST KEY OF ${nameOf(place)} IS NOT THE ONE THAT IS KNOWN: it shows ${typeOf(key)} SHA256:${fingerprintOf(key)}, against ${known}`,
     {
       hint:
@@ -63,13 +70,13 @@ function changedKey(key: Buffer, place: SftpPlace, known: string): AppError {
   )
 }
 
-async function readKnownHosts(path: string, isNamed: boolean): Promise<string> {
+async function readKnownHosts(path: string, { knownHosts, purpose }: TrustedPlace): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    if (isMissing && !isNamed) return ''
-    throw new AppError('store-untrusted', `the file of known hosts ${path} can not be read`, {
+    if (isMissing && knownHosts === undefined) return ''
+    throw new AppError(purpose.untrusted, `the file of known hosts ${path} can not be read`, {
       cause: error,
       hint: 'check the path and its permissions: without it nobody knows which server is the right one',
     })

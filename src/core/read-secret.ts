@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { AppError } from '../core/app-error.ts'
+import { AppError, type ErrorCode } from './app-error.ts'
 
 /** From a variable, or from the first line of the file that the variable with _FILE behind it names. */
 export async function readSecret(
   name: string,
   environment: Readonly<Record<string, string | undefined>>,
+  /** Of a file that can not be read. */
+  code: ErrorCode,
 ): Promise<string | undefined> {
   const given = environment[name]
   if (given !== undefined && given !== '') return given
@@ -13,7 +15,7 @@ export async function readSecret(
   try {
     return (await readFile(file, 'utf8')).split(/\r?\n/, 1)[0] || undefined
   } catch (error) {
-    throw new AppError('store-denied', `the file that ${name}_FILE names can not be read`, {
+    throw new AppError(code, `the file that ${name}_FILE names can not be read`, {
       cause: error,
       hint: 'check the path and its permissions',
     })

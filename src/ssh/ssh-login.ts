@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type ParsedKey } from 'ssh2'
-import { AppError, messageOf } from '../../core/app-error.ts'
-import { readSecret } from '../read-secret.ts'
-import type { SftpPlace } from './sftp-place.ts'
+import { AppError, messageOf } from '../core/app-error.ts'
+import { readSecret } from '../core/read-secret.ts'
+import type { SshPlace, SshPurpose } from './ssh-place.ts'
 import { type SshSurroundings, expandHome } from './ssh-surroundings.ts'
 
 /** How to log in: by what, in this order, and what was found but is of no use. */
@@ -20,9 +20,13 @@ const usualIdentities = ['id_ed25519', 'id_ecdsa', 'id_rsa'] as const
 
 /**
  * Finds the SSH agent and identity files, or the identity that the place names alone, and a password. Throws
- * `store-denied` when what is named can not be used.
+ * the purpose's `denied` when what is named can not be used.
  */
-export async function findLogin(place: SftpPlace, surroundings: SshSurroundings): Promise<SshLogin> {
+export async function findLogin(
+  place: SshPlace,
+  purpose: SshPurpose,
+  surroundings: SshSurroundings,
+): Promise<SshLogin> {
   const { environment, homeDirectory } = surroundings
   const username = place.user ?? userInfo().username
   const methods: AnyAuthMethod[] = []
@@ -33,7 +37,7 @@ export async function findLogin(place: SftpPlace, surroundings: SshSurroundings)
     methods.push({ type: 'agent', username, agent })
     offered.push('the SSH agent')
   }
-  const passphrase = await readSecret('PGREVIVE_SFTP_PASSPHRASE', environment)
+  const passphrase = await readSecret(`${purpose.variables}_PASSPHRASE`, environment, purpose.denied)
   const identities = place.identity === undefined ? usualIdentities.map((name) => `~/.ssh/${name}`) : [place.identity]
   for (const identity of identities) {
     const key = await readIdentity(expandHome(identity, homeDirectory), passphrase)
@@ -46,7 +50,7 @@ export async function findLogin(place: SftpPlace, surroundings: SshSurroundings)
       offered.push(identity)
     }
   }
-  const password = await readSecret('PGREVIVE_SFTP_PASSWORD', environment)
+  const password = await readSecret(`${purpose.variables}_PASSWORD`, environment, purpose.denied)
   if (password !== undefined) {
     methods.push({ type: 'password', username, password })
     methods.push({
@@ -74,10 +78,15 @@ export function offerInTurn({ methods }: SshLogin): AuthHandlerMiddleware {
 }
 
 /** The server takes none of them. */
-export function refusedLogin(place: SftpPlace, { user, offered, unusable }: SshLogin, cause: unknown): AppError {
+export function refusedLogin(
+  place: SshPlace,
+  purpose: SshPurpose,
+  { user, offered, unusable }: SshLogin,
+  cause: unknown,
+): AppError {
   const skipped = unusable.length === 0 ? '' : `; not used: ${unusable.join(', ')}`
   return new AppError(
-    'store-denied',
+    purpose.denied,
     offered.length === 0
       ? `there is no key or password to log in to ${place.host} as ${user}${skipped}`
       : `${place.host} does not let ${user} in with ${offered.join(', ')}${skipped}`,
@@ -85,7 +94,7 @@ export function refusedLogin(place: SftpPlace, { user, offered, unusable }: SshL
       cause,
       hint:
         'check the user, and that its public key is in authorized_keys on the server; keys come from the SSH agent, ~/.ssh or ?identity=FILE ' +
-        '(passphrase: PGREVIVE_SFTP_PASSPHRASE_FILE), a password from PGREVIVE_SFTP_PASSWORD_FILE',
+        `(passphrase: ${purpose.variables}_PASSPHRASE_FILE), a password from ${purpose.variables}_PASSWORD_FILE`,
     },
   )
 }
