@@ -14,7 +14,7 @@ const replaceDocument = restoreDocument.extend({
 })
 
 /** More are for an afternoon: the first two are killed between dropping and loading, the others anywhere. */
-const rounds = Number(process.env['PGREVIVE_REPLACE_KILLS'] ?? 3)
+const rounds = Number(process.env['PGREVIVE_REPLACE_KILLS'] ?? 2)
 
 describe('restore --replace', { timeout: 600_000 }, () => {
   let server: TestServer

@@ -108,8 +108,6 @@ function announcement(
     ...countTypes(drops),
     ...(largeObjects.length > 0 ? [formatQuantity(largeObjects.length, 'large object')] : []),
   ]
-  const safety =
-    unfinished?.safetyBackup ?? 'the id of the backup that is taken before, pinned, and told as soon as it is there'
   const lines = [
     `dropped: ${dropped.join(', ') || 'nothing, it is empty'}`,
     ...(others.length > 0 ? [`stays: ${listSome(others.map(describeObject))}`] : []),
@@ -118,11 +116,16 @@ function announcement(
     atOnce
       ? 'everything is one transaction: whoever looks sees the old contents or the new ones, and a failure leaves the old ones'
       : 'once it is dropped, a failure leaves a part of the backup, which is marked as such',
-    `this brings back what was there before: ${comeBack(unfinished?.safetyBackup ?? 'ID')}`,
-    ...(unfinished ? [] : [`ID: ${safety}`]),
+    ...wayBack(unfinished, comeBack),
   ]
   const title = `${backup.id} of ${formatTime(new Date(backup.record.snapshot.at))} takes the place of what is in ${describeTarget(target)}`
   return `${warning('replace')}: ${strong(printable(title))}\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`
+}
+
+function wayBack(unfinished: Replacement['unfinished'], comeBack: (id: string) => string): string[] {
+  if (unfinished && unfinished.safetyBackup === undefined) return ['there was nothing before, so there is no way back']
+  const command = `this brings back what was there before: ${comeBack(unfinished?.safetyBackup ?? 'ID')}`
+  return unfinished ? [command] : [command, 'ID: that of the backup, pinned, and told as soon as it is there']
 }
 
 /** `2 schemas, 12 tables` */

@@ -91,7 +91,7 @@ async function checkReplacement(existing: Connection, opened: RestoreJob) {
       ? note(
           check,
           'unfinished',
-          `holds a part of a backup; before that it held what is in ${unfinished.safetyBackup ?? 'none'}`,
+          `holds a part of a backup, and before that ${unfinished.safetyBackup === undefined ? 'nothing' : `what is in backup ${unfinished.safetyBackup}`}`,
         )
       : good(check, 'there', `${scene.drops.length} objects in it give way`),
     ...(others.length > 0 ? [note('of others', String(others.length), `stays: ${listSome(others)}`)] : []),
