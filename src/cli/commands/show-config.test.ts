@@ -17,7 +17,7 @@ describe('show config', () => {
     await writeFile(
       host.path('pgrevive.yaml'),
       `repository: ./configured\nkey_file: a.key\njobs: 3\nretention: { keep_daily: 7 }\n` +
-        `databases: { shop: { url: "postgres://backup@db.internal/shop", password_env: SHOP, exclude_tables: [audit.*] } }\n`,
+        `databases: { shop: { url: "postgres://backup@db.internal/shop", password_env: SHOP, exclude_tables: [audit.*], tunnel: 'ssh://me@bastion' } }\n`,
     )
     await writeFile(host.path('a.key'), '')
     const file = host.path('pgrevive.yaml')
@@ -30,6 +30,7 @@ describe('show config', () => {
     assert.deepEqual(byFile.get('jobs'), ['3', file])
     assert.deepEqual(byFile.get('pg_dump'), ['auto', 'default'])
     assert.deepEqual(byFile.get('retention'), ['keepDaily 7', file])
+    assert.deepEqual(byFile.get('database shop tunnel'), ['me@bastion:22', file])
     assert.deepEqual(byFile.get('database shop'), ['user=backup dbname=shop host=db.internal', file])
     assert.deepEqual(byFile.get('database shop password'), ['********', 'SHOP'])
     assert.deepEqual(byFile.get('database shop excludeTables'), ['audit.*', file])

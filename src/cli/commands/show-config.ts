@@ -7,7 +7,7 @@ import { type Outcome, defineCommand } from '../define-command.ts'
 import { formatDuration, formatQuantity, formatTable } from '../terminal/format.ts'
 import { keyFolder } from '../repositories/repository-access.ts'
 import type { Settings } from '../config/settings.ts'
-import { isMeaningful, masked, shownConninfo, shownFile, shownVariable } from '../terminal/shown-value.ts'
+import { isMeaningful, masked, shownConninfo, shownFile, shownText, shownVariable } from '../terminal/shown-value.ts'
 
 const showConfigOptions = z.strictObject({})
 
@@ -85,6 +85,7 @@ async function ofDatabases({ config }: Settings, context: CommandContext): Promi
     const file = config?.file ?? ''
     const name = `database ${database.name}`
     found.push([name, shownConninfo(database.conninfo), file])
+    if (database.tunnel) found.push([`${name} tunnel`, shownServer(database.tunnel), file])
     if (database.password) found.push([`${name} password`, masked, await sourceOf(database.password, context)])
     for (const [key, patterns] of Object.entries(database.selection)) {
       if (patterns.length > 0) found.push([`${name} ${key}`, patterns.join(', '), file])
@@ -94,6 +95,10 @@ async function ofDatabases({ config }: Settings, context: CommandContext): Promi
     found.push(...hooks(`${name} hooks`, database.hooks, file))
   }
   return found
+}
+
+function shownServer({ user, host, port }: NonNullable<ConfiguredDatabase['tunnel']>): string {
+  return `${user === undefined ? '' : `${shownText(user)}@`}${host}:${port}`
 }
 
 async function sourceOf(

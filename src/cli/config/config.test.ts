@@ -58,6 +58,16 @@ databases:
     ])
   })
 
+  it('says what a tunnel may not be, without what may be a password in it', () => {
+    const problem = (url: string, tunnel: string) =>
+      problems(`databases: { shop: { url: '${url}', tunnel: '${tunnel}' } }`)[0]
+    assert.equal(problem('postgres:///shop', 'ssh://me@bastion:2222'), undefined)
+    assert.match(problem('docker://db/shop', 'ssh://me@bastion') ?? '', /^1: .*set DOCKER_HOST=ssh/)
+    for (const wrong of ['me@bastion', 'ssh://me:hunter2@bastion', 'ssh://bastion?pasword=hunter2']) {
+      assert.match(problem('postgres:///shop', wrong) ?? '', /^1: the ssh:\/\/ URL is wrong: (?!.*hunter2)/)
+    }
+  })
+
   it('says every problem with its line, and suggests what was meant', () => {
     const text = `repositroy: ./backups
 jobs: many

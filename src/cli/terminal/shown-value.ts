@@ -97,6 +97,6 @@ export async function shownFile(path: string): Promise<string> {
 }
 
 /** A name, number, path or address. One with signs that URLs and passwords are made of is not shown. */
-function shownText(value: string): string {
+export function shownText(value: string): string {
   return /^[\w./,+~ -]*$/.test(value) || isIP(value) !== 0 ? value : masked
 }
