@@ -31,9 +31,14 @@ export class TestEngine implements AsyncDisposable {
       if (process.geteuid?.() !== 0) throw new Error('only root can start it')
       await mkdir(directory, { recursive: true })
       const engine = new TestEngine(await holdLock())
-      await engine.#down() // what a killed run may have left
-      await run('up')
-      return engine
+      try {
+        await engine.#down() // what a killed run may have left
+        await run('up')
+        return engine
+      } catch (error) {
+        await engine[Symbol.asyncDispose]()
+        throw error
+      }
     } catch (error) {
       const problem = `no container engine: ${messageOf(error)}`
       console.error(`\nALL TESTS ON CONTAINERS ARE SKIPPED: ${problem}\n`)
@@ -46,10 +51,13 @@ export class TestEngine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#down()
-    const ended = once(this.#lock, 'exit')
-    this.#lock.stdin?.end()
-    await ended
+    try {
+      await this.#down()
+    } finally {
+      const ended = once(this.#lock, 'exit')
+      this.#lock.stdin?.end() // the lock would keep this process
+      await ended
+    }
   }
 
   async #down(): Promise<void> {
