@@ -15,7 +15,7 @@ import type { Manifest } from '../repository/backups/manifest.ts'
 import { hasLz4 } from './column-compression.ts'
 import { bytesOf, compareGroup, digestProblem, groupTables, nameOf } from './compare-tables.ts'
 import { connectForText } from './connect-for-text.ts'
-import { keyOf, withoutLooseParts } from '../repository/backups/restore-scope.ts'
+import { keyOf, withoutLooseParts, withoutUnfinishedMark } from '../repository/backups/restore-scope.ts'
 
 /** One thing that is not as it was. */
 export interface Difference {
@@ -276,7 +276,8 @@ async function compareSchemas(
   }
   const comparable = (entries: readonly SchemaEntry[]) =>
     options.tablespaces ? entries : entries.map((entry) => ({ ...entry, defaults: {} }))
-  const printed = withoutLooseParts([...splitSchemaText(preData), ...splitSchemaText(postData)])
+  const all = [...withoutUnfinishedMark(splitSchemaText(preData)), ...splitSchemaText(postData)]
+  const printed = withoutLooseParts(all)
   const known = (await hasLz4(connection, options)) ? printed : printed.map(withoutLz4)
   const expected = options.owners ? known : withoutOwners(known)
   const found = [...(await dump('pre-data')), ...(await dump('post-data'))]

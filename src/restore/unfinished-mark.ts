@@ -1,6 +1,7 @@
 import { AppError } from '../core/app-error.ts'
 import { readDatabaseProperties } from '../postgres/catalog/database.ts'
 import type { Connection } from '../postgres/wire/connection.ts'
+import { type UnfinishedMark, markSchema, readUnfinishedMark } from '../postgres/catalog/unfinished-mark.ts'
 import { createDatabaseStatement } from '../postgres/sql/database-statements.ts'
 import { quoteIdentifier } from '../postgres/sql/quote.ts'
 import { countUserObjects } from './target-checks.ts'
@@ -9,18 +10,9 @@ interface QueryOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Lies in an existing database while it is being filled; whoever finds it knows that the restore did not end. */
-export const markSchema = 'pgrevive_restore_unfinished'
-
-/** What an unfinished restore has left in the database. */
-export interface UnfinishedMark {
-  /** The id of the backup of what was there before, if there was something. */
-  readonly safetyBackup: string | undefined
-}
-
 /**
  * Claims an existing database for as long as the session lasts. Returns the mark that is in it. Throws `target-not-empty`
- * when another restore is at work.
+ * when another restore is at work, and where a schema that is somebody else's, or no mark, has its name.
  */
 export async function claimDatabase(
   connection: Connection,
@@ -34,12 +26,16 @@ export async function claimDatabase(
       hint: 'nothing was changed; wait until it has ended, or name a database that does not exist yet',
     })
   }
-  const [mark] = await connection.query(
-    `SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace
-     WHERE nspname OPERATOR(pg_catalog.=) '${markSchema}'`,
-    options,
-  )
-  return mark && { safetyBackup: /^safety backup ([0-9A-Z]{26})$/.exec(mark[0] ?? '')?.[1] }
+  const mark = await readUnfinishedMark(connection, options)
+  if (!mark || (mark.mine && mark.empty)) return mark
+  if (mark.mine) {
+    throw new AppError('target-not-empty', `the schema ${markSchema} holds objects, and its name is needed`, {
+      hint: `nothing was changed; give it another name: ALTER SCHEMA ${markSchema} RENAME TO …`,
+    })
+  }
+  throw new AppError('target-not-empty', `the schema ${markSchema} belongs to ${mark.owner}`, {
+    hint: `nothing was changed; a schema of this name says that a restore did not end: have ${mark.owner} or a superuser look at what is in the database, and run DROP SCHEMA ${markSchema}`,
+  })
 }
 
 /**
@@ -49,7 +45,7 @@ export async function claimDatabase(
 export async function claimEmptyDatabase(connection: Connection, options: QueryOptions): Promise<void> {
   const name = JSON.stringify(connection.target.database)
   const mark = await claimDatabase(connection, options)
-  if (mark !== undefined) {
+  if (mark?.trusted) {
     throw new AppError(
       'target-not-empty',
       `the database ${name} holds part of a backup: a restore into it did not end`,

@@ -13,6 +13,7 @@ import { findingDocuments, findingTable } from '../terminal/finding-table.ts'
 import { formatBytes, formatDuration, formatQuantity, formatTime } from '../terminal/format.ts'
 import { printable } from '../terminal/printable.ts'
 import { findLive, findTarget } from './find-target.ts'
+import { isBeforeReplace } from './safety-backup.ts'
 
 /** What a restore would do and find, without doing it: `--plan`. */
 export async function planRestoring(
@@ -31,6 +32,7 @@ export async function planRestoring(
     choices: choicesOf(options),
     createRoles: options.createRoles,
     jobs,
+    isSafetyBackup: (id) => isBeforeReplace(id, target, context),
     signal: context.signal,
   })
   const proof = (await listProofs(found.repository, context)).get(backup.id)

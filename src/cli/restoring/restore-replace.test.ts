@@ -82,6 +82,23 @@ describe('restore --replace', { timeout: 600_000 }, () => {
     assert.equal(await dump(), before)
   })
 
+  it('takes its own word alone for what need not be backed up', async () => {
+    const { id } = await host.backUp('dbname=shop')
+    const replace = ['restore', id, '--replace', '--to', 'shop', '--confirm', 'shop']
+    const { safetyBackup } = await host.document(replaceDocument, ...replace)
+    const mark = (backup: string) =>
+      `CREATE SCHEMA pgrevive_restore_unfinished; COMMENT ON SCHEMA pgrevive_restore_unfinished IS 'safety backup ${backup}'`
+    for (const backup of [id, safetyBackup.replace(/.{4}$/, '0000')]) {
+      await query(mark(backup))
+      const again = await host.document(replaceDocument, ...replace)
+      assert.ok(again.safetyBackup > safetyBackup, again.safetyBackup)
+    }
+    await query(mark(safetyBackup))
+    assert.match(await host.succeed(...replace, '--plan'), new RegExp(`before that what is in backup ${safetyBackup}`))
+    const spared = await host.document(replaceDocument, ...replace)
+    assert.equal(spared.safetyBackup, safetyBackup)
+  })
+
   it('killed at any moment, leaves what was there or names the command that brings it back', async () => {
     // a large object has no place in one transaction, so that there is something in between
     await query("SELECT lo_from_bytea(7, 'x')")

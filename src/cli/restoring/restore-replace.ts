@@ -19,7 +19,7 @@ import { redactPasswords } from '../terminal/redact-passwords.ts'
 import { shellWord } from '../terminal/shell-word.ts'
 import { findLive } from './find-target.ts'
 import { describeRestored } from './restore-new.ts'
-import { backUpForGood } from './safety-backup.ts'
+import { backUpForGood, isBeforeReplace, nameBeforeReplace } from './safety-backup.ts'
 
 /** Into a database that is in use, in the place of what is in it. */
 export async function restoreReplacing(
@@ -42,6 +42,7 @@ export async function restoreReplacing(
       analyze: options.analyze,
       environment,
       comeBack,
+      isSafetyBackup: (id) => isBeforeReplace(id, target, context),
       confirm: async (replacement) => {
         if (!context.terminal.json) {
           context.terminal.printError(announcement(replacement, backup, target, { comeBack, context }))
@@ -51,7 +52,7 @@ export async function restoreReplacing(
       },
       backUp: (selection) => {
         const comment = `before restore of ${backup.id}`
-        const subject = { name: `${target.database}_before_replace`, selection, comment, jobs: options.jobs }
+        const subject = { name: nameBeforeReplace(target), selection, comment, jobs: options.jobs }
         return backUpForGood(target, subject, context)
       },
       onProgress,
@@ -70,7 +71,7 @@ export async function restoreReplacing(
   }))
   const { safetyBackup } = outcome
   const verified = outcome.lost.length === 0 ? ['compared with what was backed up: equal'] : []
-  const back = safetyBackup === undefined ? [] : [`what was there before comes back with: ${comeBack(safetyBackup)}`]
+  const back = [`what was there before comes back with: ${comeBack(safetyBackup)}`]
   const restored = describeRestored(backup, { ...outcome, notes: [...verified, ...outcome.notes, ...back] }, options, {
     context,
     tookMs: Math.round(performance.now() - startedMs),
@@ -123,7 +124,6 @@ function announcement(
 }
 
 function wayBack(unfinished: Replacement['unfinished'], comeBack: (id: string) => string): string[] {
-  if (unfinished && unfinished.safetyBackup === undefined) return ['there was nothing before, so there is no way back']
   const command = `this brings back what was there before: ${comeBack(unfinished?.safetyBackup ?? 'ID')}`
   return unfinished ? [command] : [command, 'ID: that of the backup, pinned, and told as soon as it is there']
 }

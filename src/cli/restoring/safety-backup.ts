@@ -4,6 +4,7 @@ import type { ConnectionTarget } from '../../postgres/target/connection-target.t
 import { type Selection, everything } from '../../repository/backups/manifest.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { RestoreOptions } from '../commands/restore.ts'
+import { listAll } from '../repositories/locate-backup.ts'
 import { openRepositories } from '../repositories/repository-access.ts'
 import { printable } from '../terminal/printable.ts'
 
@@ -13,6 +14,23 @@ interface SafetySubject {
   readonly selection: Selection
   readonly comment: string
   readonly jobs: number | undefined
+}
+
+/** The name under which what a database was before it was replaced is listed. */
+export function nameBeforeReplace({ database }: Pick<ConnectionTarget, 'database'>): string {
+  return `${database}_before_replace`
+}
+
+/** Whether one of the repositories holds a backup of this id, taken before the database was replaced. */
+export async function isBeforeReplace(id: string, target: ConnectionTarget, context: CommandContext): Promise<boolean> {
+  const name = nameBeforeReplace(target)
+  const { listed } = await listAll(ofNow(context))
+  return listed.some(({ backups }) => backups.some((backup) => backup.id === id && backup.record.database === name))
+}
+
+/** What is read may be the past, what is backed up is not. */
+function ofNow(context: CommandContext): CommandContext {
+  return { ...context, settings: async () => ({ ...(await context.settings()), asOf: undefined }) }
 }
 
 /** Backs up what a restore in place is about to replace. Returns the id; undefined with --no-safety-backup. */
@@ -55,8 +73,9 @@ async function takeSafetyBackup(
   { name, jobs, ...subject }: SafetySubject,
   context: CommandContext,
 ): Promise<BackedUp> {
-  const settings = { ...(await context.settings()), asOf: undefined } // what is read may be the past, this is not
-  const { opened, failed } = await openRepositories({ ...context, settings: async () => settings })
+  const now = ofNow(context)
+  const settings = await now.settings()
+  const { opened, failed } = await openRepositories(now)
   const repositories = opened.map(({ repository }) => repository)
   try {
     const backedUp = await backUpDatabase(target, repositories, {

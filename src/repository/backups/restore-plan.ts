@@ -11,7 +11,7 @@ import {
   withoutOwner,
 } from '../../postgres/pg-dump/schema-text.ts'
 import type { Manifest, ManifestTable, Sequence } from './manifest.ts'
-import { type RestoreScope, chooseScope, parentsOf } from './restore-scope.ts'
+import { type RestoreScope, chooseScope, parentsOf, withoutUnfinishedMark } from './restore-scope.ts'
 
 /** What of a backup is restored, and with whose names. */
 export interface RestoreChoices {
@@ -77,7 +77,9 @@ export function planRestore(manifest: Manifest, texts: BackupTexts, choices: Res
   }
   const withSchema = choices.content !== 'data-only'
   const withData = choices.content !== 'schema-only'
-  const preData = texts.schema ? splitSchemaText(texts.schema.preData).flatMap(withRevokeApart) : []
+  const preData = texts.schema
+    ? withoutUnfinishedMark(splitSchemaText(texts.schema.preData)).flatMap(withRevokeApart)
+    : []
   const postData = texts.schema ? splitSchemaText(texts.schema.postData) : []
   const scope = chooseScope(manifest, [...preData, ...postData], choices)
   if (withSchema) refuseOrphans(preData, scope)

@@ -1,4 +1,5 @@
 import { AppError } from '../../core/app-error.ts'
+import { markSchema } from '../../postgres/catalog/unfinished-mark.ts'
 import { patternParts } from '../../postgres/sql/name-pattern.ts'
 import { type SchemaEntry, referencedTableOf, tableOf } from '../../postgres/pg-dump/schema-text.ts'
 import type { Manifest, QualifiedName } from './manifest.ts'
@@ -212,6 +213,18 @@ export function withoutLooseParts(entries: readonly SchemaEntry[]): readonly Sch
     if (parent && !tables.has(keyOf(parent))) return false
     return entry.type !== 'INDEX ATTACH' || indexNames(entry).every((index) => indexes.has(keyOf(index)))
   })
+}
+
+/** Without the mark of an unfinished restore, which an older backup may hold; a schema with something in it is none. */
+export function withoutUnfinishedMark(entries: readonly SchemaEntry[]): readonly SchemaEntry[] {
+  const isInIt = ({ type, schema, sql }: SchemaEntry) =>
+    schema === markSchema || (type === 'EXTENSION' && sql.includes(markSchema))
+  if (entries.some(isInIt)) return entries
+  return entries.filter(
+    ({ type, name }) =>
+      !(type === 'SCHEMA' && name === markSchema) &&
+      !(/^(ACL|COMMENT|SECURITY LABEL)$/.test(type) && name === `SCHEMA ${markSchema}`),
+  )
 }
 
 /** Of an INDEX or a constraint that has one: an index of a constraint has its name, which the header has after the table's. */

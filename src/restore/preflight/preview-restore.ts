@@ -6,7 +6,7 @@ import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { RestoreChoices, RestorePlan } from '../../repository/backups/restore-plan.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { connectForMaintenance } from '../maintenance-connection.ts'
-import { surveyReplacement } from '../replace/replace-database.ts'
+import { type SurveyOptions, surveyReplacement } from '../replace/replace-database.ts'
 import { describeObject } from '../replace/scene.ts'
 import { connectIfThere, nothingToLoadInto, refuseServersOwn } from '../restore-backup.ts'
 import { type RestoreJob, openRestoreJob } from '../restore-job.ts'
@@ -25,7 +25,7 @@ export interface RestorePreview {
   readonly atOnce: boolean
 }
 
-export interface PreviewOptions {
+export interface PreviewOptions extends SurveyOptions {
   readonly way: 'new' | 'in-place' | 'replace'
   readonly choices: RestoreChoices
   readonly createRoles: boolean
@@ -73,7 +73,7 @@ async function checkThere(existing: Connection, job: RestoreJob, options: Previe
   const way = options.way === 'new' ? 'empty' : options.way
   const usual = { way, plan: job.plan, atOnce: false } as const
   try {
-    if (way === 'replace') return { way, ...(await checkReplacement(existing, job)) }
+    if (way === 'replace') return { way, ...(await checkReplacement(existing, job, options)) }
     if (way === 'in-place') return { ...usual, findings: [good(check, 'there', 'stays beside the restored one')] }
     if (options.choices.content === 'data-only') await checkRoomForData(existing, job.plan, options)
     else await claimEmptyDatabase(existing, options)
@@ -83,15 +83,15 @@ async function checkThere(existing: Connection, job: RestoreJob, options: Previe
   }
 }
 
-async function checkReplacement(existing: Connection, opened: RestoreJob) {
-  const { job, scene, unfinished, atOnce } = await surveyReplacement(existing, opened)
+async function checkReplacement(existing: Connection, opened: RestoreJob, options: PreviewOptions) {
+  const { job, scene, unfinished, atOnce } = await surveyReplacement(existing, opened, options)
   const others = scene.stays.filter(({ identity }) => identity !== 'public').map(describeObject)
   const findings = [
     unfinished
       ? note(
           check,
           'unfinished',
-          `holds a part of a backup, and before that ${unfinished.safetyBackup === undefined ? 'nothing' : `what is in backup ${unfinished.safetyBackup}`}`,
+          `holds a part of a backup, and before that what is in backup ${unfinished.safetyBackup}`,
         )
       : good(check, 'there', `${scene.drops.length} objects in it give way`),
     ...(others.length > 0 ? [note('of others', String(others.length), `stays: ${listSome(others)}`)] : []),

@@ -1,7 +1,5 @@
 import { schemaPatternCondition } from '../../postgres/sql/name-pattern.ts'
-import { quoteLiteral } from '../../postgres/sql/quote.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
-import { markSchema } from '../unfinished-mark.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -78,7 +76,7 @@ export async function listObjects(
        LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.namespace
      WHERE (o.objid OPERATOR(pg_catalog.>=) ${firstUserOid} OR i.identity OPERATOR(pg_catalog.=) 'public')
        AND (n.nspname IS NULL OR (n.nspname OPERATOR(pg_catalog.!~) '^pg_'
-         AND n.nspname NOT IN ('information_schema', ${quoteLiteral(markSchema)})))
+         AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
          WHERE d.classid OPERATOR(pg_catalog.=) o.classid AND d.objid OPERATOR(pg_catalog.=) o.objid
            AND d.objsubid OPERATOR(pg_catalog.=) 0 AND d.deptype IN ('i', 'P', 'S', 'e'))

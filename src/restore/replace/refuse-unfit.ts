@@ -1,4 +1,5 @@
 import { AppError } from '../../core/app-error.ts'
+import { markSchema } from '../../postgres/catalog/unfinished-mark.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { RestoreJob } from '../restore-job.ts'
 
@@ -13,6 +14,11 @@ export async function refuseUnfit(connection: Connection, { manifest, plan }: Re
   if (selection.content !== 'all' || selection.tables.length + selection.schemas.length > 0) {
     throw new AppError('usage-invalid', 'this backup holds a part of its database, and --replace would drop the rest', {
       hint: 'restore it into a new database, or single tables of it with --into-schema or --as',
+    })
+  }
+  if (plan.beforeData.some(({ schema }) => schema === markSchema)) {
+    throw new AppError('usage-invalid', `the backup holds objects in a schema called ${markSchema}`, {
+      hint: 'a schema of this name says that a restore did not end: restore it into a new database',
     })
   }
   const encoding = connection.parameters.get('server_encoding') ?? ''

@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from '../../core/app-error.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
 import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
 import { runClient } from '../../postgres/server/test-server.ts'
+import type { Selection } from '../../repository/backups/manifest.ts'
 import { listBackups } from '../../repository/backups/open-backup.ts'
 import { restoreEverything } from '../../repository/backups/restore-plan.ts'
 import { TestBench } from '../test-bench.ts'
@@ -81,6 +82,7 @@ describe('replace, as a role that owns a database and may create none', { timeou
       environment: process.env,
       confirm: async () => undefined,
       backUp: (selection) => bench.backUp(target, { selection }),
+      isSafetyBackup: async () => true,
       comeBack: (safety) => `restore ${safety} --replace`,
       ...options,
     })
@@ -144,7 +146,7 @@ describe('replace, as a role that owns a database and may create none', { timeou
       }
     })()
     while (written < 50) await bench.query(target, 'SELECT 1')
-    const { safetyBackup = '' } = await replace(id, target, {
+    const { safetyBackup } = await replace(id, target, {
       backUp: async (selection) => {
         const before = written
         const safety = await bench.backUp(target, { selection })
@@ -211,6 +213,50 @@ describe('replace, as a role that owns a database and may create none', { timeou
       })
       assert.equal(await dumpOf(target), before)
     }
+  })
+
+  it('backs up what a schema of the name of the mark would leave out, unless the mark is its own', async () => {
+    const target = await shop('CREATE TABLE t AS SELECT 1 AS i')
+    const superuser = withDatabase(bench.server.target, target.database)
+    const id = await bench.backUp(target)
+    const markOf = (owner: string) =>
+      `DROP SCHEMA IF EXISTS pgrevive_restore_unfinished CASCADE; CREATE SCHEMA pgrevive_restore_unfinished AUTHORIZATION ${owner};
+       COMMENT ON SCHEMA pgrevive_restore_unfinished IS 'safety backup ${id}'`
+    await bench.query(superuser, `${markOf('host')}; UPDATE t SET i = 2`)
+    await expectRefused(replace(id, target), 'target-not-empty', {
+      message: /the schema pgrevive_restore_unfinished belongs to host/,
+      hint: /have host or a superuser look/,
+    })
+    const ways = [
+      [superuser, markOf('host'), async () => true],
+      [target, markOf('shopkeeper'), async () => false],
+      [target, `${markOf('shopkeeper')}; COMMENT ON SCHEMA pgrevive_restore_unfinished IS 'x'`, async () => true],
+    ] as const
+    for (const [who, sql, isSafetyBackup] of ways) {
+      await bench.query(superuser, `UPDATE t SET i = 2; ${sql}`)
+      const backUp = (selection: Selection) => bench.backUp(who, { selection })
+      const { safetyBackup } = await replace(id, who, { isSafetyBackup, backUp })
+      assert.notEqual(safetyBackup, id)
+      assert.deepEqual(await bench.query(target, 'SELECT i FROM t'), [['1']])
+      assert.deepEqual(await bench.query(target, "SELECT to_regnamespace('pgrevive_restore_unfinished')"), [[null]])
+      await replace(safetyBackup, who, { backUp })
+      assert.deepEqual(await bench.query(target, 'SELECT i FROM t'), [['2']])
+    }
+    await bench.query(superuser, markOf('shopkeeper'))
+    await bench.query(target, 'CREATE TABLE pgrevive_restore_unfinished.own (); UPDATE t SET i = 2')
+    await expectRefused(replace(id, target), 'target-not-empty', {
+      message: /the schema pgrevive_restore_unfinished holds objects/,
+      hint: /nothing was changed.*RENAME/,
+    })
+    const odd = await bench.backUp(target)
+    await bench.query(target, 'DROP SCHEMA pgrevive_restore_unfinished CASCADE')
+    await expectRefused(replace(odd, target), 'usage-invalid', {
+      message: /holds objects in a schema called pgrevive_restore_unfinished/,
+      hint: /into a new database/,
+    })
+    const beside = await bench.restore(odd, `${target.database}_beside`)
+    assert.deepEqual(await bench.query(beside, 'SELECT FROM pgrevive_restore_unfinished.own'), [])
+    assert.deepEqual(await bench.query(target, 'SELECT i FROM t'), [['2']])
   })
 
   it('of a failure half-way names the way back, which works, and goes on from there without a new backup', async () => {

@@ -19,7 +19,7 @@ import {
   outcomeOf,
   sayWhatIsLost,
 } from '../restore-job.ts'
-import { type UnfinishedMark, claimDatabase, removeUnfinishedMark, setUnfinishedMark } from '../unfinished-mark.ts'
+import { claimDatabase, removeUnfinishedMark, setUnfinishedMark } from '../unfinished-mark.ts'
 import { verifyRestored } from '../verify-restored.ts'
 import { dropObjects, emptyConfigurationTables, largeObjectsAtOnce } from './drop-objects.ts'
 import { endOtherSessions, explainWaits, holdStill } from './hold-still.ts'
@@ -31,13 +31,19 @@ import { type Scene, readScene } from './scene.ts'
 /** What is about to be done to a database. */
 export interface Replacement {
   readonly scene: Scene
-  /** Present: a restore did not end, and what was there before is in this backup. */
-  readonly unfinished: UnfinishedMark | undefined
+  /** Present: a restore did not end, and what was there before is in this backup, which is at hand. */
+  readonly unfinished: { readonly safetyBackup: string } | undefined
   /** Everything in one transaction: whoever looks sees the old contents or the new ones. */
   readonly atOnce: boolean
 }
 
-export interface ReplaceOptions extends RestoreOptions {
+/** How a database is looked at that is to be replaced. */
+export interface SurveyOptions {
+  /** Whether a backup is at hand, and of what was in this database before it was replaced; absent: none is. */
+  readonly isSafetyBackup?: ((id: string) => Promise<boolean>) | undefined
+}
+
+export interface ReplaceOptions extends RestoreOptions, SurveyOptions {
   readonly environment: Environment
   /** Told what is about to be done, before anything is; throws unless it shall be. */
   readonly confirm: (replacement: Replacement) => Promise<void>
@@ -54,8 +60,8 @@ export interface ReplaceJob extends RestoreJob, Replacement {
 }
 
 export interface ReplaceOutcome extends RestoreOutcome {
-  /** Of what was there before; undefined after an unfinished restore that had none. */
-  readonly safetyBackup: string | undefined
+  /** Of what was there before. */
+  readonly safetyBackup: string
   readonly atOnce: boolean
 }
 
@@ -78,7 +84,7 @@ export async function replaceDatabase(
   await using connection = await connectForText(target, opened.manifest, options)
   await prepareForLoading(connection)
   await connection.execute('RESET synchronous_commit', options)
-  const surveyed = await surveyReplacement(connection, opened)
+  const surveyed = await surveyReplacement(connection, opened, options)
   await requireReadiness(connection, { ...surveyed.job, way: 'replace', jobs: options.jobs }, options)
   const job: ReplaceJob = { ...surveyed.job, ...surveyed, options }
   await options.confirm(job)
@@ -95,9 +101,16 @@ interface Surveyed extends Replacement {
 }
 
 /** Looks at what is to be replaced, and claims it. Throws what stands in the way. */
-export async function surveyReplacement(connection: Connection, opened: RestoreJob): Promise<Surveyed> {
+export async function surveyReplacement(
+  connection: Connection,
+  opened: RestoreJob,
+  { isSafetyBackup }: SurveyOptions,
+): Promise<Surveyed> {
   await refuseUnfit(connection, opened)
-  const unfinished = await claimDatabase(connection, opened.options)
+  const { trusted, safetyBackup } = (await claimDatabase(connection, opened.options)) ?? {}
+  // what the mark says counts only where it spares a backup that is there
+  const counts = trusted === true && safetyBackup !== undefined && (await isSafetyBackup?.(safetyBackup)) === true
+  const unfinished = counts ? { safetyBackup } : undefined
   const { job, leftOut } = await amongOthers(connection, opened)
   const scene = await readScene(connection, job)
   return { job, leftOut, scene, unfinished, atOnce: fitsOneTransaction(job, scene) }
@@ -109,7 +122,7 @@ function fitsOneTransaction({ plan, losses }: RestoreJob, { largeObjects }: Scen
 }
 
 /** Returns the id of the safety backup. */
-async function replaceContents(connection: Connection, job: ReplaceJob): Promise<string | undefined> {
+async function replaceContents(connection: Connection, job: ReplaceJob): Promise<string> {
   const { scene, unfinished, atOnce, options, notes } = job
   let safetyBackup = unfinished?.safetyBackup
   try {
@@ -117,7 +130,7 @@ async function replaceContents(connection: Connection, job: ReplaceJob): Promise
     if (ended > 0) notes.push(`${ended === 1 ? '1 session' : `${ended} sessions`} in the database ended for it`)
     await holdStill(connection, scene.tables, options)
     // what a restore that did not end has left is no state to come back to
-    if (!unfinished) safetyBackup = await options.backUp(job.manifest.selection)
+    safetyBackup ??= await options.backUp(job.manifest.selection)
     await endOtherSessions(connection, options)
     await refuseChanges(connection, job)
     await explainWaits(() => dropObjects(connection, scene, options))
@@ -147,17 +160,14 @@ async function refuseChanges(connection: Connection, job: ReplaceJob): Promise<v
 }
 
 /** From here on, what was there before is only in the safety backup: a failure says so. */
-async function orWayBack(job: ReplaceJob, safetyBackup: string | undefined, work: () => Promise<void>): Promise<void> {
+async function orWayBack(job: ReplaceJob, safetyBackup: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     const { code, message, cause, hint } = error
     const { comeBack } = job.options
-    const back =
-      safetyBackup === undefined
-        ? 'run the same command again'
-        : `this brings back what was there before: ${comeBack(safetyBackup)}; running the same command again goes on`
+    const back = `this brings back what was there before: ${comeBack(safetyBackup)}; running the same command again goes on`
     throw new AppError(code, `${message}; ${describeTarget(job.target)} does not hold what it should`, {
       cause,
       hint: hint === undefined ? back : `${back}; ${hint}`,

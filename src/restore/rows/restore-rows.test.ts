@@ -201,6 +201,10 @@ describe('rows of a backup come back beside the live ones', { timeout: 300_000 }
     await refused('target-exists', /public\.t_pkey exists/, { tables: ['t'], into: as('t_pkey') })
     await refused('target-exists', /public\.t exists/, { tables: ['t', 'public.u'], into: { schema: 'public' } })
     await refused('usage-invalid', /two of the chosen tables are called u/, { tables: ['*.u'] })
+    await refused('usage-invalid', /says that a restore did not end/, {
+      tables: ['t'],
+      into: { schema: 'pgrevive_restore_unfinished' },
+    })
     await refused('usage-invalid', /--as is the name of one table/, { tables: ['t', 'u'], into: as('x') })
     await refused('selection-empty', /views only/, { tables: ['v'] })
     await refused('selection-empty', /matches/, { tables: ['nothing'] })

@@ -1,5 +1,6 @@
 import { AppError } from '../../core/app-error.ts'
 import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
+import { markSchema } from '../../postgres/catalog/unfinished-mark.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { QualifiedName } from '../../repository/backups/manifest.ts'
@@ -73,6 +74,11 @@ function planCopies({ tables, entries, connection }: RowsSession, { into }: Rest
   if (!('name' in into) && twice !== undefined) {
     throw new AppError('usage-invalid', `two of the chosen tables are called ${twice}`, {
       hint: 'restore them one after the other, into schemas of their own',
+    })
+  }
+  if (into.schema === markSchema) {
+    throw new AppError('usage-invalid', `a schema called ${markSchema} says that a restore did not end`, {
+      hint: 'nothing was changed; choose another one',
     })
   }
   return tables.map((table) => {
