@@ -46,6 +46,9 @@ export class TestEngine implements AsyncDisposable {
     }
   }
 
+  /** A shell's line that does what docker's own client would do with its arguments. */
+  readonly client = `exec podman --cgroup-manager cgroupfs --runtime runc --root ${directory}/storage --runroot ${directory}/run --storage-driver overlay --tmpdir ${directory}/tmp "$@"`
+
   async open(signal = new AbortController().signal): Promise<Engine> {
     return Engine.open({ environment: this.environment, homeDirectory: '/nonexistent', signal })
   }

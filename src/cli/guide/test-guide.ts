@@ -1,0 +1,141 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { TestEngine } from '../../containers/test-engine.ts'
+import { loadSql } from '../../postgres/server/test-server.ts'
+import { resolveConnection } from '../../postgres/target/connection-target.ts'
+import { TestS3Server } from '../../store/s3/test-s3-server.ts'
+import { type GuideCommand, type GuidePart, parseGuide } from './test-guide-text.ts'
+
+const example = fileURLToPath(new URL('../../../examples/travelscout', import.meta.url))
+const program = fileURLToPath(new URL('../../../bin/pgrevive.js', import.meta.url))
+const fixture = fileURLToPath(new URL('../../../../shared/fixtures/travelscout.sql', import.meta.url))
+export const guideFile = join(example, 'docs', 'guide.md')
+
+/** The bucket as the guide and pgrevive.yaml call it. */
+const guideBucket = 's3://travelscout-backups?region=eu-central-1'
+const guideDirectory = '/srv/travelscout'
+
+/** The containers of the application only sleep: this stands for its migrations. */
+const application = 'printf "#!/bin/sh\\necho migrated\\n" >/usr/local/bin/alembic; chmod 755 /usr/local/bin/alembic'
+
+/** What a command of the guide really did. */
+export interface Ran {
+  readonly command: GuideCommand
+  readonly output: string
+  readonly exitCode: number
+}
+
+/** The reader of the guide: a copy of the example, its containers, a bucket, and a shell that goes from command to command. */
+export class GuideReader implements AsyncDisposable {
+  readonly #directory: string
+  readonly #environment: Readonly<Record<string, string | undefined>>
+  /** What the text of the guide stands for here. */
+  readonly #real: readonly (readonly [inGuide: string, real: string])[]
+  readonly #held: AsyncDisposableStack
+
+  private constructor(
+    directory: string,
+    environment: Readonly<Record<string, string | undefined>>,
+    real: readonly (readonly [string, string])[],
+    held: AsyncDisposableStack,
+  ) {
+    this.#directory = directory
+    this.#environment = environment
+    this.#real = real
+    this.#held = held
+  }
+
+  /** Returns why there can be none, having said it loudly. */
+  static async start(): Promise<GuideReader | string> {
+    await using owned = new AsyncDisposableStack()
+    const engine = await TestEngine.start()
+    if (typeof engine === 'string') return engine
+    owned.use(engine)
+    const s3 = await TestS3Server.start()
+    if (typeof s3 === 'string') return s3
+    owned.use(s3)
+    const root = await mkdtemp(join(tmpdir(), 'pgrevive-guide-'))
+    owned.defer(() => rm(root, { recursive: true, force: true }))
+    const directory = join(root, 'travelscout')
+    await cp(example, directory, { recursive: true })
+    const bin = join(root, 'bin')
+    for (const folder of [bin, join(root, 'home')]) await mkdir(folder)
+    const programs = { pgrevive: `exec ${process.execPath} ${program} "$@"`, docker: engine.client }
+    for (const [name, script] of Object.entries(programs)) {
+      await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    }
+    await promisify(execFile)(join(bin, 'docker'), ['exec', 'travelscout-app', 'sh', '-c', application])
+    const bucket = await s3.createBucket()
+    const real = [
+      [guideBucket, `s3://${bucket}?endpoint=${s3.endpoint}`],
+      [guideDirectory, directory],
+      [`/root`, join(root, 'home')],
+    ] as const
+    const config = join(directory, 'pgrevive.yaml')
+    await writeFile(config, toReal(await readFile(config, 'utf8'), real))
+    const environment = {
+      PATH: `${bin}:${process.env['PATH']}`,
+      HOME: join(root, 'home'),
+      LANG: 'C.UTF-8',
+      TZ: 'UTC',
+      COLUMNS: '160',
+      ...engine.environment,
+      ...s3.credentials('owner'),
+    }
+    const target = await resolveConnection(
+      'postgres://travelscout:travelscout_password@127.0.0.1:55415/travelscout?sslmode=disable',
+      { environment: {} },
+    )
+    await loadSql(target, fixture, { variables: { scale: '1' } })
+    return new GuideReader(directory, environment, real, owned.move())
+  }
+
+  /** Follows the guide, and hands over each command that was run. */
+  async *follow(parts: readonly GuidePart[]): AsyncGenerator<Ran> {
+    for (const part of parts) {
+      if (part.kind !== 'commands') continue
+      for (const command of part.commands) yield await this.#run(command)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held.disposeAsync()
+  }
+
+  async #run(command: GuideCommand): Promise<Ran> {
+    // the working directory and exported variables go from one to the next, as in a shell
+    const script = `. ./.shell 2>/dev/null; cd "\${PWD_OF_SHELL:-.}"; ${toReal(command.command, this.#real)}
+rc=$?; export PWD_OF_SHELL=$PWD; export -p >${this.#directory}/.shell; exit $rc`
+    const child = spawn('/bin/bash', ['--noprofile', '--norc', '-c', script], {
+      cwd: this.#directory,
+      env: this.#environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+    const output = withoutProgress(stderr) + stdout
+    return { command, output: fromReal(output, this.#real), exitCode: child.exitCode ?? -1 }
+  }
+}
+
+export async function readGuide(): Promise<GuidePart[]> {
+  return parseGuide(await readFile(guideFile, 'utf8'))
+}
+
+/** Lines of finished phases, which a terminal shows and then draws over. */
+function withoutProgress(stderr: string): string {
+  return stderr.replaceAll(/^[a-z][a-z ]* +[\d.,]+ (?:B|kB|MB|GB|items?|rows?)\b.* in [\d.]+ \w+\n/gm, '')
+}
+
+function toReal(inGuide: string, names: readonly (readonly [string, string])[]): string {
+  return names.reduce((result, [guide, real]) => result.replaceAll(guide, real), inGuide)
+}
+
+function fromReal(output: string, names: readonly (readonly [string, string])[]): string {
+  return names.reduce((result, [guide, real]) => result.replaceAll(real, guide), output)
+}
