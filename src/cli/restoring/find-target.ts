@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
 import { AppError } from '../../core/app-error.ts'
-import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
+import { type ConnectionTarget, describeHost, withDatabase } from '../../postgres/target/connection-target.ts'
 import type { CommandContext } from '../command-context.ts'
 import { findDatabase, isConninfo } from '../databases/database-target.ts'
-import { reachDatabase } from '../databases/reach-database.ts'
+import { findWay, reachDatabase } from '../databases/reach-database.ts'
 
 /**
  * A connection string, or the bare name of a database: on the server of the configured database that the backup is of,
@@ -55,4 +56,27 @@ export async function findLive(
   throw new AppError('usage-invalid', 'no database is named', {
     hint: `add --to with a URL such as postgres://host/name${names.length > 0 ? `, or one of ${names.join(', ')}` : ''}`,
   })
+}
+
+/**
+ * Whether a restore into `target` touches the live database that the backup is of, for which its hooks are; beside it,
+ * nothing has to be stopped.
+ */
+export async function isLive(target: ConnectionTarget, database: string, context: CommandContext): Promise<boolean> {
+  const { config } = await context.settings()
+  if (!config?.databases.has(database)) return target.database === database
+  try {
+    const { target: live } = await findWay(
+      await findDatabase(database, { config, environment: context.environment }),
+      context,
+    )
+    return (
+      live.database === target.database &&
+      isDeepStrictEqual(live.hosts.map(describeHost), target.hosts.map(describeHost))
+    )
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (error instanceof AppError) return false // what can not be found is not what was found to restore into
+    throw error
+  }
 }

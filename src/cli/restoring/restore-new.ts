@@ -13,7 +13,7 @@ import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
-import { findTarget } from './find-target.ts'
+import { findTarget, isLive } from './find-target.ts'
 
 /** Into a database that does not exist, or that is empty. */
 export async function restoreNew(
@@ -43,8 +43,9 @@ export async function restoreNew(
     }).catch((error: unknown) => {
       throw withOthers(error, others)
     })
-  const hooks = await hooksOf(backup.record.database, options, context)
-  const facts = { database: backup.record.database, backup: backup.id, target: target.database }
+  const { database } = backup.record
+  const hooks = await hooksOf(database, { hooks: options.hooks && (await isLive(target, database, context)) }, context)
+  const facts = { database, backup: backup.id, target: target.database }
   const { result: outcome, failure } = await hooks.around('restore', facts, restore, ({ lost }) => ({
     outcome: lost.length === 0 ? 'done' : 'incomplete',
   }))
