@@ -28,7 +28,7 @@ describe('hooks of pgrevive.yaml', { timeout: 120_000 }, () => {
   const tell = (name: string) =>
     `{ run: 'echo ${name} $PGREVIVE_DATABASE \${PGREVIVE_BACKUP-none} $PGREVIVE_TARGET$PGREVIVE_ERROR_CODE >> log' }`
 
-  it('wrap a backup, and a restore of it', async () => {
+  it('wrap a backup, and a restore of it, but not one beside it', async () => {
     await configure(`
 before_backup: [{ wait: { database: shop }, timeout: 10s }, ${tell('before')}]
 after_backup: [${tell('after')}]
@@ -40,13 +40,15 @@ after_restore: [${tell('after restore')}]
 on_failure: [${tell('failed')}]`)
     await host.succeed('restore', id, '--to', 'restored')
     assertFailed(await host.run('restore', id, '--to', 'shop'), 'target-not-empty')
+    await loadSql(server.target, 'DROP DATABASE shop')
+    await host.succeed('restore', id, '--to', 'shop')
     assert.deepEqual(await log(), [
       'before shop none',
       `after shop ${id}`,
-      `before restore shop ${id} restored`,
-      `after restore shop ${id} restored`,
       `before restore shop ${id} shop`,
       `failed shop ${id} shoptarget-not-empty`,
+      `before restore shop ${id} shop`,
+      `after restore shop ${id} shop`,
     ])
   })
 
