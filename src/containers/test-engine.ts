@@ -32,8 +32,7 @@ export class TestEngine implements AsyncDisposable {
       await mkdir(directory, { recursive: true })
       const engine = new TestEngine(await holdLock())
       try {
-        await engine.#down() // what a killed run may have left
-        await run('up')
+        await engine.#up().catch(() => engine.#up()) // the server in it may take longer than the tool waits
         return engine
       } catch (error) {
         await engine[Symbol.asyncDispose]()
@@ -57,10 +56,17 @@ export class TestEngine implements AsyncDisposable {
     try {
       await this.#down()
     } finally {
+      this.#lock.ref()
       const ended = once(this.#lock, 'exit')
       this.#lock.stdin?.end() // the lock would keep this process
       await ended
     }
+  }
+
+  /** After what a killed run may have left. */
+  async #up(): Promise<void> {
+    await this.#down()
+    await run('up')
   }
 
   async #down(): Promise<void> {

@@ -16,7 +16,7 @@ import { recoveryKit } from '../keys/recovery-kit.ts'
 import { printable } from '../terminal/printable.ts'
 import { shellWord } from '../terminal/shell-word.ts'
 import { createKeyFolder, openStoreAt } from '../repositories/repository-access.ts'
-import { requireRepository } from '../config/settings.ts'
+import { type Settings, requireRepository } from '../config/settings.ts'
 import { writeSecretFile } from '../keys/secret-file.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
@@ -32,6 +32,12 @@ const initOptions = z.strictObject({
   chunkSize: chunkSize.optional(),
 })
 export type InitOptions = z.output<typeof initOptions>
+
+function nextCommand(location: string, { config }: Settings): string {
+  const isConfigured = config && config.databases.size > 0 && config.repositories.length > 0
+  if (isConfigured) return 'pgrevive backup'
+  return `pgrevive backup postgres://user@host/database --repo ${printable(shellWord(location))}`
+}
 
 async function init(options: InitOptions, context: CommandContext): Promise<Outcome> {
   const { place, keyFiles } = requireRepository(await context.settings())
@@ -91,7 +97,7 @@ async function init(options: InitOptions, context: CommandContext): Promise<Outc
       `  store         does what backups need ("pgrevive doctor --store" tells more)\n\n` +
       `${warning(key.canRead ? 'Keep the recovery kit away from this machine: print it, or put it into a password manager.' : 'The recovery kit holds no reading key: the private halves of the recipients read the backups.')}\n` +
       `Without ${key.canRead ? (options.passphrase ? 'it and without the passphrase' : 'it') : 'them'} nobody can read the backups, not even we.\n\n` +
-      `next: pgrevive backup postgres://user@host/database --repo ${printable(shellWord(store.location))}\n`
+      `next: ${nextCommand(store.location, await context.settings())}\n`
     return { document, text }
   } catch (error) {
     // whatever failed, a repository that is there, or may be, needs its key

@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -17,9 +16,11 @@ const program = fileURLToPath(new URL('../../../bin/pgrevive.js', import.meta.ur
 const fixture = fileURLToPath(new URL('../../../../shared/fixtures/travelscout.sql', import.meta.url))
 export const guideFile = join(example, 'docs', 'guide.md')
 
-/** The bucket as the guide and pgrevive.yaml call it. */
-const guideBucket = 's3://travelscout-backups?region=eu-central-1'
+/** What the guide and pgrevive.yaml call it, and what is as long in a test, so that tables look the same. */
+const guideBucket = 's3://travelscout-pgrevive?region=eu-central-1'
 const guideDirectory = '/srv/travelscout'
+const guideHome = '/home/travelplan'
+const directoryPrefix = '/tmp/pgrv-'
 
 /** The containers of the application only sleep: this stands for its migrations. */
 const application = 'printf "#!/bin/sh\\necho migrated\\n" >/usr/local/bin/alembic; chmod 755 /usr/local/bin/alembic'
@@ -60,12 +61,8 @@ export class GuideReader implements AsyncDisposable {
     const s3 = await TestS3Server.start()
     if (typeof s3 === 'string') return s3
     owned.use(s3)
-    const root = await mkdtemp(join(tmpdir(), 'pgrevive-guide-'))
-    owned.defer(() => rm(root, { recursive: true, force: true }))
-    const directory = join(root, 'travelscout')
+    const [directory, home, bin] = [await temporary(owned), await temporary(owned), await temporary(owned)]
     await cp(example, directory, { recursive: true })
-    const bin = join(root, 'bin')
-    for (const folder of [bin, join(root, 'home')]) await mkdir(folder)
     const programs = { pgrevive: `exec ${process.execPath} ${program} "$@"`, docker: engine.client }
     for (const [name, script] of Object.entries(programs)) {
       await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
@@ -75,18 +72,23 @@ export class GuideReader implements AsyncDisposable {
     const real = [
       [guideBucket, `s3://${bucket}?endpoint=${s3.endpoint}`],
       [guideDirectory, directory],
-      [`/root`, join(root, 'home')],
+      [guideHome, home],
+      ['/usr/local/bin', bin],
+      ['/usr/lib/node_modules/pgrevive/bin/pgrevive.js', program],
+      ['/usr/bin/node', process.execPath],
+      ['unix:///var/run/docker.sock', engine.environment.DOCKER_HOST],
     ] as const
     const config = join(directory, 'pgrevive.yaml')
     await writeFile(config, toReal(await readFile(config, 'utf8'), real))
+    await mkdir(join(home, '.aws'))
+    await writeFile(join(home, '.aws', 'credentials'), credentialsFile(s3.credentials('owner')), { mode: 0o600 })
     const environment = {
-      PATH: `${bin}:${process.env['PATH']}`,
-      HOME: join(root, 'home'),
+      PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin`,
+      HOME: home,
       LANG: 'C.UTF-8',
       TZ: 'UTC',
       COLUMNS: '160',
       ...engine.environment,
-      ...s3.credentials('owner'),
     }
     const target = await resolveConnection(
       'postgres://travelscout:travelscout_password@127.0.0.1:55415/travelscout?sslmode=disable',
@@ -110,16 +112,16 @@ export class GuideReader implements AsyncDisposable {
 
   async #run(command: GuideCommand): Promise<Ran> {
     // the working directory and exported variables go from one to the next, as in a shell
-    const script = `. ./.shell 2>/dev/null; cd "\${PWD_OF_SHELL:-.}"; ${toReal(command.command, this.#real)}
+    const script = `. ./.shell 2>/dev/null; cd "\${PWD_OF_SHELL:-.}"; exec 2>&1
+${toReal(command.command, this.#real)}
 rc=$?; export PWD_OF_SHELL=$PWD; export -p >${this.#directory}/.shell; exit $rc`
     const child = spawn('/bin/bash', ['--noprofile', '--norc', '-c', script], {
       cwd: this.#directory,
       env: this.#environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-    const output = withoutProgress(stderr) + stdout
-    return { command, output: fromReal(output, this.#real), exitCode: child.exitCode ?? -1 }
+    const [printed] = await Promise.all([text(child.stdout), once(child, 'close')])
+    return { command, output: fromReal(withoutProgress(printed), this.#real), exitCode: child.exitCode ?? -1 }
   }
 }
 
@@ -127,9 +129,19 @@ export async function readGuide(): Promise<GuidePart[]> {
   return parseGuide(await readFile(guideFile, 'utf8'))
 }
 
-/** Lines of finished phases, which a terminal shows and then draws over. */
-function withoutProgress(stderr: string): string {
-  return stderr.replaceAll(/^[a-z][a-z ]* +[\d.,]+ (?:B|kB|MB|GB|items?|rows?)\b.* in [\d.]+ \w+\n/gm, '')
+/** What tells how far a command is, where there is no terminal to draw it on: "compare      100 %  8.1 MB of …". */
+function withoutProgress(printed: string): string {
+  return printed.replaceAll(/^(?:[a-z]+ ){0,3}[a-z]+ +\d[\d.,]* (?:%|B|kB|MB|GB|items|rows|ms|s)(?: .*)?\n/gm, '')
+}
+
+async function temporary(owned: AsyncDisposableStack): Promise<string> {
+  const directory = await mkdtemp(directoryPrefix)
+  owned.defer(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+function credentialsFile({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret }: Record<string, string>): string {
+  return `[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`
 }
 
 function toReal(inGuide: string, names: readonly (readonly [string, string])[]): string {
