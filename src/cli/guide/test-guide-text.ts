@@ -102,6 +102,7 @@ export function withoutChance(output: string): string {
     .replaceAll(/\b\d[\d,]*(?:\.\d+)? (?:ms|s|min|h)\b(?: \d+ (?:s|min)\b)?/g, 'DURATION')
     .replaceAll(/\b\d[\d,]*(?:\.\d+)? (?:B|bytes|kB|MB|GB|TB)\b/g, 'SIZE')
     .replaceAll(/\b\d+(?:\.\d+)?(?: ?%|×)/g, 'SHARE')
+    .replaceAll(/\b1[3-9]\.\d+(?:, 1[3-9]\.\d+)*(?: \([^)]*\))?/g, 'VERSION')
     .replaceAll(/[ \t]+/g, ' ')
     .replaceAll(/ ?\n ?/g, '\n')
     .trim()
