@@ -175,12 +175,62 @@ describe('a restore in place of a live database', () => {
     const { name, url, id } = await shop()
     await loadSql(server.target, `CREATE ROLE mallory_${created} LOGIN CREATEDB`)
     await host.succeed('restore', id, '--in-place', '--to', url)
-    const [kept] = await databases(`${name}_before_%`)
-    await loadSql(server.target, `ALTER DATABASE "${kept}" OWNER TO mallory_${created}`)
+    const [kept = ''] = await databases(`${name}_before_%`)
+    const [comment] = await query(
+      'postgres',
+      `SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '${kept}'`,
+    )
+    const fake = `${name}_before_20990101_000000`
+    const told = comment?.replaceAll((kept ?? '').slice(-15), '20990101_000000').replaceAll("'", "''")
+    await loadSql(server.target, `CREATE DATABASE ${fake} OWNER mallory_${created} TEMPLATE template0`)
+    await loadSql(server.target, `COMMENT ON DATABASE ${fake} IS '${told}'`)
+    await host.succeed('restore', '--undo', '--to', url)
+    await host.succeed('restore', '--finish', '--to', url)
+    assert.deepEqual(await databases(`${name}%`), [name, fake])
     assertFailed(await host.run('restore', '--undo', '--to', url), 'permission-denied', {
       message: /belongs to mallory/,
     })
     assertFailed(await host.run('restore', '--finish', '--to', url), 'permission-denied')
-    assert.deepEqual(await databases(`${name}%`), [name, kept])
+    await host.succeed('restore', id, '--in-place', '--to', url)
+  })
+
+  it('gives the name back where nothing has it any more, and drops nothing then', async () => {
+    const { name, url, id } = await shop()
+    await query(name, 'DELETE FROM goods WHERE id <= 100')
+    await host.succeed('restore', id, '--in-place', '--to', url)
+    await loadSql(server.target, `DROP DATABASE ${name}`)
+    assertFailed(await host.run('restore', '--finish', '--to', url), 'database-missing', { hint: /--undo/ })
+    await host.succeed('restore', '--undo', '--to', url)
+    assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['900'])
+    assert.deepEqual(await databases(`${name}%`), [name])
+  })
+
+  it('takes a backup of another database only if that is confirmed', async () => {
+    const [{ id }, { name, url }] = [await shop(), await shop()]
+    assertFailed(await host.run('restore', id, '--in-place', '--to', url), 'usage-invalid', { hint: /--confirm/ })
+    await host.succeed('restore', id, '--in-place', '--to', url, '--confirm', name)
+    await host.succeed('restore', '--finish', '--to', url)
+  })
+
+  it('undo counts large objects, sequences and definitions among what was written', async () => {
+    const { name, url, id } = await shop()
+    await host.succeed('restore', id, '--in-place', '--to', url)
+    await query(name, "SELECT lo_from_bytea(0, 'large')")
+    await query(name, 'CREATE VIEW later AS SELECT 1 AS one')
+    const said = await host.succeed('restore', '--undo', '--to', url)
+    assert.match(said, /large objects: 0 → 1/)
+    assert.match(said, /\d definitions?\n/)
+  })
+
+  it('says what the database itself loses, and ends who holds a table for himself', async () => {
+    const { name, url, id } = await shop()
+    await loadSql(server.target, `REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC`)
+    await using holder = await Connection.connect(withDatabase(server.target, name))
+    await holder.execute('BEGIN; LOCK TABLE goods')
+    const ended = await host.run('restore', id, '--in-place', '--to', url, '--grace', '1')
+    assert.equal(ended.exitCode, 0, ended.stderr)
+    assert.match(ended.stderr, /hold tables in .* for themselves are ended/)
+    assert.match(ended.stdout, /as in the backup and no longer as they were: privileges/)
+    await assert.rejects(holder.query('SELECT 1'))
   })
 })

@@ -95,7 +95,7 @@ export function withoutChance(output: string): string {
     .replaceAll(/\b01[0-9a-hjkmnp-tv-z]{24}\b/g, 'id')
     .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
     .replaceAll(/\bage1[0-9a-z]+/g, 'AGE')
-    .replaceAll(/\b20\d{6}_\d{6}\b/g, 'RUN')
+    .replaceAll(/20\d{6}_\d{6}\b/g, 'RUN')
     .replaceAll(/\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?/g, 'TIME')
     .replaceAll(/\b20\d\d-\d\d-\d\d\b/g, 'DATE')
     .replaceAll(/\b(?:just now|(?:\d+|a|an) (?:seconds?|minutes?|hours?|days?) ago)\b/g, 'AGO')

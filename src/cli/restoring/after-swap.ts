@@ -1,15 +1,12 @@
-import { stateOfBackup, stateOfDatabase } from '../../diff/database-state.ts'
-import type { TableDiff } from '../../diff/diff-contents.ts'
-import { diffStates } from '../../diff/diff-states.ts'
-import { isDifferent } from '../../diff/value-diff.ts'
 import { AppError } from '../../core/app-error.ts'
 import { takeTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
-import { type ConnectionTarget, describeTarget, withDatabase } from '../../postgres/target/connection-target.ts'
+import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
 import { restoreEverything } from '../../repository/backups/restore-plan.ts'
 import { checkReplaceable } from '../../restore/in-place/check-replaceable.ts'
 import { swapIn } from '../../restore/in-place/restore-in-place.ts'
-import { type KeptRecord, type SetAside, claimName, isKept } from '../../restore/in-place/set-aside.ts'
+import { claimName, isKept } from '../../restore/in-place/set-aside.ts'
 import { dropKept, findKept, undoSwap } from '../../restore/in-place/undo.ts'
+import { isThere } from '../../restore/in-place/swap-names.ts'
 import { dropUnfinished, endSwap, findUnfinished } from '../../restore/in-place/unfinished.ts'
 import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -17,11 +14,12 @@ import type { WayOptions } from '../commands/restore.ts'
 import type { Outcome } from '../define-command.ts'
 import { hooksOf } from '../hooks/command-hooks.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
-import { formatBytes, formatCount, formatTime } from '../terminal/format.ts'
+import { formatBytes, formatTime } from '../terminal/format.ts'
 import { printable } from '../terminal/printable.ts'
 import { findLive } from './find-target.ts'
 import { describeSwap, swapOptions, takePlace } from './restore-in-place.ts'
 import { backUpBefore } from './safety-backup.ts'
+import { tellWritten } from './written-since.ts'
 
 /** Swaps back what the newest restore in place, or the newest undo, has replaced. */
 export async function undoRestore(options: WayOptions, context: CommandContext): Promise<Outcome> {
@@ -30,8 +28,9 @@ export async function undoRestore(options: WayOptions, context: CommandContext):
   const { colors } = context.terminal
   const kept = (await findKept(maintenance, target, context)).at(-1)
   if (!kept) throw nothingKept(target)
-  await checkReplaceable(maintenance, target, context)
-  const written = await tellWritten(kept, target, options, context)
+  const hasName = await isThere(maintenance, target.database)
+  if (hasName) await checkReplaceable(maintenance, target, context)
+  const written = hasName ? await tellWritten(kept, target, options, context) : undefined
   const hooks = await hooksOf(database, options, context)
   const facts = { database, backup: kept.record.backup, target: target.database }
   const { result: swap, failure } = await hooks.around(
@@ -40,13 +39,13 @@ export async function undoRestore(options: WayOptions, context: CommandContext):
     () => undoSwap(maintenance, target, kept, swapOptions(options, context)),
     () => ({ outcome: 'done' }),
   )
-  await endSwap(maintenance, swap.kept, target.database, context)
+  if (swap) await endSwap(maintenance, swap.kept, target.database, context)
   return {
     ...(failure && { failure }),
-    document: { database: target.database, undone: kept.record, written, swap },
+    document: { database: target.database, undone: kept.record, written, swap: swap ?? null },
     text:
       `${colors.good('undone')}: ${colors.strong(printable(target.database))} is again what it was until ${formatTime(new Date(kept.record.at))}\n` +
-      describeSwap(swap, target, undefined, options, context),
+      (swap ? await describeSwap(swap, target, undefined, options, context) : '  nothing had the name\n'),
   }
 }
 
@@ -59,9 +58,16 @@ export async function finishRestore(options: WayOptions, context: CommandContext
   const notes = await dropUnfinished(maintenance, target, context)
   const all = await findKept(maintenance, target, context)
   if (all.length + notes.length === 0) throw nothingKept(target)
+  if (all.length > 0 && !(await isThere(maintenance, target.database))) {
+    const { database } = target
+    const kept = all.map(({ name }) => name).join(', ')
+    throw new AppError('database-missing', `nothing is called ${JSON.stringify(database)} now, and ${kept} was it`, {
+      hint: 'nothing was dropped; --undo gives it its name back',
+    })
+  }
   for (const kept of all) {
     const safety = await backUpBefore(kept.name, withDatabase(target, kept.name), options, context)
-    await dropKept(maintenance, kept, context)
+    notes.push(...(await dropKept(maintenance, kept, context)))
     dropped.push({ database: kept.name, bytes: kept.bytes, safetyBackup: safety ?? null })
   }
   const lines = dropped.map(
@@ -121,8 +127,8 @@ export async function resumeRestore(options: WayOptions, context: CommandContext
         { name, record },
         {
           ...swapOptions(options, context),
-          beforeSwap: async ({ kept }) => {
-            await begin()
+          stopWriters: begin,
+          saveOld: async (kept) => {
             safety = await backUpBefore(kept, target, options, context)
           },
         },
@@ -134,7 +140,7 @@ export async function resumeRestore(options: WayOptions, context: CommandContext
       document: { backup: record.backup, database: target.database, swap, safetyBackup: safety ?? null },
       text:
         `${colors.good('resumed')}: ${colors.strong(printable(target.database))} is now what backup ${record.backup} holds\n` +
-        describeSwap(swap, target, safety, options, context),
+        (await describeSwap(swap, target, safety, options, context)),
     }
   }
   await claimed.disposeAsync() // it begins anew, and drops what there is
@@ -170,60 +176,4 @@ async function claim(options: WayOptions, context: CommandContext) {
   const { config } = await context.settings()
   const name = options.to !== undefined && config?.databases.has(options.to) ? options.to : target.database
   return { target, name, maintenance, held: owned.move() }
-}
-
-const shownTables = 10
-
-/** Says what was written into the database since it was restored; undefined where nobody can tell. */
-async function tellWritten(
-  { record }: SetAside<KeptRecord>,
-  target: ConnectionTarget,
-  { compare, jobs }: WayOptions,
-  context: CommandContext,
-): Promise<readonly TableDiff[] | undefined> {
-  const { terminal } = context
-  if (!compare || record.state === 'undone') return undefined
-  try {
-    const { backup, found } = await locateBackup({ kind: 'id', prefix: record.backup }, context)
-    const before = await stateOfBackup(await found.repository.openReader(context), backup, context)
-    const settings = await context.settings()
-    const after = await stateOfDatabase(target, before, {
-      jobs: jobs ?? settings.jobs,
-      pgDump: settings.pgDump,
-      environment: context.environment,
-      schemaOnly: false,
-      tables: [],
-      onProgress: context.onProgress,
-      signal: context.signal,
-    })
-    const { tables, schema } = diffStates(before, after, { schemaOnly: false, tables: [] })
-    const changed = tables.filter(isDifferent)
-    const definitions = schema?.changes.length ?? 0
-    const since = `since the restore at ${formatTime(new Date(record.at))}`
-    if (changed.length === 0 && definitions === 0) terminal.say(`${since}, nothing was written into it\n`)
-    else {
-      const lines = changed.slice(0, shownTables).map(describeChange)
-      if (changed.length > shownTables) lines.push(`and ${changed.length - shownTables} other tables`)
-      if (definitions > 0) lines.push(`${definitions} definitions`)
-      terminal.say(
-        `${since}, these changed, and will be missing after the undo; the database is kept:\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`,
-      )
-    }
-    return changed
-  } catch (error) {
-    context.signal.throwIfAborted()
-    if (!(error instanceof AppError)) throw error
-    terminal.warn(
-      printable(
-        `what was written into ${describeTarget(target)} since the restore is unknown (${error.message}); it is kept`,
-      ),
-    )
-    return undefined
-  }
-}
-
-function describeChange({ schema, name, before, after }: TableDiff): string {
-  const rows = (digest: { readonly rows: number } | null) => (digest ? formatCount(digest.rows) : 'no')
-  const same = before && after && before.rows === after.rows
-  return `${schema}.${name}: ${same ? `${rows(after)} rows, with other contents` : `${rows(before)} → ${rows(after)} rows`}`
 }

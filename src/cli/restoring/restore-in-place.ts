@@ -1,4 +1,4 @@
-import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
+import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { RestoreChoices } from '../../repository/backups/restore-plan.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -15,8 +15,8 @@ import { locateBackup } from '../repositories/locate-backup.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
 import { formatBytes, formatDuration, formatQuantity, formatTime } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
-import { redactPasswords } from '../terminal/redact-passwords.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { confirmName } from '../terminal/confirm-name.ts'
+import { toldPlace } from './told-place.ts'
 import { findLive } from './find-target.ts'
 import { backUpBefore } from './safety-backup.ts'
 
@@ -53,10 +53,11 @@ export async function takePlace(
       jobs: options.jobs ?? settings.jobs,
       analyze: options.analyze,
       onProgress: context.onProgress,
-      beforeSwap: async ({ kept }) => {
-        await begin()
+      stopWriters: begin,
+      saveOld: async (kept) => {
         safety = await backUpBefore(kept, target, options, context)
       },
+      confirmOther: (backedUp) => confirmOther(backedUp, target, options, context),
     })
   const hooks = await hooksOf(backup.record.database, options, context)
   const facts = { database: backup.record.database, backup: backup.id, target: target.database }
@@ -65,13 +66,15 @@ export async function takePlace(
   const tookMs = Math.round(performance.now() - startedMs)
   const { colors } = context.terminal
   const notes = outcome.notes.map((note) => `  ${colors.warning('note')}: ${printableLines(note, 4)}\n`)
+  const { database } = backup.record
+  const name = database === target.database ? 'it' : printable(database)
   const taken = formatTime(new Date(backup.record.snapshot.at))
   return {
     document: { backup: backup.id, ...outcome, safetyBackup: safety ?? null, durationMs: tookMs },
     text:
-      `${colors.good('restored')} ${colors.strong(printable(target.database))} in place, as it was ${taken}: ` +
+      `${colors.good('restored')} ${colors.strong(printable(target.database))} in place, as ${name} was ${taken}: ` +
       `${describeAmount(outcome)}, verified, in ${formatDuration(tookMs)}\n` +
-      describeSwap(outcome.swap, target, safety, options, context) +
+      (await describeSwap(outcome.swap, target, safety, options, context)) +
       notes.join(''),
     ...(failure && { failure }),
   }
@@ -90,23 +93,37 @@ export async function markEnded(target: ConnectionTarget, { kept }: Swap, contex
   await endSwap(maintenance, kept, target.database, context)
 }
 
-export function describeSwap(
+export async function describeSwap(
   { kept, at, withoutNameMs, endedSessions }: Swap,
   target: ConnectionTarget,
   safety: string | undefined,
   { to }: Pick<WayOptions, 'to'>,
-  { terminal }: Pick<CommandContext, 'terminal'>,
-): string {
+  context: CommandContext,
+): Promise<string> {
+  const settings = await context.settings()
+  const { terminal } = context
   const { strong, faint } = terminal.colors
-  const named = shellWord(redactPasswords(to ?? target.database))
+  const place = toldPlace(target, to, settings)
   const saved = safety === undefined ? '' : `, and as backup ${strong(safety)}`
   const ended = endedSessions === 0 ? '' : `; ${formatQuantity(endedSessions, 'session')} ended`
   return (
     `  swapped at ${formatTime(new Date(at))}, ${withoutNameMs / 1000} s without the name${ended}\n` +
     `  what had the name is kept as ${strong(printable(kept))}${saved}\n` +
-    `  ${faint('take it back:')} pgrevive restore --undo --to ${named}\n` +
-    `  ${faint('once all is well:')} pgrevive restore --finish --to ${named}\n`
+    `  ${faint('take it back:')} pgrevive restore --undo ${place}\n` +
+    `  ${faint('once all is well:')} pgrevive restore --finish ${place}\n`
   )
+}
+
+async function confirmOther(
+  backedUp: string,
+  target: ConnectionTarget,
+  { confirm }: WayOptions,
+  context: CommandContext,
+): Promise<void> {
+  context.terminal.warn(
+    printable(`the backup is of ${backedUp}, and would take the place of ${describeTarget(target)}`),
+  )
+  await confirmName(target.database, confirm, context)
 }
 
 function describeAmount({ tables, rows, bytes }: InPlaceOutcome): string {

@@ -6,6 +6,7 @@ import { type Replacement, replaceDatabase } from '../../restore/replace/replace
 import { describeObject } from '../../restore/replace/scene.ts'
 import { listSome } from '../../core/list-some.ts'
 import type { CommandContext } from '../command-context.ts'
+import type { Settings } from '../config/settings.ts'
 import type { WayOptions } from '../commands/restore.ts'
 import { choicesOf } from '../databases/restore-choices.ts'
 import type { Outcome } from '../define-command.ts'
@@ -20,6 +21,7 @@ import { shellWord } from '../terminal/shell-word.ts'
 import { findLive } from './find-target.ts'
 import { describeRestored } from './restore-new.ts'
 import { backUpForGood, isBeforeReplace, nameBeforeReplace } from './safety-backup.ts'
+import { toldPlace } from './told-place.ts'
 
 /** Into a database that is in use, in the place of what is in it. */
 export async function restoreReplacing(
@@ -32,7 +34,7 @@ export async function restoreReplacing(
   const target = await findLive(options.to, backup.record.database, context)
   const settings = await context.settings()
   const { environment, signal, onProgress } = context
-  const comeBack = (id: string) => commandFor(id, target, options)
+  const comeBack = (id: string) => commandFor(id, target, options, settings)
   const restore = (begin: () => Promise<void>) =>
     replaceDatabase(found.repository, backup, target, {
       choices: choicesOf(options),
@@ -80,20 +82,14 @@ export async function restoreReplacing(
   return { ...restored, document: { ...restored.document, notes: outcome.notes, verified: verified.length > 0 } }
 }
 
-/** Without what may be a password in --to: that is left to the environment. */
-function commandFor(id: string, target: ConnectionTarget, { to, confirm }: WayOptions): string {
-  const place = to === undefined || redactPasswords(to) === to ? to : withoutPassword(target)
+function commandFor(id: string, target: ConnectionTarget, { to, confirm }: WayOptions, settings: Settings): string {
   return [
     `pgrevive restore ${id} --replace`,
-    ...(place === undefined ? [] : [`--to ${shellWord(place)}`]),
+    toldPlace(target, to, settings),
     ...(confirm === undefined ? [] : [`--confirm ${shellWord(confirm)}`]),
-  ].join(' ')
-}
-
-function withoutPassword({ hosts, user, database }: ConnectionTarget): string {
-  const quote = (value: string) => `'${value.replaceAll(/['\\]/g, String.raw`\$&`)}'`
-  const join = (values: readonly (string | number)[]) => quote(values.join(','))
-  return `host=${join(hosts.map(({ host }) => host))} port=${join(hosts.map(({ port }) => port))} user=${quote(user)} dbname=${quote(database)}`
+  ]
+    .filter((words) => words !== '')
+    .join(' ')
 }
 
 function announcement(

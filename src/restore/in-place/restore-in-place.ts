@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
 import { AppError } from '../../core/app-error.ts'
 import { endSessionsIn, reserveTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
 import { type ConnectionTarget, type Environment, withDatabase } from '../../postgres/target/connection-target.ts'
-import type { Connection } from '../../postgres/wire/connection.ts'
+import { readDatabaseProperties } from '../../postgres/catalog/database.ts'
+import { Connection } from '../../postgres/wire/connection.ts'
 import { isWhole } from '../../repository/backups/manifest-selection.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -20,18 +22,22 @@ import {
 import { verifyRestored } from '../verify-restored.ts'
 import { checkReplaceable } from './check-replaceable.ts'
 import { type SetAside, type WorkingRecord, claimName, keptName, recordStatement, runAt } from './set-aside.ts'
-import { type Swap, type SwapOptions, swapNames } from './swap-names.ts'
+import { type Swap, type SwapOptions, endLockHolders, swapNames } from './swap-names.ts'
 import { dropUnfinished } from './unfinished.ts'
 
 export interface SwapInOptions extends SwapOptions {
-  /** Called when the restored database is verified, right before the swap: what stops writers and saves the old state. */
-  readonly beforeSwap: (soon: { readonly kept: string; readonly run: string }) => Promise<void>
+  /** Called when the restored database is verified, right before the swap. */
+  readonly stopWriters: () => Promise<void>
+  /** Called then, with the name under which the old database will be kept. */
+  readonly saveOld: (kept: string) => Promise<void>
 }
 
 export interface InPlaceOptions extends RestoreOptions, SwapInOptions {
   readonly environment: Environment
   /** Take a backup that has left something out. */
   readonly partial: boolean
+  /** Called when the backup is of a database of another name; throws unless that is meant. */
+  readonly confirmOther: (backedUp: string) => Promise<void>
 }
 
 export interface InPlaceOutcome extends RestoreOutcome {
@@ -58,8 +64,11 @@ export async function restoreInPlace(
   await using maintenance = await connectForMaintenance(target, options)
   await claimName(maintenance, target.database, options)
   await checkReplaceable(maintenance, target, options)
+  const { name } = opened.manifest.database
+  if (![name, backup.record.database].includes(target.database)) await options.confirmOther(name)
   job.notes.push(...(await dropUnfinished(maintenance, target, options)))
   const owner = await prepareServer(maintenance, job, 'in-place')
+  job.notes.push(...(await changedProperties(target, job, options)))
   const { working, verified } = await restoreBeside(maintenance, owner, job, {
     of: target.database,
     run: runAt(new Date()),
@@ -111,7 +120,9 @@ export async function swapIn(
   const { of, run, backup, comment } = record
   const kept = { state: 'before', of, run, backup } as const
   try {
-    await options.beforeSwap({ kept: keptName(kept), run })
+    await options.stopWriters()
+    await endLockHolders(target, options)
+    await options.saveOld(keptName(kept))
     options.signal?.throwIfAborted()
     return await swapNames(target, { name, comment }, kept, options)
   } catch (error) {
@@ -133,6 +144,23 @@ function refuseParts({ record }: Backup, { choices, partial, skipDamaged }: InPl
   throw new AppError('usage-invalid', `backup ${record.database} left something out, which would be missing then`, {
     hint: 'restore it beside, with --to and another name; or add --partial: what was there before is kept under another name',
   })
+}
+
+/** What the database itself is given up of: its settings and privileges are those of the backup, too. */
+async function changedProperties(
+  target: ConnectionTarget,
+  { properties }: RestoreJob,
+  options: InPlaceOptions,
+): Promise<string[]> {
+  await using connection = await Connection.connect(target, { signal: options.signal })
+  const live = await readDatabaseProperties(connection, { signal: options.signal })
+  const changed = (['owner', 'grants', 'settings', 'connectionLimit'] as const).filter(
+    (key) => !isDeepStrictEqual(live[key], properties[key]),
+  )
+  if (changed.length === 0) return []
+  const words = { owner: 'owner', grants: 'privileges', settings: 'settings', connectionLimit: 'connection limit' }
+  const names = changed.map((key) => words[key]).join(', ')
+  return [`of the database itself, as in the backup and no longer as they were: ${names}`]
 }
 
 function resumableChoices({ choices, createRoles }: InPlaceOptions): WorkingRecord['choices'] {

@@ -66,9 +66,14 @@ export function keptName({ of, state, run }: Pick<KeptRecord, 'of' | 'state' | '
   return beginning + ending
 }
 
+export function commentStatement(name: string, comment: string | null, connection: Connection): string {
+  const text = comment === null ? 'NULL' : quoteLiteral(comment, connection)
+  return `COMMENT ON DATABASE ${quoteIdentifier(name, connection)} IS ${text}`
+}
+
 /** The statement that makes a database tell what it is, to people and to later runs. */
 export function recordStatement(name: string, record: SwapRecord, connection: Connection): string {
-  return `COMMENT ON DATABASE ${quoteIdentifier(name, connection)} IS ${quoteLiteral(sentence(record) + marker + JSON.stringify(record), connection)}`
+  return commentStatement(name, sentence(record) + marker + JSON.stringify(record), connection)
 }
 
 function sentence(record: SwapRecord): string {
@@ -103,14 +108,14 @@ const rowSchema = z.object({
 })
 
 /**
- * The databases that restores in place of `of` have made or set aside. Anybody who may create
- * databases could make one that says so of itself: what belongs neither to the owner of `of`, nor to the current user,
- * nor to a superuser is refused.
+ * The databases that restores in place of `of` have made or set aside. Anybody who may create databases could make one that
+ * says so of itself: what belongs neither to the owner of `of`, nor to the current user, nor to a superuser is passed over,
+ * and is an error where something is `needed` and there is nothing else.
  */
 export async function listSetAside(
   connection: Connection,
   of: string,
-  options: QueryOptions = {},
+  options: QueryOptions & { readonly needed?: boolean } = {},
 ): Promise<SetAside[]> {
   const rows = await queryJson(
     connection,
@@ -130,18 +135,19 @@ export async function listSetAside(
     const isOurs = record?.of === of && (!isKept(record) || row.name === keptName(record))
     return isOurs ? [{ ...row, bytes: Number(row.bytes ?? 0), record }] : []
   })
-  const stranger = found.find(({ trusted }) => !trusted)
-  if (stranger) {
+  const ours = found.filter(({ trusted }) => trusted)
+  const [stranger] = found.filter(({ record, trusted }) => !trusted && isKept(record))
+  if (stranger && !ours.some(({ record }) => isKept(record)) && options.needed) {
     const { name, owner } = stranger
     throw new AppError(
       'permission-denied',
       `the database ${JSON.stringify(name)} says that it was ${JSON.stringify(of)}, but belongs to ${owner}, whom ${JSON.stringify(of)} does not belong to`,
       {
-        hint: `nothing was changed; if you know that it is what it says, take it over: ALTER DATABASE ${quoteIdentifier(name)} OWNER TO CURRENT_USER; and run the same command again`,
+        hint: `nothing was changed; anybody could have made it: only if you know that it is what it says, take it over (ALTER DATABASE ${quoteIdentifier(name)} OWNER TO CURRENT_USER) and run the same command again`,
       },
     )
   }
-  return found.map(({ name, owner, bytes, record }) => ({ name, owner, bytes, record }))
+  return ours.map(({ name, owner, bytes, record }) => ({ name, owner, bytes, record }))
 }
 
 export function isKept(record: SwapRecord): record is KeptRecord {

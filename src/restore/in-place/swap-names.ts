@@ -6,7 +6,7 @@ import { type ConnectionTarget, describeTarget } from '../../postgres/target/con
 import type { Connection } from '../../postgres/wire/connection.ts'
 import { sqlStateOf } from '../../postgres/wire/postgres-error.ts'
 import { connectForMaintenance } from '../maintenance-connection.ts'
-import { type KeptRecord, keptName, recordStatement } from './set-aside.ts'
+import { type KeptRecord, commentStatement, keptName, recordStatement } from './set-aside.ts'
 
 export interface SwapOptions {
   /** How long transactions may take to end by themselves before their sessions are ended. */
@@ -62,7 +62,7 @@ export async function swapNames(
         `ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(outgoing)}`,
         `ALTER DATABASE ${quoted(incoming.name)} RENAME TO ${quoted(name)}`,
         recordStatement(outgoing, record, swapping),
-        `COMMENT ON DATABASE ${quoted(name)} IS ${incoming.comment === null ? 'NULL' : quoteLiteral(incoming.comment, swapping)}`,
+        commentStatement(name, incoming.comment, swapping),
         'COMMIT',
       ].join('; '),
     )
@@ -85,7 +85,7 @@ export async function swapNames(
   const swap = { kept: outgoing, run: record.run, at: record.at, withoutNameMs, endedSessions }
   if (!('error' in ended)) return swap
   if (hasCode(ended.error, 'connection-lost') && (await hasHappened(target, outgoing))) return swap
-  throw explain(ended.error, name)
+  throw explainBusy(ended.error, [name, incoming.name])
 }
 
 /** The answer to COMMIT may have been lost with the connection. */
@@ -119,6 +119,33 @@ export async function isThere(connection: Connection, database: string): Promise
   return rows.length > 0
 }
 
+/**
+ * Ends sessions that keep a backup of the database from being taken: those that hold a table for themselves, and go on doing
+ * so for as long as transactions may take.
+ */
+export async function endLockHolders(target: ConnectionTarget, options: SwapOptions): Promise<void> {
+  const { graceMs, onNotice, signal } = options
+  await using connection = await connectForMaintenance(target, options)
+  const find = (what: string) =>
+    connection.query(
+      `SELECT ${what} FROM pg_catalog.pg_stat_activity a WHERE a.datname OPERATOR(pg_catalog.=) ${quoteLiteral(target.database, connection)}
+         AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid OPERATOR(pg_catalog.=) a.pid AND l.granted
+           AND l.locktype OPERATOR(pg_catalog.=) 'relation' AND l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock')
+         AND a.backend_type OPERATOR(pg_catalog.=) 'client backend'`,
+      options,
+    )
+  const deadline = performance.now() + graceMs
+  let holders = await find('a.usename, a.application_name')
+  while (holders.length > 0 && performance.now() < deadline) {
+    await delay(100, undefined, { signal })
+    holders = await find('a.usename, a.application_name')
+  }
+  if (holders.length === 0) return
+  const who = holders.map(([user, program]) => `${user} (${program})`).join(', ')
+  onNotice(`sessions that hold tables in ${target.database} for themselves are ended: ${who}`)
+  await find('pg_catalog.pg_terminate_backend(a.pid)')
+}
+
 /** Says who is connected, and gives transactions that are under way their time. */
 async function waitForTransactions(connection: Connection, name: string, options: SwapOptions): Promise<void> {
   const { onNotice, graceMs, signal } = options
@@ -144,18 +171,12 @@ async function waitForTransactions(connection: Connection, name: string, options
   }
 }
 
-function explain(error: unknown, name: string): unknown {
-  if (!(error instanceof AppError)) return error
-  const { code, message, hint, cause } = error
-  const isBusy = sqlStateOf(error) === '55006'
-  if (isBusy) {
-    return new AppError('target-busy', `the database ${JSON.stringify(name)} can not be replaced: ${message}`, {
-      cause,
-      hint: `nothing was changed; end those sessions, prepared transactions or subscriptions (SELECT * FROM pg_stat_activity WHERE datname = ${quoteLiteral(name)}; as a superuser), or stop what opens them with a hook`,
-    })
-  }
-  return new AppError(code, `the names could not be swapped: ${message}`, {
-    cause,
-    ...(hint !== undefined && { hint }),
+/** That somebody is in a database, with what tells who; any other failure as it is. */
+export function explainBusy(error: unknown, databases: readonly string[]): unknown {
+  if (!(error instanceof AppError) || sqlStateOf(error) !== '55006') return error
+  const names = databases.map((name) => quoteLiteral(name)).join(', ')
+  return new AppError('target-busy', `${error.message}`, {
+    cause: error.cause,
+    hint: `nothing was changed; SELECT * FROM pg_stat_activity WHERE datname IN (${names}) tells who is there, and SELECT * FROM pg_prepared_xacts what is prepared: end that as a superuser, or stop what opens it with a hook`,
   })
 }

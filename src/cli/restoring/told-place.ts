@@ -1,0 +1,27 @@
+import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
+import type { Settings } from '../config/settings.ts'
+import { redactPasswords } from '../terminal/redact-passwords.ts'
+import { shellWord } from '../terminal/shell-word.ts'
+
+/**
+ * The `--to` and `--repo` of a command that is told, so that it can be pasted: as they were given, without what may be a
+ * password in --to, which is left to the environment.
+ */
+export function toldPlace(
+  target: ConnectionTarget,
+  to: string | undefined,
+  { given, repositories }: Pick<Settings, 'given' | 'repositories'>,
+): string {
+  const place = to === undefined || redactPasswords(to) === to ? to : withoutPassword(target)
+  const named = given.repositories === '--repo' ? repositories.map(({ name }) => name) : []
+  return [
+    ...(place === undefined ? [] : [`--to ${shellWord(place)}`]),
+    ...named.map((name) => `--repo ${shellWord(redactPasswords(name))}`),
+  ].join(' ')
+}
+
+function withoutPassword({ hosts, user, database }: ConnectionTarget): string {
+  const quote = (value: string) => `'${value.replaceAll(/['\\]/g, String.raw`\$&`)}'`
+  const join = (values: readonly (string | number)[]) => quote(values.join(','))
+  return `host=${join(hosts.map(({ host }) => host))} port=${join(hosts.map(({ port }) => port))} user=${quote(user)} dbname=${quote(database)}`
+}
