@@ -122,7 +122,7 @@ export const restoreCommand = defineCommand({
     },
     {
       flags: '--confirm <NAME>',
-      help: 'with --replace: the name of the database whose contents go; else it is asked for at the terminal',
+      help: 'the name of the database whose contents go, with --replace, and with --in-place where the backup is of another; else it is asked for at the terminal',
     },
     {
       flags: '--into-schema <SCHEMA>',
