@@ -17,6 +17,7 @@ import { withOrigin } from './backup-origin.ts'
 import { explainDenial } from './explain-denial.ts'
 import { LockedSnapshot } from './locked-snapshot.ts'
 import { readContents } from './read-contents.ts'
+import { refuseUnfinished } from './refuse-unfinished.ts'
 import { type LeftBehind, SessionGroup } from './session-group.ts'
 import { type StreamSink, writeStream } from './write-stream.ts'
 
@@ -45,7 +46,7 @@ export async function backUpDatabase(
   const runTime = new RunTime()
   await using group = await SessionGroup.start(repositories, options)
   const { origin } = options
-  const read = await readDatabase(target, group, { ...options, rolePasswords: !origin })
+  const read = await readDatabase(target, group, { refuseUnfinished: !origin, ...options, rolePasswords: !origin })
   const manifest = origin ? withOrigin(read, origin) : read
   const manifests = await group.each(async (member) => {
     const there = withStreams(manifest, (stream) => group.streamOf(member, stream))
@@ -132,6 +133,7 @@ async function readAtOneMoment(target: ConnectionTarget, sink: StreamSink, optio
   for (let attempt = 1; ; attempt++) {
     await using snapshot = await LockedSnapshot.take(target, options.selection, options)
     try {
+      if (options.refuseUnfinished) await refuseUnfinished(snapshot.connection, options)
       const manifest = await readManifest(snapshot, sink, { ...options, selection: wholeSelection(snapshot, options) })
       // Throws if the connection was lost, and with it the locks: then tables may have been rewritten under the snapshot.
       await snapshot.connection.execute('COMMIT', options)

@@ -16,6 +16,8 @@ export interface ReadOptions {
   readonly onSchema?: ((section: 'pre-data' | 'post-data', text: Buffer) => void) | undefined
   /** false: the roles of the server only stand in for others. */
   readonly rolePasswords?: boolean | undefined
+  /** true: what a restore that did not end has left is not read. */
+  readonly refuseUnfinished?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }

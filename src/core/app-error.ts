@@ -32,6 +32,7 @@ export const errorCodes = {
   'table-locked': { exit: 3, meaning: 'another session kept a table locked, or waited for a lock, for too long' },
   'standby-conflict': { exit: 3, meaning: 'a standby ended the session to follow its primary' },
   'object-changed': { exit: 3, meaning: 'a table was replaced again and again while the backup tried to lock it' },
+  'database-unfinished': { exit: 3, meaning: 'the database holds a part of a backup: a restore into it did not end' },
   'pg-dump-missing': { exit: 3, meaning: 'the pg_dump that was asked for is not there or is older than the server' },
   'pg-dump-failed': { exit: 3, meaning: 'pg_dump ended with an error' },
   'postgres-missing': { exit: 3, meaning: 'no PostgreSQL server binaries of a fitting version were found' },

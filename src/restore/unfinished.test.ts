@@ -108,6 +108,28 @@ describe('what an unfinished restore or proof leaves on a server', { timeout: 18
     assert.deepEqual(await bench.query(restored, 'SELECT i FROM t'), [['1']])
   })
 
+  it('a database that is half filled is not backed up, and a backup that holds the mark is restored without it', async () => {
+    const target = await bench.database('CREATE TABLE t AS SELECT 1 AS i; CREATE SCHEMA pgrevive_restore_unfinished')
+    const refuse = async (hint: RegExp) => {
+      const refused = await bench.backUp(target).catch((error: unknown) => error)
+      assert.ok(refused instanceof AppError, String(refused))
+      assert.equal(refused.code, 'database-unfinished')
+      assert.match(refused.hint ?? '', hint)
+    }
+    await refuse(/the restore that was stopped again.*DROP SCHEMA pgrevive_restore_unfinished/)
+    await bench.query(target, `COMMENT ON SCHEMA pgrevive_restore_unfinished IS 'safety backup ${id}'`)
+    await refuse(new RegExp(`restore ${id} --replace`))
+    await bench.query(target, 'GRANT USAGE ON SCHEMA pgrevive_restore_unfinished TO PUBLIC')
+    const older = await bench.backUp(target, { refuseUnfinished: false })
+    await bench.expectProven(older)
+    const restored = await bench.restore(older, `${target.database}_again`)
+    assert.deepEqual(await bench.query(restored, "SELECT i, to_regnamespace('pgrevive_restore_unfinished') FROM t"), [
+      ['1', null],
+    ])
+    await bench.query(target, 'CREATE ROLE eve; ALTER SCHEMA pgrevive_restore_unfinished OWNER TO eve')
+    await bench.backUp(target)
+  })
+
   it('tables that were filled by a run that did not end are named, with what empties them', async () => {
     const sql = 'CREATE TABLE t (i int); CREATE TABLE u (i int)'
     const backup = await bench.backUp(

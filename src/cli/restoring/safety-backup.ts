@@ -83,6 +83,7 @@ async function takeSafetyBackup(
       database: name,
       jobs: jobs ?? settings.jobs,
       pgDump: settings.pgDump,
+      refuseUnfinished: false,
       environment: context.environment,
       onProgress: context.onProgress,
       signal: context.signal,

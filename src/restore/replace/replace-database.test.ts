@@ -234,7 +234,7 @@ describe('replace, as a role that owns a database and may create none', { timeou
     ] as const
     for (const [who, sql, isSafetyBackup] of ways) {
       await bench.query(superuser, `UPDATE t SET i = 2; ${sql}`)
-      const backUp = (selection: Selection) => bench.backUp(who, { selection })
+      const backUp = (selection: Selection) => bench.backUp(who, { selection, refuseUnfinished: false })
       const { safetyBackup } = await replace(id, who, { isSafetyBackup, backUp })
       assert.notEqual(safetyBackup, id)
       assert.deepEqual(await bench.query(target, 'SELECT i FROM t'), [['1']])
