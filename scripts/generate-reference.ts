@@ -45,7 +45,7 @@ function reference(commands: readonly Command[]): string {
     table(['key', 'type', 'meaning'], configRows(configJsonSchema(), [])),
     '## Errors and exit codes\n',
     'A failure prints `error [code]: message`, often a `hint:`, and ends with the exit code of its code. Exit code 1 is a ' +
-      'bug in pgrevive. Exit code 9 is no failure: `diff` found a difference.\n',
+      'bug in pgrevive. Exit code 9 is no failure: `diff` found a difference, or `restore --apply` could not insert all that is missing.\n',
     table(
       ['code', 'exit', 'meaning'],
       Object.entries(errorCodes).map(([code, { exit, meaning }]) => [`\`${code}\``, String(exit), meaning]),

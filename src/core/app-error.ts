@@ -4,7 +4,7 @@
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL and what it runs in, 4 store or repository, 5 keys,
  * 6 restore, export and import, 7 proof refuted, 8 check found damage, 10 restored without what is damaged,
  * 11 a backup shrank, 12 doctor found trouble, 13 a hook failed, 14 the same command runs already, 130 interrupted.
- * 9 is no failure: diff found a difference.
+ * 9 is no failure: diff found a difference, or restore --apply could not insert all that is missing.
  */
 export const errorCodes = {
   // wrong use

@@ -143,6 +143,16 @@ describe(
         [['10012', '100', '10012']],
       )
       assert.equal((await diff(0, '--apply', 'missing')).inserted, 0)
+      await query(
+        `CREATE FUNCTION swallows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER swallows BEFORE INSERT ON flights FOR EACH ROW WHEN (NEW.id = 107) EXECUTE FUNCTION swallows();
+         DELETE FROM flights WHERE id IN (7, 107)`,
+      )
+      const swallowed = await diff(9, '--apply', 'missing')
+      assert.deepEqual([swallowed.missing, swallowed.inserted], [2, 1])
+      assert.match(swallowed.notes.join('\n'), /of 2 missing rows 1 were inserted; .* trigger/)
+      await query('DROP FUNCTION swallows CASCADE')
+      assert.equal((await diff(0, '--apply', 'missing')).inserted, 1)
       await query('DELETE FROM flights WHERE id > 10000; UPDATE flights SET price_per_person = price_per_person')
       assertFailed(
         await host.run('restore', 'latest', '--table', 'flights', '--diff', '--where', 'true', '--json'),

@@ -89,6 +89,9 @@ describe('restore of rows beside the live ones', { timeout: 300_000 }, () => {
     for (const [more, message] of [
       [['--as', 'x', '--into-schema', 'y'], /exclude each other/],
       [['--as', 'x', '--jobs', '2'], /^--jobs does not go with --into-schema or --as$/],
+      [['--as', 'é'.repeat(32)], /^the name é+ has 64 bytes, and PostgreSQL keeps 63$/],
+      [['--as', 'pg_catalog.x'], /^the schema pg_catalog is PostgreSQL's own$/],
+      [['--into-schema', 'information_schema'], /^the schema information_schema is PostgreSQL's own$/],
       [['--as', 'a.b.c'], /^--as must be NAME or SCHEMA\.NAME/],
       [['--to', 'x', '--where', 'true'], /^--where goes with --into-schema or --as only$/],
       [[], /^--to must be given$/],

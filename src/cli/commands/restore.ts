@@ -139,7 +139,7 @@ export const restoreCommand = defineCommand({
     },
     {
       flags: '--apply <missing>',
-      help: 'as --diff, and insert the rows that the live tables lack; nothing is overwritten',
+      help: 'as --diff, and insert the rows that the live tables lack; nothing is overwritten; exit code 9 if some are lacking still',
     },
     {
       flags: '--key <COLUMNS>',

@@ -36,6 +36,7 @@ export async function diffRowsOfTables(
   }).catch((error: unknown) => {
     throw withOthers(error, others)
   })
+  const lacksRows = tables.some(({ missing, inserted }) => missing > (inserted ?? 0))
   const equal = tables.every(({ missing, changed, extra }) => missing + changed + extra === 0)
   const { colors, outputWidth } = terminal
   const place = describeTarget(target)
@@ -57,7 +58,7 @@ export async function diffRowsOfTables(
       `${colors.strong('-')}  ${printable(`only in backup ${backup.id} of ${backup.record.database}, ${at}`)}\n` +
       `${colors.strong('+')}  ${printable(`only in ${place} now`)}\n${blocks.join('')}` +
       notes.map((note) => `${colors.warning('note')}: ${printableLines(note, 2)}\n`).join(''),
-    exitCode: equal || options.apply ? 0 : differentExitCode,
+    exitCode: (options.apply ? lacksRows : !equal) ? differentExitCode : 0,
   }
 }
 

@@ -4,7 +4,9 @@ import type { CommandOptions, Connection } from '../../postgres/wire/connection.
 import { PostgresError, sqlStateOf } from '../../postgres/wire/postgres-error.ts'
 import { prepareAsOrdinary, prepareForLoading } from '../../postgres/wire/session-settings.ts'
 import { textEncodingOf, withEncoding } from '../connect-for-text.ts'
+import type { ComparableTable } from './comparable-table.ts'
 import type { RowsSession } from './rows-session.ts'
+import { type WaitOptions, explainWait, limitWaits } from './lock-waits.ts'
 import { type StagedTable, sameKey } from './stage-rows.ts'
 
 /**
@@ -15,10 +17,11 @@ import { type StagedTable, sameKey } from './stage-rows.ts'
 export async function applyMissing(
   { connection, manifest }: RowsSession,
   staged: readonly StagedTable[],
-  options: CommandOptions,
+  options: WaitOptions,
 ): Promise<number[]> {
   const ordered = await inOrderOfReferences(connection, staged, options)
   await prepareAsOrdinary(connection)
+  await limitWaits(connection, options)
   await withEncoding(connection, textEncodingOf(manifest), options.signal)
   const inserted = new Map<StagedTable, number>()
   try {
@@ -26,28 +29,79 @@ export async function applyMissing(
     for (const one of ordered) inserted.set(one, await insertMissing(connection, one, options))
     await connection.execute('COMMIT', options)
   } catch (error) {
-    throw asApplyFailure(error)
+    throw asApplyFailure(explainWait(error, options))
   }
   await prepareForLoading(connection)
+  await limitWaits(connection, options)
   return staged.map((one) => inserted.get(one) ?? 0)
 }
 
-async function insertMissing(
-  connection: Connection,
-  { table, sql, live, key, common }: StagedTable,
-  options: CommandOptions,
-): Promise<number> {
+/** Where an INSERT could not bring the rows as they were. Nothing has been read yet. */
+export function refuseToApply({ table: { schema, name }, live, changedTypes }: ComparableTable): void {
+  const [changed] = changedTypes.filter(({ change }) => change === 'type')
+  if (changed) {
+    const { column, before } = changed
+    throw new AppError(
+      'restore-failed',
+      `nothing was inserted: the type of ${column.name} of ${schema}.${name} has changed from ${before} to ${column.declaredType}`,
+      { hint: '--as puts the rows beside it: INSERT … SELECT from there, with the conversion that you want' },
+    )
+  }
+  if (live.insertRules.length > 0) {
+    throw new AppError(
+      'restore-failed',
+      `nothing was inserted: ${schema}.${name} has rules that rewrite each INSERT: ${live.insertRules.join(', ')}`,
+      {
+        hint: '--as puts the rows beside it: INSERT … SELECT from there if the rules should act, or after ALTER TABLE … DISABLE RULE',
+      },
+    )
+  }
+}
+
+async function insertMissing(connection: Connection, staged: StagedTable, options: CommandOptions): Promise<number> {
+  const { table, live, common } = staged
+  await refuseRounding(connection, staged, options)
   const columns = common.filter(({ isGenerated }) => !isGenerated).map(({ name }) => quoteIdentifier(name, connection))
   const [[count] = ['0']] = await connection.query(
     `WITH inserted AS (
        INSERT INTO ${quoteQualified(table.schema, table.name, connection)} (${columns.join(', ')}) OVERRIDING SYSTEM VALUE
-       SELECT ${columns.map((column) => `b.${column}`).join(', ')} FROM ${sql} b
-       WHERE NOT EXISTS (SELECT FROM ${live.rows} WHERE ${sameKey(key, connection)})
-       ON CONFLICT DO NOTHING RETURNING 1)
+       SELECT ${columns.map((column) => `b.${column}`).join(', ')} FROM ${missingRows(staged, connection)}
+       ${live.takesOnConflict ? 'ON CONFLICT DO NOTHING' : ''} RETURNING 1)
      SELECT pg_catalog.count(*) FROM inserted`,
     options,
   )
   return Number(count)
+}
+
+/** As SQL after FROM, called b. */
+function missingRows({ sql, live, key }: StagedTable, connection: Connection): string {
+  return `${sql} b WHERE NOT EXISTS (SELECT FROM ${live.rows} WHERE ${sameKey(key, connection)})`
+}
+
+/** A text that is too long is refused by any INSERT, but a number or a time with too many digits is rounded. */
+async function refuseRounding(connection: Connection, staged: StagedTable, options: CommandOptions): Promise<void> {
+  const { schema, name } = staged.table
+  for (const { column, before } of staged.changedTypes) {
+    if (!/^(numeric|time|interval)/.test(column.type)) continue
+    const value = `b.${quoteIdentifier(column.name, connection)}`
+    const [[count] = ['0']] = await connection.query(
+      `SELECT pg_catalog.count(*) FROM ${missingRows(staged, connection)}
+         AND ${value} OPERATOR(pg_catalog.<>) CAST(${value} AS ${column.declaredType})`,
+      options,
+    )
+    if (Number(count) === 0) continue
+    throw new AppError(
+      'restore-failed',
+      `nothing was inserted: ${column.name} of ${schema}.${name}, once ${before}, is ${column.declaredType}, and ${count} of its missing values would be rounded`,
+      { hint: '--as puts the rows beside it: INSERT … SELECT from there if they may be rounded' },
+    )
+  }
+}
+
+const hints: Readonly<Record<string, string>> = {
+  '23503': 'rows that it refers to are missing, too: name their table as well, with another --table',
+  '23505':
+    'another live row has this value, in a constraint that is DEFERRABLE, or the row came meanwhile: change that one, or bring the rows beside it with --as',
 }
 
 /** Tables that others refer to come before those; where they refer to each other, the order stays. */
@@ -92,9 +146,8 @@ function asApplyFailure(error: unknown): unknown {
   return new AppError('restore-failed', `nothing was inserted: ${error.message}${detail}`, {
     cause: error.cause,
     hint:
-      sqlStateOf(error) === '23503'
-        ? 'rows that it refers to are missing, too: name their table as well, with another --table'
-        : 'the live table or one of its triggers refuses what the backup has: --as puts the rows beside it',
+      hints[sqlStateOf(error) ?? ''] ??
+      'the live table or one of its triggers refuses what the backup has: --as puts the rows beside it',
   })
 }
 

@@ -2,12 +2,14 @@ import type { ConnectionTarget } from '../../postgres/target/connection-target.t
 import type { QualifiedName } from '../../repository/backups/manifest.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { applyMissing, sequencesBehind } from './apply-missing.ts'
+import { applyMissing, refuseToApply, sequencesBehind } from './apply-missing.ts'
+import { matchTables } from './comparable-table.ts'
 import { type RowComparison, compareRows } from './compare-rows.ts'
+import { type WaitOptions, explainWait, limitWaits } from './lock-waits.ts'
 import { type RowsOptions, type RowsSession, openRowsSession } from './rows-session.ts'
 import { type StagedTable, stageRows } from './stage-rows.ts'
 
-export interface DiffRowsOptions extends RowsOptions {
+export interface DiffRowsOptions extends RowsOptions, WaitOptions {
   /** Columns that tell rows apart, in place of the primary key; none: that. */
   readonly key: readonly string[]
   /** How many differences of each kind are told. */
@@ -39,8 +41,11 @@ export async function diffRows(
   options: DiffRowsOptions,
 ): Promise<{ readonly tables: readonly TableDiff[]; readonly notes: readonly string[] }> {
   await using session = await openRowsSession(repository, backup, target, options)
+  await limitWaits(session.connection, options)
+  const comparable = await matchTables(session, options.key, options)
+  if (options.apply !== undefined) comparable.forEach(refuseToApply)
   const staged: StagedTable[] = []
-  for (const table of session.tables) staged.push(await stageRows(session, table, options.key, options))
+  for (const one of comparable) staged.push(await stageRows(session, one, options))
   const comparisons = await compareAll(session, staged, options)
   const notes = staged.flatMap(notesOf)
   const inserted = options.apply === undefined ? undefined : await applyMissing(session, staged, options)
@@ -59,10 +64,11 @@ async function compareAll(
   options: DiffRowsOptions,
 ): Promise<RowComparison[]> {
   const tables = staged.map(({ live }) => live.sql)
-  await connection.execute(
-    `BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE ${tables.join(', ')} IN ACCESS SHARE MODE`,
-    options,
-  )
+  await connection
+    .execute(`BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE ${tables.join(', ')} IN ACCESS SHARE MODE`, options)
+    .catch((error: unknown) => {
+      throw explainWait(error, options)
+    })
   const comparisons: RowComparison[] = []
   for (const [done, one] of staged.entries()) {
     const detail = `table ${one.table.schema}.${one.table.name}`
@@ -90,7 +96,7 @@ function describe(
   }
 }
 
-function notesOf({ table, live, common }: StagedTable): string[] {
+function notesOf({ table, live, common, changedTypes }: StagedTable): string[] {
   const title = `${table.schema}.${table.name}`
   const names = new Set(common.map(({ name }) => name))
   const gone = table.columns.filter((name) => !names.has(name))
@@ -101,6 +107,12 @@ function notesOf({ table, live, common }: StagedTable): string[] {
     ...(gone.length > 0 ? [`${title}: not compared, since the live table has no such column: ${gone.join(', ')}`] : []),
     ...(added.length > 0 ? [`${title}: not compared, since the backup has no such column: ${list(added)}`] : []),
     ...(generated.length > 0 ? [`${title}: not compared, since they are generated: ${list(generated)}`] : []),
+    ...changedTypes
+      .filter(({ change }) => change !== 'declaration')
+      .map(
+        ({ column: { name, type, declaredType }, before }) =>
+          `${title}: the type of ${name} has changed from ${before} to ${declaredType}: compared as ${type}, which may say other values for equal, or equal ones for changed`,
+      ),
     ...(live.triggers.length > 0
       ? [`${title}: inserting missing rows fires its triggers: ${live.triggers.join(', ')}`]
       : []),

@@ -10,6 +10,8 @@ const columnSchema = z.object({
   name: z.string(),
   /** As SQL, without a length or a scale, which would round what the backup has; of a domain, the type below it. */
   type: z.string(),
+  /** As the table declares it, with a length and a scale, and a domain by its name; as pg_dump writes it. */
+  declaredType: z.string(),
   /** As SQL; null for types without one. */
   collation: z.string().nullable(),
   isDomain: z.boolean(),
@@ -30,6 +32,10 @@ export interface LiveTable {
   readonly columns: readonly LiveColumn[]
   /** That an INSERT fires. */
   readonly triggers: readonly string[]
+  /** That take the place of an INSERT, or come along with it. */
+  readonly insertRules: readonly string[]
+  /** ON CONFLICT can not be used with a deferrable constraint of it or a partition, nor with a rule. */
+  readonly takesOnConflict: boolean
 }
 
 /** Throws `selection-empty` where there is no such table. */
@@ -59,8 +65,29 @@ export async function readLiveTable(
      WHERE tgrelid = ${oid} AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype::pg_catalog.int4 & 4 <> 0 ORDER BY 1`,
     options,
   )
-  return { sql, rows, columns, triggers: triggers.map(([trigger]) => trigger ?? '') }
+  const rules = await connection.query(
+    `SELECT rulename, ev_type FROM pg_catalog.pg_rewrite
+     WHERE ev_class = ${oid} AND ev_type IN ('2', '3') AND ev_enabled IN ('O', 'A') ORDER BY 1`,
+    options,
+  )
+  const deferrable = await connection.query(
+    `SELECT FROM pg_catalog.pg_index
+     WHERE (indisunique OR indisexclusion) AND NOT indimmediate
+       AND (indrelid = ${oid} OR indrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(${oid})))`,
+    options,
+  )
+  return {
+    sql,
+    rows,
+    columns,
+    triggers: triggers.map(([trigger]) => trigger ?? ''),
+    insertRules: rules.flatMap(([rule, event]) => (event === insertEvent ? (rule ?? '') : [])),
+    takesOnConflict: rules.length === 0 && deferrable.length === 0,
+  }
 }
+
+/** Of pg_rewrite.ev_type; 2 is UPDATE. */
+const insertEvent = '3'
 
 const columnsQuery = (oid: string) => `
   WITH RECURSIVE types (attnum, type, depth) AS (
@@ -70,6 +97,7 @@ const columnsQuery = (oid: string) => `
     SELECT y.attnum, t.typbasetype, y.depth + 1
     FROM types y JOIN pg_catalog.pg_type t ON t.oid = y.type WHERE t.typtype = 'd')
   SELECT DISTINCT ON (a.attnum) a.attname AS name, pg_catalog.format_type(y.type, -1) AS type,
+    pg_catalog.format_type(a.atttypid, a.atttypmod) AS "declaredType",
     (SELECT pg_catalog.format('%I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l
        JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) AS collation,
     y.depth > 0 AS "isDomain", a.attgenerated <> '' AS "isGenerated", t.typoutput::pg_catalog.text AS output,

@@ -36,6 +36,8 @@ export async function restoreRows(
   target: ConnectionTarget,
   options: RestoreRowsOptions,
 ): Promise<RestoredRows> {
+  if (options.into.schema !== undefined) refuseName('schema', options.into.schema)
+  if ('name' in options.into) refuseName('table', options.into.name)
   await using session = await openRowsSession(repository, backup, target, options)
   const { connection } = session
   const copies = planCopies(session, options)
@@ -60,6 +62,25 @@ export async function restoreRows(
     for (const { into } of copies) await collectStatistics(connection, into, { ...options, onNote })
   }
   return { tables, notes }
+}
+
+/** In UTF-8, as nearly every database has it. A server cuts longer ones, and another table would have the name then. */
+const longestNameBytes = 63
+
+function refuseName(kind: 'schema' | 'table', name: string): void {
+  const sizeBytes = Buffer.byteLength(name)
+  if (sizeBytes > longestNameBytes) {
+    throw new AppError(
+      'usage-invalid',
+      `the name ${name} has ${sizeBytes} bytes, and PostgreSQL keeps ${longestNameBytes}`,
+      {
+        hint: 'choose a shorter one',
+      },
+    )
+  }
+  if (kind === 'schema' && /^(pg_.*|information_schema)$/.test(name)) {
+    throw new AppError('usage-invalid', `the schema ${name} is PostgreSQL's own`, { hint: 'choose another one' })
+  }
 }
 
 function planCopies({ tables, entries, connection }: RowsSession, { into }: RestoreRowsOptions): TableCopy[] {

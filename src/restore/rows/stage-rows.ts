@@ -3,21 +3,16 @@ import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import { sqlStateOf } from '../../postgres/wire/postgres-error.ts'
 import type { ChosenTable } from './chosen-tables.ts'
-import { type LiveColumn, type LiveTable, readLiveTable } from './live-table.ts'
+import type { ComparableTable } from './comparable-table.ts'
+import type { LiveColumn } from './live-table.ts'
 import { loadChosen } from './load-chosen.ts'
 import type { RowsOptions, RowsSession } from './rows-session.ts'
 
 /** The rows of a backup in a temporary table of the session, typed as the live table is, with its key. */
-export interface StagedTable {
-  readonly table: ChosenTable
-  readonly live: LiveTable
+export interface StagedTable extends ComparableTable {
   /** The temporary table, as SQL. */
   readonly sql: string
   readonly key: readonly KeyColumn[]
-  /** Else nothing keeps two live rows from having the same. */
-  readonly isPrimaryKey: boolean
-  /** That both sides have. */
-  readonly common: readonly LiveColumn[]
 }
 
 export interface KeyColumn extends LiveColumn {
@@ -27,18 +22,15 @@ export interface KeyColumn extends LiveColumn {
 
 /**
  * Loads them with the input functions of the live columns' types, so that both sides are printed by the same server.
- * A domain's rules are not asked: what they refuse now is no less missing. `keyNames`: in place of the primary key.
+ * A domain's rules are not asked: what they refuse now is no less missing.
  */
 export async function stageRows(
   session: RowsSession,
-  table: ChosenTable,
-  keyNames: readonly string[],
+  comparable: ComparableTable,
   options: RowsOptions,
 ): Promise<StagedTable> {
   const { connection, tables } = session
-  const live = await readLiveTable(connection, table, options)
-  const common = live.columns.filter(({ name }) => table.columns.includes(name))
-  const key = keyColumns(table, live, common, keyNames)
+  const { table, common, key } = comparable
   const name = `pgrevive_rows_${tables.indexOf(table) + 1}`
   const sql = `pg_temp.${name}`
   const columns = table.columns.map((column) => columnSql(column, common, connection))
@@ -52,14 +44,7 @@ export async function stageRows(
   }
   const operators = await connection.query(operatorsQuery(sql), options)
   const equals = new Map(operators.map(([column, operator]) => [column, operator ?? '']))
-  return {
-    table,
-    live,
-    sql,
-    common,
-    key: key.map((it) => ({ ...it, equals: equals.get(it.name) ?? '' })),
-    isPrimaryKey: keyNames.length === 0,
-  }
+  return { ...comparable, sql, key: key.map((it) => ({ ...it, equals: equals.get(it.name) ?? '' })) }
 }
 
 /** Whether a row of the backup, b, and a live one, l, have the same key; as SQL. */
@@ -75,34 +60,6 @@ export function sameKey(key: readonly KeyColumn[], connection: Connection): stri
 function columnSql(name: string, common: readonly LiveColumn[], connection: Connection): string {
   const { type = 'text', collation = null } = common.find((column) => column.name === name) ?? {}
   return `${quoteIdentifier(name, connection)} ${type}${collation === null ? '' : ` COLLATE ${collation}`}`
-}
-
-function keyColumns(
-  { schema, name }: ChosenTable,
-  live: LiveTable,
-  common: readonly LiveColumn[],
-  keyNames: readonly string[],
-): LiveColumn[] {
-  const wanted =
-    keyNames.length > 0
-      ? keyNames
-      : live.columns
-          .filter(({ keyPosition }) => keyPosition !== null)
-          .toSorted((a, b) => (a.keyPosition ?? 0) - (b.keyPosition ?? 0))
-          .map((column) => column.name)
-  if (wanted.length === 0) {
-    throw new AppError('usage-invalid', `${schema}.${name} has no primary key to tell its rows apart by`, {
-      hint: 'name the columns that tell them apart: --key a,b',
-    })
-  }
-  return wanted.map((column) => {
-    const found = common.find((it) => it.name === column)
-    if (found) return found
-    const where = live.columns.some((it) => it.name === column) ? 'the backup' : 'the live table'
-    throw new AppError('usage-invalid', `the key column ${column} of ${schema}.${name} is not in ${where}`, {
-      hint: 'name columns that both have, and that tell the rows apart: --key a,b',
-    })
-  })
 }
 
 /** What the index of the temporary table's key, which PostgreSQL chose for the types, takes for equal. */

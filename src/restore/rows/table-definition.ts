@@ -16,6 +16,8 @@ export interface ColumnDefinition {
   readonly name: string
   /** Without a default that a sequence gives. */
   readonly sql: string
+  /** As pg_dump writes it, with a length and a scale. */
+  readonly type: string
   readonly isGenerated: boolean
   /** There was such a default. */
   readonly drawsFromSequence: boolean
@@ -69,6 +71,8 @@ function readElements(tokens: readonly Token[]): Token[][] {
   return elements.filter((element) => element.length > 0)
 }
 
+const afterType = /^(DEFAULT|GENERATED|COLLATE|CONSTRAINT|NOT|NULL|STORAGE|COMPRESSION)$/
+
 function readColumn(tokens: readonly Token[], sql: string): ColumnDefinition {
   const isOutside = outsideParentheses(tokens)
   const at = (word: string) => tokens.findIndex(({ text }, index) => index > 0 && text === word && isOutside(index))
@@ -79,6 +83,7 @@ function readColumn(tokens: readonly Token[], sql: string): ColumnDefinition {
   const end = tokens.findIndex((token, index) => index > start && follows(token, index))
   const value = start === -1 ? [] : tokens.slice(start, end === -1 ? undefined : end)
   const drawsFromSequence = callsNextval(value)
+  const typeEnd = tokens.findIndex(({ text }, index) => index > 1 && afterType.test(text) && isOutside(index))
   const kept = drawsFromSequence ? [tokens.slice(0, start), end === -1 ? [] : tokens.slice(end)] : [tokens]
   return {
     name: tokens[0] ? nameOf(tokens[0]) : '',
@@ -86,6 +91,7 @@ function readColumn(tokens: readonly Token[], sql: string): ColumnDefinition {
       .map((part) => textOf(part, sql))
       .join(' ')
       .trim(),
+    type: textOf(tokens.slice(1, typeEnd === -1 ? undefined : typeEnd), sql),
     isGenerated: at('GENERATED') !== -1,
     drawsFromSequence,
   }
