@@ -172,7 +172,13 @@ describe('rows of a backup are compared with the live ones', { timeout: 300_000 
       apply: 'missing',
     })
     assert.match(alone.hint ?? '', /another --table/)
-    const { tables, notes } = await diff(id, target, { tables: ['a_*', 'b_parent'], apply: 'missing' })
+    const compared: (number | undefined)[] = []
+    const { tables, notes } = await diff(id, target, {
+      tables: ['a_*', 'b_parent'],
+      apply: 'missing',
+      onProgress: ({ phase, done }) => void (phase === 'comparison' && compared.push(done)),
+    })
+    assert.deepEqual(compared, [0, 1, 1, 2])
     assert.deepEqual(
       tables
         .map(({ table, missing, inserted }) => [table.name, missing, inserted])

@@ -70,10 +70,14 @@ async function compareAll(
       throw explainWait(error, options)
     })
   const comparisons: RowComparison[] = []
-  for (const [done, one] of staged.entries()) {
-    const detail = `table ${one.table.schema}.${one.table.name}`
+  const tell = (done: number, { table }: StagedTable) => {
+    const detail = `table ${table.schema}.${table.name}`
     options.onProgress?.({ phase: 'comparison', unit: 'items', done, total: staged.length, detail })
+  }
+  for (const [index, one] of staged.entries()) {
+    tell(index, one)
     comparisons.push(await compareRows(connection, one, options))
+    tell(index + 1, one)
   }
   await connection.execute('COMMIT', options)
   return comparisons
