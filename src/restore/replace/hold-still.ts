@@ -1,14 +1,12 @@
-import { AppError } from '../../core/app-error.ts'
-import { sqlStateOf } from '../../postgres/wire/postgres-error.ts'
 import { quoteQualified } from '../../postgres/sql/quote.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { Relation } from '../../postgres/catalog/tables.ts'
+import { type LockWaits, explainWaits, lockTimeoutOf } from '../lock-waits.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const lockTimeoutMs = 60_000
 const tablesPerStatement = 500
 
 /**
@@ -18,37 +16,16 @@ const tablesPerStatement = 500
 export async function holdStill(
   connection: Connection,
   tables: readonly Relation[],
-  options: QueryOptions,
+  options: LockWaits,
 ): Promise<void> {
-  await connection.execute(`BEGIN; SET LOCAL lock_timeout = ${lockTimeoutMs}`, options)
-  await explainWaits(async () => {
+  await connection.execute(`BEGIN; SET LOCAL lock_timeout = ${lockTimeoutOf(options)}`, options)
+  await explainWaits(options, async () => {
     for (let first = 0; first < tables.length; first += tablesPerStatement) {
       const batch = tables.slice(first, first + tablesPerStatement)
       const names = batch.map(({ schema, name }) => `ONLY ${quoteQualified(schema, name, connection)}`)
       await connection.execute(`LOCK TABLE ${names.join(', ')} IN SHARE MODE`, options)
     }
   })
-}
-
-/** What does not get its locks, in words that help. The transaction is over then, and nothing was changed. */
-export async function explainWaits<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work()
-  } catch (error) {
-    const state = sqlStateOf(error)
-    // lock_not_available, deadlock_detected
-    if (state === '55P03' || state === '40P01') {
-      throw new AppError('table-locked', `other sessions kept tables locked for ${lockTimeoutMs / 1000} s`, {
-        cause: error,
-        hint: 'nothing was changed; stop what works in the database, and run the same command again',
-      })
-    }
-    if (state !== '53200') throw error
-    throw new AppError('query-failed', 'the server has no room for as many locks as there are tables and indexes', {
-      cause: error,
-      hint: 'nothing was changed; raise max_locks_per_transaction and restart the server',
-    })
-  }
 }
 
 /** Ends what else is connected to the database, as far as the current role may. Returns how many sessions it was. */

@@ -259,6 +259,21 @@ describe('replace, as a role that owns a database and may create none', { timeou
     assert.deepEqual(await bench.query(target, 'SELECT i FROM t'), [['2']])
   })
 
+  it('says so when a session keeps a table locked, rather than wait before sessions are ended', async () => {
+    const target = await shop('CREATE TABLE t AS SELECT 1 AS i; CREATE VIEW v AS SELECT * FROM t')
+    const id = await bench.backUp(target)
+    const before = await dumpOf(target)
+    await using holder = await Connection.connect(target)
+    await holder.execute('BEGIN; LOCK TABLE t')
+    await expectRefused(replace(id, target, { lockTimeoutMs: 200 }), 'table-locked', {
+      message: /^other sessions kept tables locked for 0\.2 s$/,
+      hint: /nothing was changed; .*pg_locks/,
+    })
+    await holder.execute('COMMIT')
+    assert.equal(await dumpOf(target), before)
+    await replace(id, target, { lockTimeoutMs: 200 })
+  })
+
   it('of a failure half-way names the way back, which works, and goes on from there without a new backup', async () => {
     const target = await shop("CREATE TABLE t AS SELECT 1 AS i; SELECT lo_from_bytea(1, 'x')")
     const id = await bench.backUp(target)

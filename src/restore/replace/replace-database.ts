@@ -9,6 +9,7 @@ import type { Repository } from '../../repository/repository.ts'
 import { collectStatistics, listTablesToAnalyze } from '../collect-statistics.ts'
 import type { Difference } from '../compare-database.ts'
 import { connectForText } from '../connect-for-text.ts'
+import { type LockWaits, explainWaits, withLockTimeout } from '../lock-waits.ts'
 import { requireReadiness } from '../preflight/preflight.ts'
 import {
   type RestoreJob,
@@ -22,7 +23,7 @@ import {
 import { claimDatabase, removeUnfinishedMark, setUnfinishedMark } from '../unfinished-mark.ts'
 import { verifyRestored } from '../verify-restored.ts'
 import { dropObjects, emptyConfigurationTables, largeObjectsAtOnce } from './drop-objects.ts'
-import { endOtherSessions, explainWaits, holdStill } from './hold-still.ts'
+import { endOtherSessions, holdStill } from './hold-still.ts'
 import { loadAtOnce, loadInParallel, rehearse } from './load-contents.ts'
 import { refuseUnfit } from './refuse-unfit.ts'
 import { type AmongOthers, amongOthers } from './others-objects.ts'
@@ -38,7 +39,7 @@ export interface Replacement {
 }
 
 /** How a database is looked at that is to be replaced. */
-export interface SurveyOptions {
+export interface SurveyOptions extends LockWaits {
   /** Whether a backup is at hand, and of what was in this database before it was replaced; absent: none is. */
   readonly isSafetyBackup?: ((id: string) => Promise<boolean>) | undefined
 }
@@ -85,7 +86,9 @@ export async function replaceDatabase(
   await prepareForLoading(connection)
   await connection.execute('RESET synchronous_commit', options)
   const surveyed = await surveyReplacement(connection, opened, options)
-  await requireReadiness(connection, { ...surveyed.job, way: 'replace', jobs: options.jobs }, options)
+  await withLockTimeout(connection, options, () =>
+    requireReadiness(connection, { ...surveyed.job, way: 'replace', jobs: options.jobs }, options),
+  )
   const job: ReplaceJob = { ...surveyed.job, ...surveyed, options }
   await options.confirm(job)
   await createRoles(connection, rolesOfPlan(job.plan), job)
@@ -102,6 +105,14 @@ interface Surveyed extends Replacement {
 
 /** Looks at what is to be replaced, and claims it. Throws what stands in the way. */
 export async function surveyReplacement(
+  connection: Connection,
+  opened: RestoreJob,
+  options: SurveyOptions,
+): Promise<Surveyed> {
+  return withLockTimeout(connection, options, () => survey(connection, opened, options))
+}
+
+async function survey(
   connection: Connection,
   opened: RestoreJob,
   { isSafetyBackup }: SurveyOptions,
@@ -132,8 +143,8 @@ async function replaceContents(connection: Connection, job: ReplaceJob): Promise
     // what a restore that did not end has left is no state to come back to
     safetyBackup ??= await options.backUp(job.manifest.selection)
     await endOtherSessions(connection, options)
-    await refuseChanges(connection, job)
-    await explainWaits(() => dropObjects(connection, scene, options))
+    await explainWaits(options, () => refuseChanges(connection, job))
+    await explainWaits(options, () => dropObjects(connection, scene, options))
     await emptyConfigurationTables(connection, job.plan.tables, scene, options)
     if (atOnce) await loadAtOnce(connection, job)
     else await rehearse(connection, job)
