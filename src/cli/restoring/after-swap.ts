@@ -45,7 +45,9 @@ export async function undoRestore(options: WayOptions, context: CommandContext):
     document: { database: target.database, undone: kept.record, written, swap: swap ?? null },
     text:
       `${colors.good('undone')}: ${colors.strong(printable(target.database))} is again what it was until ${formatTime(new Date(kept.record.at))}\n` +
-      (swap ? await describeSwap(swap, target, undefined, options, context) : '  nothing had the name\n'),
+      (swap
+        ? await describeSwap(swap, target, undefined, { to: options.to ?? database }, context)
+        : '  nothing had the name\n'),
   }
 }
 
@@ -140,7 +142,7 @@ export async function resumeRestore(options: WayOptions, context: CommandContext
       document: { backup: record.backup, database: target.database, swap, safetyBackup: safety ?? null },
       text:
         `${colors.good('resumed')}: ${colors.strong(printable(target.database))} is now what backup ${record.backup} holds\n` +
-        (await describeSwap(swap, target, safety, options, context)),
+        (await describeSwap(swap, target, safety, { to: options.to ?? database }, context)),
     }
   }
   await claimed.disposeAsync() // it begins anew, and drops what there is
@@ -174,6 +176,7 @@ async function claim(options: WayOptions, context: CommandContext) {
   const maintenance = owned.use(await connectForMaintenance(target, context))
   await claimName(maintenance, target.database, context)
   const { config } = await context.settings()
-  const name = options.to !== undefined && config?.databases.has(options.to) ? options.to : target.database
+  const configured = options.to ?? [...(config?.databases.keys() ?? [])][0] // without --to there is only one
+  const name = configured !== undefined && config?.databases.has(configured) ? configured : target.database
   return { target, name, maintenance, held: owned.move() }
 }

@@ -74,7 +74,7 @@ export async function takePlace(
     text:
       `${colors.good('restored')} ${colors.strong(printable(target.database))} in place, as ${name} was ${taken}: ` +
       `${describeAmount(outcome)}, verified, in ${formatDuration(tookMs)}\n` +
-      (await describeSwap(outcome.swap, target, safety, options, context)) +
+      (await describeSwap(outcome.swap, target, safety, { to: options.to ?? database }, context)) +
       notes.join(''),
     ...(failure && { failure }),
   }
