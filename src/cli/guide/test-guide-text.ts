@@ -91,10 +91,11 @@ export function renderGuide(parts: readonly GuidePart[]): string {
 /** What differs from run to run becomes the same: ids, times, durations, sizes, keys, and how wide columns are. */
 export function withoutChance(output: string): string {
   return output
-    .replaceAll(/\b01[0-9A-HJKMNP-TV-Z]{24}\b/g, 'ID')
-    .replaceAll(/\b01[0-9a-hjkmnp-tv-z]{24}\b/g, 'id')
+    .replaceAll(/01[0-9A-HJKMNP-TV-Z]{24}/g, 'ID')
+    .replaceAll(/01[0-9a-hjkmnp-tv-z]{24}/g, 'id')
     .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'UUID')
     .replaceAll(/\bage1[0-9a-z]+/g, 'AGE')
+    .replaceAll(/\btx[0-9a-f]+(?:-\w+)+/g, 'REQUEST')
     .replaceAll(/20\d{6}_\d{6}\b/g, 'RUN')
     .replaceAll(/\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?/g, 'TIME')
     .replaceAll(/\b20\d\d-\d\d-\d\d\b/g, 'DATE')
