@@ -1,15 +1,19 @@
 import { AppError } from '../core/app-error.ts'
-import type { Connection } from '../postgres/wire/connection.ts'
+import type { CommandOptions, Connection } from '../postgres/wire/connection.ts'
 import { sqlStateOf } from '../postgres/wire/postgres-error.ts'
 
-export interface LockWaits {
-  /** How long a lock that another session has is waited for; absent: a minute. */
+export interface WaitOptions extends CommandOptions {
+  /** How long a lock of another session is waited for; absent: a minute. */
   readonly lockTimeoutMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
-export function lockTimeoutOf({ lockTimeoutMs = 60_000 }: LockWaits): number {
+export function lockTimeoutOf({ lockTimeoutMs = 60_000 }: WaitOptions): number {
   return lockTimeoutMs
+}
+
+/** For the rest of the session: nobody waits without end, nor lets others queue up behind, for a lock of somebody else. */
+export async function limitWaits(connection: Connection, options: WaitOptions): Promise<void> {
+  await connection.execute(`SET lock_timeout = ${lockTimeoutOf(options)}`, options)
 }
 
 /**
@@ -18,17 +22,17 @@ export function lockTimeoutOf({ lockTimeoutMs = 60_000 }: LockWaits): number {
  */
 export async function withLockTimeout<Result>(
   connection: Connection,
-  waits: LockWaits,
+  waits: WaitOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  await connection.execute(`SET lock_timeout = ${lockTimeoutOf(waits)}`, waits)
+  await limitWaits(connection, waits)
   const result = await explainWaits(waits, work)
   await connection.execute('SET lock_timeout = 0', waits)
   return result
 }
 
 /** What does not get its locks, in words that help. A transaction is over then, and nothing was changed. */
-export async function explainWaits<Result>(waits: LockWaits, work: () => Promise<Result>): Promise<Result> {
+export async function explainWaits<Result>(waits: WaitOptions, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {

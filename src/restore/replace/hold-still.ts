@@ -1,7 +1,7 @@
 import { quoteQualified } from '../../postgres/sql/quote.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { Relation } from '../../postgres/catalog/tables.ts'
-import { type LockWaits, explainWaits, lockTimeoutOf } from '../lock-waits.ts'
+import { type WaitOptions, explainWaits, lockTimeoutOf } from '../lock-waits.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -16,7 +16,7 @@ const tablesPerStatement = 500
 export async function holdStill(
   connection: Connection,
   tables: readonly Relation[],
-  options: LockWaits,
+  options: WaitOptions,
 ): Promise<void> {
   await connection.execute(`BEGIN; SET LOCAL lock_timeout = ${lockTimeoutOf(options)}`, options)
   await explainWaits(options, async () => {

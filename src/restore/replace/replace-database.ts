@@ -9,7 +9,7 @@ import type { Repository } from '../../repository/repository.ts'
 import { collectStatistics, listTablesToAnalyze } from '../collect-statistics.ts'
 import type { Difference } from '../compare-database.ts'
 import { connectForText } from '../connect-for-text.ts'
-import { type LockWaits, explainWaits, withLockTimeout } from '../lock-waits.ts'
+import { type WaitOptions, explainWaits, withLockTimeout } from '../lock-waits.ts'
 import { requireReadiness } from '../preflight/preflight.ts'
 import {
   type RestoreJob,
@@ -39,7 +39,7 @@ export interface Replacement {
 }
 
 /** How a database is looked at that is to be replaced. */
-export interface SurveyOptions extends LockWaits {
+export interface SurveyOptions extends WaitOptions {
   /** Whether a backup is at hand, and of what was in this database before it was replaced; absent: none is. */
   readonly isSafetyBackup?: ((id: string) => Promise<boolean>) | undefined
 }

@@ -4,9 +4,10 @@ import type { CommandOptions, Connection } from '../../postgres/wire/connection.
 import { PostgresError, sqlStateOf } from '../../postgres/wire/postgres-error.ts'
 import { prepareAsOrdinary, prepareForLoading } from '../../postgres/wire/session-settings.ts'
 import { textEncodingOf, withEncoding } from '../connect-for-text.ts'
+import { type WaitOptions, limitWaits } from '../lock-waits.ts'
 import type { ComparableTable } from './comparable-table.ts'
 import type { RowsSession } from './rows-session.ts'
-import { type WaitOptions, explainWait, limitWaits } from './lock-waits.ts'
+import { explainWait } from './explain-wait.ts'
 import { type StagedTable, sameKey } from './stage-rows.ts'
 
 /**

@@ -2,10 +2,11 @@ import type { ConnectionTarget } from '../../postgres/target/connection-target.t
 import type { QualifiedName } from '../../repository/backups/manifest.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { type WaitOptions, limitWaits } from '../lock-waits.ts'
 import { applyMissing, refuseToApply, sequencesBehind } from './apply-missing.ts'
 import { matchTables } from './comparable-table.ts'
 import { type RowComparison, compareRows } from './compare-rows.ts'
-import { type WaitOptions, explainWait, limitWaits } from './lock-waits.ts'
+import { explainWait } from './explain-wait.ts'
 import { type RowsOptions, type RowsSession, openRowsSession } from './rows-session.ts'
 import { type StagedTable, stageRows } from './stage-rows.ts'
 
