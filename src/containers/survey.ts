@@ -21,19 +21,20 @@ const usualDirectories = [
   '/bitnami/postgresql/data',
 ]
 
-/** Prints lines `program NAME`, `pid LINE` for each line of postmaster.pid, and `password TEXT`. */
+/** Prints lines `program NAME`, and `pid LINE` and `password LINE` for each line of postmaster.pid and of the password's file. */
 const script = `
+lines() { while IFS= read -r l || [ -n "$l" ]; do printf '%s %s\\n' "$1" "$l"; done; }
 for p in socat perl python3 nc bash; do command -v $p >/dev/null 2>&1 && echo "program $p"; done
 for d in "\${PGDATA:-/nowhere}" ${usualDirectories.join(' ')}; do
-  if [ -r "$d/postmaster.pid" ]; then while read -r l; do echo "pid $l"; done <"$d/postmaster.pid"; break; fi
+  if [ -r "$d/postmaster.pid" ]; then lines pid <"$d/postmaster.pid"; break; fi
 done
-if [ -r "\${POSTGRES_PASSWORD_FILE:-}" ]; then read -r l <"$POSTGRES_PASSWORD_FILE" || true; echo "password $l"; fi
+if [ -r "\${POSTGRES_PASSWORD_FILE:-}" ]; then lines password <"$POSTGRES_PASSWORD_FILE"; fi
 `
 
 const port = z.coerce.number().int().min(1).max(65_535)
 
 /** Looks around in a container that runs; one without a shell tells nothing. */
-export async function surveyContainer(container: Container): Promise<Survey> {
+export async function surveyContainer(container: Pick<Container, 'exec'>): Promise<Survey> {
   const { output } = await container.exec(['sh', '-c', script])
   const told = (word: string) =>
     output.split('\n').flatMap((line) => (line.startsWith(`${word} `) ? line.slice(word.length + 1) : []))
@@ -43,6 +44,7 @@ export async function surveyContainer(container: Container): Promise<Survey> {
   return {
     programs: told('program'),
     server: known.success ? { port: known.data, socketDirectory, listen } : undefined,
-    password: told('password')[0],
+    // as the official image reads it: all but line breaks at its end
+    password: told('password').join('\n').replace(/\n+$/, '') || undefined,
   }
 }
