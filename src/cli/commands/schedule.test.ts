@@ -106,6 +106,43 @@ describe('schedule', { timeout: 180_000 }, () => {
     assert.match(next, /Next elapse/)
   })
 
+  it('is refused where a name would end its line, and ends its files with no word of theirs', async () => {
+    const foreign = "x\nEND_OF_UNIT\ntouch hit\ncat <<'END_OF_UNIT'"
+    await mkdir(host.path(foreign))
+    await writeFile(host.path(foreign, 'pgrevive.yaml'), `repository: ${JSON.stringify(host.path('backups'))}\n`)
+    const config = host.path(foreign, 'pgrevive.yaml')
+    for (const print of ['cron', 'systemd']) {
+      const asked = ['schedule', '--print', print]
+      for (const way of [
+        host.run(...asked, '--config', config),
+        host.run(...asked, '--environment-file', host.path(foreign, 'secrets')),
+        host.with({ XDG_DATA_HOME: host.path(foreign) }).run(...asked),
+      ]) {
+        const refused = await way
+        assertFailed(refused, 'usage-invalid', { message: /control character/, hint: /rename/ })
+        assert.equal(refused.stdout, '')
+      }
+    }
+    const script = await host
+      .with({ XDG_DATA_HOME: host.path('END_OF_UNIT') })
+      .succeed('schedule', '--print', 'systemd')
+    assert.match(script, /<<'END_OF_UNIT_'\n/)
+  })
+
+  it('lets hooks have privileges that nothing else needs', async () => {
+    const unit = async (...args: readonly string[]) =>
+      (await host.document(documentOf, 'schedule', '--print', 'systemd', ...args)).units?.['pgrevive-backup.service']
+    const without = await unit()
+    assert.match(without ?? '', /^NoNewPrivileges=true$[^]*^RestrictSUIDSGID=true$/m)
+    await writeFile(
+      host.path('hooks.yaml'),
+      `repository: ./backups\ndatabases: { shop: { url: postgres:///shop, hooks: { on_failure: [{ run: 'sudo id' }] } } }\n`,
+    )
+    const withHooks = await unit('--config', host.path('hooks.yaml'))
+    assert.match(withHooks ?? '', /^# hooks may need sudo or mail/m)
+    assert.doesNotMatch(withHooks ?? '', /NoNewPrivileges=|^Restrict|^PrivateDevices|^Lock|^ProtectKernel/m)
+  })
+
   it('keeps a run from meeting itself, and no other one', async () => {
     await writeFile(
       host.path('slow.yaml'),

@@ -1,7 +1,9 @@
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { AppError } from '../../core/app-error.ts'
 import type { CommandContext } from '../command-context.ts'
+import { namesHooks } from '../config/config.ts'
 import { requireRepositories } from '../config/settings.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { text } from '../option-types.ts'
@@ -44,13 +46,32 @@ async function schedule(options: ScheduleOptions, context: CommandContext): Prom
       ? []
       : ['nothing is forgotten: there is no retention: in pgrevive.yaml; write one, and print this again']),
   ]
+  const user = userInfo().username
+  refuseLineBreaks([...command.words, command.directory, ...[...command.variables].flat(), user, ...notes])
   const document = { jobs: jobs.map(({ name, commands }) => ({ name, commands })), notes }
   if (options.print === 'cron') {
     const lines = crontab(jobs, command, { environmentFile, notes })
     return { document: { ...document, crontab: lines }, text: lines }
   }
-  const units = systemdUnits(jobs, command, { user: userInfo().username, environmentFile })
+  const units = systemdUnits(jobs, command, {
+    user,
+    environmentFile,
+    hasHooks: settings.config !== undefined && namesHooks(settings.config),
+  })
   return { document: { ...document, units: Object.fromEntries(units) }, text: installScript(units, notes) }
+}
+
+/** What is printed is run, perhaps by root: each text must stay in the line that it was put into. */
+function refuseLineBreaks(texts: readonly string[]): void {
+  const bad = texts.find((text) => /\p{Cc}/u.test(text))
+  if (bad === undefined) return
+  throw new AppError(
+    'usage-invalid',
+    `a schedule can not hold ${JSON.stringify(bad)}: there is a control character in it`,
+    {
+      hint: 'nothing was printed; rename the file or the directory, or correct the variable, and call this again',
+    },
+  )
 }
 
 export const scheduleCommand = defineCommand({

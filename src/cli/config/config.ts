@@ -90,12 +90,12 @@ export async function readConfig(file: string, surroundings: ConfigSurroundings)
   return config
 }
 
-function namesPrograms({ pgDump, hooks, databases }: Config): boolean {
-  return (
-    typeof pgDump === 'object' ||
-    hooks !== undefined ||
-    Array.from(databases.values()).some((one) => one.hooks !== undefined)
-  )
+function namesPrograms(config: Config): boolean {
+  return typeof config.pgDump === 'object' || namesHooks(config)
+}
+
+export function namesHooks({ hooks, databases }: Config): boolean {
+  return hooks !== undefined || Array.from(databases.values()).some((one) => one.hooks !== undefined)
 }
 
 export function parseConfig(text: string, options: ConfigSurroundings & { file: string }): Config {

@@ -4,13 +4,31 @@ import type { Job, Moment } from './plan-jobs.ts'
 const unitFolder = '/etc/systemd/system'
 
 /**
+ * What keeps a run, and so its hooks, from sudo and from programs with a set-group-ID bit, such as those that send mail:
+ * systemd.exec(5) says of each that it implies NoNewPrivileges where User= is set.
+ */
+const unprivileged = `NoNewPrivileges=true
+PrivateDevices=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+LockPersonality=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+`
+
+/**
  * Two units a job, by their file names. No PrivateTmp: in /tmp pgrevive finds what killed runs left and which runs are
  * under way. No MemoryDenyWriteExecute: Node compiles. The time to stop is for hooks that start again what they stopped.
  */
 export function systemdUnits(
   jobs: readonly Job[],
   { words, directory, variables }: AbsoluteCommand,
-  { user, environmentFile }: { readonly user: string; readonly environmentFile: string | undefined },
+  {
+    user,
+    environmentFile,
+    hasHooks,
+  }: { readonly user: string; readonly environmentFile: string | undefined; readonly hasHooks: boolean },
 ): ReadonlyMap<string, string> {
   const service = ({ purpose, commands }: Job) => `[Unit]
 Description=pgrevive: ${specifiers(purpose)}
@@ -24,17 +42,9 @@ WorkingDirectory=${specifiers(directory)}
 ${[...variables].map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}\n`).join('')}${environmentFile === undefined ? '' : `EnvironmentFile=${specifiers(environmentFile)}\n`}${commands.map((command) => `ExecStart=${[...words, ...command].map(argument).join(' ')}\n`).join('')}TimeoutStopSec=10min
 Nice=10
 UMask=0077
-NoNewPrivileges=true
-PrivateDevices=true
 ProtectSystem=full
 ProtectControlGroups=true
-ProtectKernelModules=true
-ProtectKernelTunables=true
-LockPersonality=true
-RestrictRealtime=true
-RestrictSUIDSGID=true
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-`
+${hasHooks ? '# hooks may need sudo or mail: nothing here forbids them privileges\n' : unprivileged}`
   const timer = ({ purpose, moment }: Job) => `[Unit]
 Description=pgrevive: when to ${specifiers(purpose)}
 
@@ -57,10 +67,13 @@ WantedBy=timers.target
 /** For a shell of root: writes the units and starts the timers. */
 export function installScript(units: ReadonlyMap<string, string>, notes: readonly string[]): string {
   const timers = [...units.keys()].filter((name) => name.endsWith('.timer'))
+  const texts = [...units.values()]
+  let end = 'END_OF_UNIT'
+  while (texts.some((text) => text.includes(end))) end += '_'
   return [
     '# pgrevive: paste this into a shell of root, or pipe it: pgrevive schedule --print systemd | sudo sh',
     ...notes.map((note) => `# ${note}`),
-    ...[...units].map(([name, text]) => `cat >${unitFolder}/${name} <<'END_OF_UNIT'\n${text}END_OF_UNIT`),
+    ...[...units].map(([name, text]) => `cat >${unitFolder}/${name} <<'${end}'\n${text}${end}`),
     'systemctl daemon-reload',
     `systemctl enable --now ${timers.join(' ')}`,
     '# look: systemctl list-timers "pgrevive-*"; journalctl -u pgrevive-backup',
