@@ -1,4 +1,4 @@
-import { AppError, errorCodes, messageOf } from '../core/app-error.ts'
+import { AppError, errorCodes, hasCode, messageOf } from '../core/app-error.ts'
 import type { Outcome } from './define-command.ts'
 import { errorDocument, errorText } from './terminal/error-text.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -17,8 +17,9 @@ export async function runCommand(
     if (text !== '') terminal.record(text)
     return reportFailure(failure, document, terminal) || exitCode
   } catch (error) {
-    // Whatever broke after a signal broke because of it.
-    return reportFailure(signal.aborted ? signal.reason : error, {}, terminal)
+    // Whatever broke after a signal broke because of it; a command may say itself what that means.
+    const isBySignal = signal.aborted && !hasCode(error, 'interrupted')
+    return reportFailure(isBySignal ? signal.reason : error, {}, terminal)
   }
 }
 

@@ -11,44 +11,63 @@ const journalSchema = z.strictObject({
   startedAt: z.iso.datetime(),
   /** The names of the containers that ran, and are to run again. */
   services: z.array(z.string()),
+  /** `restored`: the database is whole and may have new rows; only the containers are to be started. */
+  phase: z.enum(['begun', 'restored']),
 })
 /** What a recovery that was stopped needs to go on. */
 export type RecoveryJournal = z.output<typeof journalSchema>
 
+type Phase = RecoveryJournal['phase']
+/** The later one first: labels do not change, so each phase has a volume of its own. */
+const phases: readonly Phase[] = ['restored', 'begun']
+
 /** It is the label of an empty volume, so that it is where the containers are, and outlives pgrevive. */
-export function journalName(container: string): string {
-  return `${container}_pgrevive_recovery`
+function journalName(container: string, phase: Phase): string {
+  return `${container}_pgrevive_${phase === 'begun' ? 'recovery' : phase}`
+}
+
+/** What removes it by hand: a recovery then begins anew. */
+export function journalRemoval(container: string): string {
+  return `docker volume rm -f ${journalName(container, 'begun')} ${journalName(container, 'restored')}`
 }
 
 /** Undefined: no recovery of this container was left unfinished. */
 export async function readJournal(engine: Engine, container: string): Promise<RecoveryJournal | undefined> {
-  const name = journalName(container)
-  const found = await engine.ask(`a look at the volume ${name}`, async (docker) => {
+  for (const phase of phases) {
+    const name = journalName(container, phase)
+    const found = await engine.ask(`a look at the volume ${name}`, async (docker) =>
+      docker.getVolume(name).inspect().catch(unlessMissing),
+    )
+    if (!found) continue
     try {
-      return await docker.getVolume(name).inspect()
-    } catch (error) {
-      if (statusOf(error) === 404) return undefined
-      throw error
+      return journalSchema.parse(JSON.parse(found.Labels?.[label] ?? ''))
+    } catch (cause) {
+      throw new AppError('engine-failed', `the volume ${name} does not tell what a recovery was doing`, {
+        cause,
+        hint: `if no recovery is under way: ${journalRemoval(container)}`,
+      })
     }
-  })
-  if (!found) return undefined
-  try {
-    return journalSchema.parse(JSON.parse(found.Labels?.[label] ?? ''))
-  } catch (cause) {
-    throw new AppError('engine-failed', `the volume ${name} does not tell what a recovery was doing`, {
-      cause,
-      hint: `if no recovery is under way: docker volume rm ${name}`,
-    })
   }
+  return undefined
 }
 
 export async function writeJournal(engine: Engine, container: string, journal: RecoveryJournal): Promise<void> {
   await engine.ask(`a volume for the recovery's journal`, (docker) =>
-    docker.createVolume({ Name: journalName(container), Labels: { [label]: JSON.stringify(journal) } }),
+    docker.createVolume({
+      Name: journalName(container, journal.phase),
+      Labels: { [label]: JSON.stringify(journal) },
+    }),
   )
 }
 
+/** The later phase goes last: what is killed in between is still known to be restored. */
 export async function removeJournal(engine: Engine, container: string): Promise<void> {
-  const name = journalName(container)
-  await engine.ask(`removing the volume ${name}`, (docker) => docker.getVolume(name).remove())
+  for (const phase of phases.toReversed()) {
+    const name = journalName(container, phase)
+    await engine.ask(`removing the volume ${name}`, (docker) => docker.getVolume(name).remove().catch(unlessMissing))
+  }
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (statusOf(error) !== 404) throw error
 }

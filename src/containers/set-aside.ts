@@ -1,5 +1,5 @@
 import type { Container } from './container.ts'
-import type { DataPlace } from './data-place.ts'
+import { type DataPlace, keptPlace } from './data-place.ts'
 import { runHelper } from './run-helper.ts'
 
 const checkScript = `cd /place
@@ -11,28 +11,48 @@ export async function checkSetAside(container: Container, { root, path }: DataPl
   await runHelper(container, root, checkScript, [path])
 }
 
-// A directory is renamed whole, so that it is always entirely here or there; where that was done before, what has come
-// in its place since is of a recovery that did not end.
-const moveScript = `set -e; cd /place; from=$1 to=$2
-if [ -n "$(ls -A "$to" 2>/dev/null)" ]; then
-  mkdir -p "$from"; find "$from" -mindepth 1 -delete
-else
+// A directory is renamed whole, so that it is always entirely here or there, and nothing is ever removed: what has come
+// since a recovery that did not end may be rows that somebody wrote. Only an empty place is left as it is, once another
+// one has been set aside.
+const moveScript = `set -e; cd /place; from=$1 to=$2 first=$3
+if [ "$first" = "$to" ] || [ -n "$(ls -A "$from" 2>/dev/null)" ]; then
   if [ -d "$to" ]; then rmdir "$to"; fi
-  mv "$from" "$to"; mkdir "$from"
+  mv "$from" "$to"; like=$to
+else
+  like=$first
 fi
-chown "$(stat -c %u:%g "$to")" "$from"; chmod "$(stat -c %a "$to")" "$from"
-chcon --reference="$to" "$from" 2>/dev/null || true`
+mkdir -p "$from"
+if [ ! -d "$like" ]; then exit 0; fi
+chown "$(stat -c %u:%g "$like")" "$from"; chmod "$(stat -c %a "$like")" "$from"
+chcon --reference="$like" "$from" 2>/dev/null || true`
 
 /**
- * Moves everything that is in a place to another one beside it, and leaves it empty, with the same owner and rights. Where
- * `kept` holds something, that was done before, and what is in `place` is removed. Nobody may use either meanwhile.
+ * Moves everything that is in a place to another one beside it, and leaves it empty, with the same owner and rights.
+ * `first`: where an earlier run of the same recovery kept what was there then, or `kept`. Nobody may use any meanwhile.
  */
-export async function setAside(container: Container, place: DataPlace, kept: DataPlace): Promise<void> {
+export async function setAside(
+  container: Container,
+  place: DataPlace,
+  { kept, first }: { readonly kept: DataPlace; readonly first: DataPlace },
+): Promise<void> {
   const { engine } = container
   if (kept.kind === 'volume') {
     await engine.ask(`the volume ${kept.id}`, (docker) =>
       docker.createVolume({ Name: kept.id, Labels: { 'pgrevive.damaged': place.id } }),
     )
   }
-  await runHelper(container, place.root, moveScript, [place.path, kept.path])
+  await runHelper(container, place.root, moveScript, [place.path, kept.path, first.path])
+}
+
+const listScript = `cd /place; for kept in "$1"*"$2"; do if [ -n "$(ls -A "$kept" 2>/dev/null)" ]; then echo "$kept"; fi; done`
+
+/** What is kept of a place since a run began, oldest first, without what is empty. */
+export async function listKept(container: Container, place: DataPlace, since: string): Promise<DataPlace[]> {
+  const [before = '', after = ''] = keptPlace(place, '*').path.split('*')
+  const said = await runHelper(container, place.root, listScript, [before, after])
+  const runs = said.split('\n').map((path) => path.slice(before.length, path.length - after.length))
+  return runs
+    .filter((run) => run !== '' && run >= since)
+    .toSorted()
+    .map((run) => keptPlace(place, run))
 }

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { parseContainerUrl } from '../../containers/container-reference.ts'
 import type { Engine } from '../../containers/engine.ts'
 import { reachContainer } from '../../containers/reach-container.ts'
+import { writeJournal } from '../../containers/recovery-journal.ts'
 import { TestEngine } from '../../containers/test-engine.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
 import { TestHost, assertFailed, until } from './test-host.ts'
@@ -89,7 +90,11 @@ describe('recover', async () => {
     await (await engine.container('travelscout-celery-beat')).stop(0)
     await zeroOut()
     const { restored, kept, stopped } = await host.document(
-      z.object({ restored: z.array(z.object({ rows: z.int() })), kept: z.string(), stopped: z.array(z.string()) }),
+      z.object({
+        restored: z.array(z.object({ rows: z.int() })),
+        kept: z.array(z.string()),
+        stopped: z.array(z.string()),
+      }),
       'recover',
       '--project',
       'travelscout',
@@ -102,12 +107,13 @@ describe('recover', async () => {
     assert.deepEqual(await running(), ['travelscout-app', 'travelscout-celery-worker', 'travelscout-postgres'])
     assert.deepEqual(await run('SELECT count(*), count(DISTINCT code) FROM flights'), ['50000', '50000'])
     assert.deepEqual(await run("SELECT has_table_privilege('reader', 'flights', 'SELECT')"), ['t'])
-    assert.deepEqual(await volumes(), [volume, kept].toSorted())
-    assert.ok((await files(kept)).some((path) => path.endsWith('pg_control')))
+    assert.deepEqual(await volumes(), [volume, ...kept].toSorted())
+    assert.equal(kept.length, 1)
+    assert.ok((await files(kept[0] ?? '')).some((path) => path.endsWith('pg_control')))
     assert.match(await host.succeed('diff', 'latest', url), /equal/)
   })
 
-  it('killed in the middle goes on, and what was kept first stays', { skip }, async () => {
+  it('killed in the middle goes on, and keeps both what was damaged and what was written since', { skip }, async () => {
     await zeroOut()
     const marked = (await files(volume)).find((path) => path.endsWith('PG_VERSION'))
     assert.ok(marked)
@@ -122,12 +128,60 @@ describe('recover', async () => {
     assert.deepEqual(await running(), ['travelscout-postgres'])
     const again = await host.run('recover', '--project', 'travelscout', '--confirm', 'travelscout')
     assert.equal(again.exitCode, 0, again.stderr)
-    assert.match(again.stderr, /remove +what has come into the volume travelscout_postgres_data since the recovery of/)
+    assert.match(again.stderr, /remove +nothing/)
+    assert.match(again.stdout, /docker volume rm (\S+_damaged_\w+) (?!\1)\S+_damaged_\w+\n/)
     assert.match(again.stdout, /recovered travelscout from .*: 1 table, 50,000 rows, .* verified/)
     assert.deepEqual(await running(), ['travelscout-app', 'travelscout-celery-worker', 'travelscout-postgres'])
-    const [kept, ...others] = (await volumes()).filter((name) => !before.includes(name))
-    assert.ok(kept !== undefined && others.length === 0)
-    assert.ok((await files(kept)).some((path) => path.endsWith('/witness')))
+    const [damaged = '', since = '', ...others] = (await volumes()).filter((name) => !before.includes(name))
+    assert.deepEqual(others, [])
+    assert.ok((await files(damaged)).some((path) => path.endsWith('/witness')))
+    const later = await files(since)
+    assert.ok(later.length > 0 && !later.some((path) => path.endsWith('/witness')))
     assert.deepEqual(await run('SELECT count(*) FROM flights'), ['50000'])
+  })
+
+  it(
+    'stopped by a signal before the data is touched, starts again what it stopped, and says so',
+    { skip },
+    async () => {
+      const [all, before] = [await running(), await volumes()]
+      const { child, ended } = await host.start('recover', '--project', 'travelscout', '--confirm', 'travelscout')
+      await until(async () => (await volumes()).length > before.length)
+      child.kill('SIGINT')
+      const { exitCode, stderr } = await ended
+      assert.equal(exitCode, 130)
+      assert.match(
+        stderr,
+        /stopped by SIGINT\nhint: no data was touched, and what was stopped runs again: travelscout-/,
+      )
+      assert.deepEqual([await running(), await volumes()], [all, before])
+    },
+  )
+
+  it('that restored all, and could not start the services, only starts them: new rows stay', { skip }, async () => {
+    const before = await volumes()
+    const stopped = ['travelscout-app', 'travelscout-celery-worker']
+    await run('INSERT INTO flights VALUES (50001)')
+    await writeJournal(engine, 'travelscout-postgres', {
+      run: '01JD8Y00000000000000000000',
+      startedAt: new Date().toISOString(),
+      services: stopped,
+      phase: 'restored',
+    })
+    await Promise.all(stopped.map(async (name) => (await engine.container(name)).stop(0)))
+    const again = await host.run('recover', '--project', 'travelscout')
+    assert.equal(again.exitCode, 0, again.stderr)
+    assert.deepEqual(await running(), [...stopped, 'travelscout-postgres'])
+    assert.deepEqual(await run('SELECT count(*) FROM flights'), ['50001'])
+    assert.deepEqual(await volumes(), before)
+  })
+
+  it('takes a backup that does not hold everything only with --partial', { skip }, async () => {
+    const { id: partial } = await host.backUp(url, '--exclude-table-data', 'flights')
+    const words = ['recover', '--project', 'travelscout', '--allow-unproven', '--backup', partial]
+    assertFailed(await host.run(...words), 'usage-invalid', { message: /does not hold rows of/, hint: /--partial/ })
+    const asked = await host.run(...words, '--partial')
+    assertFailed(asked, 'usage-invalid', { hint: /--confirm/ })
+    assert.match(asked.stderr, /, without rows of .*flights; what was written later/)
   })
 })

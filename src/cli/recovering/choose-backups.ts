@@ -23,6 +23,13 @@ export interface ChosenBackup {
   readonly proof: Proof | undefined
 }
 
+export interface BackupChoice {
+  readonly reference: BackupReference | undefined
+  readonly allowUnproven: boolean
+  /** One that is named need not hold everything. */
+  readonly partial: boolean
+}
+
 /**
  * The newest backup of a database that holds all of it and is proven, or the one that is meant. Reads what it needs of it,
  * so that a key that can not read, or a backup that is damaged, shows before anything is touched. Throws `backup-unknown`
@@ -30,7 +37,7 @@ export interface ChosenBackup {
  */
 export async function chooseBackup(
   database: string,
-  { reference, allowUnproven }: { readonly reference: BackupReference | undefined; readonly allowUnproven: boolean },
+  { reference, allowUnproven, partial }: BackupChoice,
   context: CommandContext,
 ): Promise<ChosenBackup> {
   const candidates = reference ? [await findNamed(reference, context)] : await findWhole(database, context)
@@ -51,6 +58,12 @@ export async function chooseBackup(
             : 'nothing was touched; "pgrevive prove" proves the newest one on a scratch server, --allow-unproven does without',
       },
     )
+  }
+  const leftOut = describeSelection(chosen.backup.record.selection)
+  if (leftOut !== undefined && !partial) {
+    throw new AppError('usage-invalid', `backup ${chosen.backup.id} does not hold ${leftOut}`, {
+      hint: 'nothing was touched; name another one, or add --partial to bring back only what it holds',
+    })
   }
   try {
     const reader = await chosen.repository.openReader(context)

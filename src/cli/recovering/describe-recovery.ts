@@ -1,31 +1,36 @@
 import type { CommandContext } from '../command-context.ts'
-import { describeProof } from '../repositories/describe-backup.ts'
+import { describeProof, describeSelection } from '../repositories/describe-backup.ts'
 import { formatAge, formatBytes, formatDuration, formatQuantity, formatTime } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
+import { shellWord } from '../terminal/shell-word.ts'
 import type { RecoveryPlan } from './plan-recovery.ts'
 import type { Recovered } from './recover-project.ts'
 
 /** What will be done, removed and kept. */
 export function describePlan(plan: RecoveryPlan, { terminal }: CommandContext): string {
   const { project, server, services, data, kept, backups, journal } = plan
+  const heading = `${terminal.errorColors.strong(`recovery of the project ${printable(project)}`)}\n`
+  if (journal.phase === 'restored') {
+    const names = [server.name, ...journal.services].join(', ')
+    return `${heading}  start    ${printable(names)}: the recovery of ${journal.startedAt} has restored and verified the database\n`
+  }
   const now = new Date()
   const names = services.map(({ name }) => name).join(', ') || 'nothing: no other container of the project runs'
   const lines = [
     ['stop', `${names}; and ${server.name}`],
     ['keep', `all that is in the ${data.name}, as the ${kept.name}`],
-    [
-      'remove',
-      plan.resumed
-        ? `what has come into the ${data.name} since the recovery of ${journal.startedAt}, which did not end`
-        : 'nothing',
-    ],
+    ...(plan.resumed
+      ? [['', `what the recovery of ${journal.startedAt}, which did not end, has kept stays beside it`]]
+      : []),
+    ['remove', 'nothing'],
     ...backups.map(({ backup, manifest, proof }) => {
       const at = new Date(backup.record.snapshot.at)
       const { tables, rows, bytes } = backup.record.totals
+      const leftOut = describeSelection(backup.record.selection)
       return [
         'restore',
         `${manifest.database.name}, as it was ${formatTime(at)} (${formatAge(at, now)}), from backup ${backup.id}, ${describeProof(proof, now)}: ` +
-          `${formatQuantity(tables, 'table')}, ${formatQuantity(rows, 'row')}, ${formatBytes(bytes)}; what was written later is only in what is kept`,
+          `${formatQuantity(tables, 'table')}, ${formatQuantity(rows, 'row')}, ${formatBytes(bytes)}${leftOut === undefined ? '' : `, without ${leftOut}`}; what was written later is only in what is kept`,
       ]
     }),
     ['start', journal.services.join(', ') || 'nothing else'],
@@ -34,20 +39,18 @@ export function describePlan(plan: RecoveryPlan, { terminal }: CommandContext): 
       `other databases of this server, and changes to postgresql.conf and pg_hba.conf: they are only in what is kept`,
     ],
   ]
-  return (
-    `${terminal.errorColors.strong(`recovery of the project ${printable(project)}`)}\n` +
-    lines.map(([word = '', text = '']) => `  ${word.padEnd(8)} ${printable(text)}\n`).join('')
-  )
+  return heading + lines.map(([word = '', text = '']) => `  ${word.padEnd(8)} ${printable(text)}\n`).join('')
 }
 
 export function describeRecovered(
   plan: RecoveryPlan,
-  { restored, downMs }: Recovered,
+  { restored, kept, downMs }: Recovered,
   { terminal }: CommandContext,
 ): string {
   const { colors } = terminal
-  const { server, data, kept, journal } = plan
-  const removal = kept.kind === 'volume' ? `docker volume rm ${kept.id}` : `rm -r ${kept.id}`
+  const { server, data, journal } = plan
+  const ids = kept.map(({ id }) => shellWord(id)).join(' ')
+  const removal = data.kind === 'volume' ? `docker volume rm ${ids}` : `rm -r ${ids}`
   return (
     restored
       .map(
@@ -58,7 +61,9 @@ export function describeRecovered(
       )
       .join('') +
     `  ${server.name} runs on a fresh ${data.kind}; ${journal.services.length === 0 ? 'nothing else was stopped' : `started again: ${journal.services.join(', ')}`}; down for ${formatDuration(downMs)}\n` +
-    `  what was damaged is kept as the ${printable(kept.name)}: postgresql.conf and pg_hba.conf in it may hold changes to bring over\n` +
-    `  next: look at the application, then "pgrevive backup"; once nothing more is wanted of it: ${printable(removal)}\n`
+    (kept.length === 0
+      ? ''
+      : `  what was there is kept as the ${printable(kept.map(({ name }) => name).join(', the '))}: postgresql.conf and pg_hba.conf in it may hold changes to bring over\n`) +
+    `  next: look at the application, then "pgrevive backup"${kept.length === 0 ? '' : `; once nothing more is wanted of it: ${printable(removal)}`}\n`
   )
 }

@@ -24,7 +24,9 @@ export interface RecoveryPlan {
   /** Those that ran when it began. */
   readonly services: readonly Container[]
   readonly data: DataPlace
+  /** Where this run keeps what is there. */
   readonly kept: DataPlace
+  /** None where an earlier run has restored them. */
   readonly backups: readonly ChosenBackup[]
   readonly journal: RecoveryJournal
   /** A recovery that was begun before and did not end is gone on with. */
@@ -47,10 +49,12 @@ export async function planRecovery(
     run: unfinished?.run ?? context.run,
     startedAt: unfinished?.startedAt ?? new Date().toISOString(),
     services: [...new Set(names)].toSorted(),
+    phase: unfinished?.phase ?? 'begun',
   }
   const data = findDataPlace(server)
   const backups: ChosenBackup[] = []
-  for (const database of await findDatabaseNames(server, engine, options, context)) {
+  const missing = journal.phase === 'restored' ? [] : await findDatabaseNames(server, engine, options, context)
+  for (const database of missing) {
     backups.push(await chooseBackup(database, { reference: options.backup, ...options }, context))
   }
   for (const { manifest } of backups) refuseServersOwn({ database: manifest.database.name })
@@ -67,7 +71,7 @@ export async function planRecovery(
     },
     services: journal.services.flatMap((name) => all.filter((container) => container.name === name)),
     data,
-    kept: keptPlace(data, journal.run),
+    kept: keptPlace(data, context.run),
     backups,
     journal,
     resumed: unfinished !== undefined,
