@@ -15,6 +15,8 @@ import { type InnerPlace, tunnelCommand } from './tunnel-programs.ts'
 
 export interface ReachedContainer {
   readonly container: Container
+  /** Whom its image made. */
+  readonly superuser: string
   readonly target: ConnectionTarget
   /** In words: `by the published port 127.0.0.1:5432`. */
   readonly way: string
@@ -55,7 +57,13 @@ export async function reachContainer(
     const problem = await findWhyNoServer(target, host, attemptMs, engine.signal)
     if (!problem) {
       const listens = survey.server?.listen !== ''
-      return { container, target: Object.freeze({ ...target, hosts: [host] }), way: words, listens }
+      return {
+        container,
+        superuser: ownUserOf(container),
+        target: Object.freeze({ ...target, hosts: [host] }),
+        way: words,
+        listens,
+      }
     }
     failures.push(`${words}: ${problem.message}`)
   }
@@ -82,7 +90,7 @@ async function resolveTarget(
   { environment, homeDirectory }: { readonly environment: Environment; readonly homeDirectory: string },
 ): Promise<ConnectionTarget> {
   const variables = container.environment
-  const ownUser = variables.get('POSTGRES_USER') || variables.get('POSTGRESQL_USERNAME') || 'postgres'
+  const ownUser = ownUserOf(container)
   const ownPassword =
     variables.get('POSTGRES_PASSWORD') || survey.password || variables.get('POSTGRESQL_PASSWORD') || undefined
   const chosen = user ?? ownUser
@@ -100,6 +108,10 @@ async function resolveTarget(
     ...resolved,
     password: (host, name) => resolved.password(host, name) ?? (chosen === ownUser ? ownPassword : undefined),
   }
+}
+
+function ownUserOf({ environment }: Container): string {
+  return environment.get('POSTGRES_USER') || environment.get('POSTGRESQL_USERNAME') || 'postgres'
 }
 
 function portOf(container: Container, { server }: Survey): number {

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { quoteIdentifier } from '../../postgres/sql/quote.ts'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { TestHost, assertFailed, checkDocument, doctorDocument, initDocument } from './test-host.ts'
+
+const run = promisify(execFile)
 
 describe('doctor', { timeout: 120_000 }, () => {
   let server: TestServer
@@ -44,6 +49,40 @@ describe('doctor', { timeout: 120_000 }, () => {
       message: /^repository: no key/,
       hint: /PGREVIVE_PASSPHRASE/,
     })
+  })
+
+  it('tells commands that mend what a role may not, whatever it is called', async () => {
+    await using all = await TestHost.create(server)
+    const host = all.with({ OWN: 'its own' })
+    const role = `o'Brien "the\\reader" ü`
+    await loadSql(server.target, `CREATE ROLE ${quoteIdentifier(role)} LOGIN PASSWORD 'its own'`)
+    const url = `postgres://${encodeURIComponent(role)}@/shop`
+    await loadSql(
+      { ...server.target, database: 'shop' },
+      'CREATE TABLE secret (); REVOKE ALL ON SCHEMA public FROM PUBLIC',
+    )
+    await writeFile(
+      host.path('pgrevive.yaml'),
+      `databases: { shop: { url: ${JSON.stringify(url)}, password_env: OWN } }\n`,
+    )
+    await host.succeed('init')
+    const poor = await host.run('doctor', '--json')
+    assertFailed(poor, 'doctor-failed', { message: /may not read public.secret/ })
+    for (const { findings } of doctorDocument.parse(JSON.parse(poor.stdout)).sections) {
+      for (const { check, remedy } of findings) {
+        if (!/^shop: (rights|restore)$/.test(check)) continue
+        assert.match(remedy ?? '', / -U postgres /)
+        await run('/bin/sh', ['-c', remedy ?? 'false'], { env: host.environment })
+      }
+    }
+    const { sections } = await host.document(doctorDocument, 'doctor')
+    const verdicts = sections
+      .flatMap(({ findings }) => findings)
+      .filter(({ check }) => /^shop: (rights|restore)$/.test(check))
+    assert.deepEqual(
+      verdicts.map(({ verdict }) => verdict),
+      ['good', 'good'],
+    )
   })
 
   it('tries a store, before there is a repository and after, and leaves nothing that anybody minds', async () => {

@@ -14,6 +14,11 @@ export interface ReachedDatabase {
   readonly target: ConnectionTarget
   /** In words, where there are several: `travelscout-db is reached by its address 172.18.0.2:5432`. */
   readonly way: string | undefined
+  /** From where programs of PostgreSQL reach it. */
+  readonly administration:
+    | { readonly kind: 'direct' }
+    | { readonly kind: 'container'; readonly container: string; readonly superuser: string }
+    | { readonly kind: 'tunnel'; readonly place: SshPlace }
 }
 
 /** What leads to a database. */
@@ -27,15 +32,18 @@ export async function findWay(
   const { homeDirectory, signal } = context
   if (conninfo === undefined || !isContainerUrl(conninfo)) {
     const target = await resolveConnection(conninfo, { environment, homeDirectory })
-    return tunnel ? throughTunnel(target, tunnel, context) : { target, way: undefined }
+    return tunnel
+      ? throughTunnel(target, tunnel, context)
+      : { target, way: undefined, administration: { kind: 'direct' } }
   }
   // others need not pay for it
   const { Engine } = await import('../../containers/engine.ts')
   const { reachContainer } = await import('../../containers/reach-container.ts')
   const reference = parseContainerUrl(conninfo)
   const engine = context.resources.use(await Engine.open({ environment, homeDirectory, signal }))
-  const { container, target, way } = await reachContainer(engine, reference, { environment, homeDirectory })
-  return { target, way: `${container.name} is reached ${way}` }
+  const { container, superuser, target, way } = await reachContainer(engine, reference, { environment, homeDirectory })
+  const administration = { kind: 'container', container: container.name, superuser } as const
+  return { target, way: `${container.name} is reached ${way}`, administration }
 }
 
 /** Where to connect for a database, having told by which way if there are several. */
@@ -63,5 +71,9 @@ async function throughTunnel(
         : tunnel.connect(address ?? host, port, signal),
   }))
   const way = `${hosts.map(describeHost).join(', ')} is reached through ${tunnel.name}`
-  return { target: Object.freeze({ ...target, hosts: Object.freeze(hosts) }), way }
+  return {
+    target: Object.freeze({ ...target, hosts: Object.freeze(hosts) }),
+    way,
+    administration: { kind: 'tunnel', place },
+  }
 }

@@ -5,9 +5,10 @@ import { Connection } from '../../postgres/wire/connection.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { Settings } from '../config/settings.ts'
 import { type DatabaseTarget, findDatabases } from '../databases/database-target.ts'
-import { findWay } from '../databases/reach-database.ts'
+import { type ReachedDatabase, findWay } from '../databases/reach-database.ts'
 import { formatQuantity } from '../terminal/format.ts'
 import { type HostFinding, clockFinding, failed, orError } from './host-finding.ts'
+import { quoteIdentifier } from '../../postgres/sql/quote.ts'
 import { connectionRemedy, psql } from './connection-remedy.ts'
 
 /** Whether the databases that `backup` would take can be reached, read, and proven here. */
@@ -34,12 +35,12 @@ async function checkDatabase(database: DatabaseTarget, context: CommandContext):
   if (reached instanceof AppError) return [failed(check, reached)]
   const { target, way } = reached
   const connected = await orError(Connection.connect(target, context), context)
-  if (connected instanceof AppError) return [failed(check, connected, connectionRemedy(connected, target))]
+  if (connected instanceof AppError) return [failed(check, connected, connectionRemedy(connected, reached))]
   await using connection = connected
   const within = (findings: readonly HostFinding[]) =>
     findings.map((finding) => ({ ...finding, check: `${check}: ${finding.check}` }))
   const clock = await orError(checkClock(connection, context), context)
-  const rights = await orError(checkRights(connection, database, context), context)
+  const rights = await orError(checkRights(connection, database, reached, context), context)
   return [
     await checkServer(check, connection, way, context),
     ...within([clock instanceof AppError ? failed('clock', clock) : clock]),
@@ -74,6 +75,7 @@ async function checkClock(connection: Connection, context: CommandContext): Prom
 async function checkRights(
   connection: Connection,
   { selection }: DatabaseTarget,
+  place: ReachedDatabase,
   context: CommandContext,
 ): Promise<HostFinding[]> {
   const [[user = '', superuser, createDatabase] = []] = await connection.query(
@@ -85,9 +87,12 @@ async function checkRights(
       { check: 'rights', answer: `superuser ${user}`, verdict: 'good', meaning: 'may read and restore everything' },
     ]
   }
-  const role = JSON.stringify(user)
+  const role = quoteIdentifier(String(user))
   const hidden = await unreadable(connection, selection, context)
-  const grant = connection.serverVersionNumber >= 140_000 ? 'pg_read_all_data' : 'the owner of the tables'
+  const grant =
+    connection.serverVersionNumber >= 140_000
+      ? psql(place, `GRANT pg_read_all_data TO ${role}`)
+      : `back up as the owner of the tables, or as a superuser: before PostgreSQL 14 no role may read everything`
   const [first] = hidden
   return [
     first === undefined
@@ -97,7 +102,7 @@ async function checkRights(
           answer: String(user),
           verdict: 'bad',
           meaning: `may not read ${first}${hidden.length > 1 ? ` and ${formatQuantity(hidden.length - 1, 'other table', 'other tables')}` : ''}: a backup would fail`,
-          remedy: psql(connection.target, `GRANT ${grant} TO ${role}`),
+          remedy: grant,
         },
     createDatabase === 't'
       ? {
@@ -111,7 +116,7 @@ async function checkRights(
           answer: 'no CREATEDB',
           verdict: 'note',
           meaning: 'may restore into databases that are there, and with --replace; not --in-place',
-          remedy: psql(connection.target, `ALTER ROLE ${role} CREATEDB`),
+          remedy: psql(place, `ALTER ROLE ${role} CREATEDB`),
         },
   ]
 }
