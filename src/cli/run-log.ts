@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { messageOf } from '../core/app-error.ts'
 import { isConninfo } from './databases/database-target.ts'
 import { printableLines } from './terminal/printable.ts'
-import { redactPasswords } from './terminal/redact-passwords.ts'
+import { redactPasswords } from '../core/redact-passwords.ts'
 import { masked, shownConninfo } from './terminal/shown-value.ts'
 import { shellWord } from './terminal/shell-word.ts'
 

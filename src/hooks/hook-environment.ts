@@ -1,3 +1,8 @@
+import { redactPasswords } from '../core/redact-passwords.ts'
+
+/** Linux takes no variable of more than 128 KiB: a hook with one would not be run at all. */
+const toldCharacters = 8000
+
 /** What any program may know. */
 const harmless = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR)$/
 
@@ -37,13 +42,18 @@ export function handedVariables(
     PGREVIVE_TARGET: told.target,
     PGREVIVE_OUTCOME: told.outcome,
     PGREVIVE_ERROR_CODE: told.errorCode,
-    PGREVIVE_ERROR: told.error,
+    PGREVIVE_ERROR: told.error === undefined ? undefined : tellable(told.error),
   })
 }
 
 /** What every program of this machine gets; one in a container has its own. */
 export function harmlessVariables(own: Variables): Record<string, string> {
   return defined(Object.fromEntries(Object.entries(own).filter(([name]) => harmless.test(name))))
+}
+
+/** No variable can hold a NUL. */
+function tellable(error: string): string {
+  return redactPasswords(error).replaceAll('\0', '').slice(0, toldCharacters).toWellFormed()
 }
 
 function defined(variables: Variables): Record<string, string> {

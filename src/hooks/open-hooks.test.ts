@@ -120,6 +120,15 @@ describe('hooks', { timeout: 60_000 }, () => {
     assert.match(warned.join(), /^on_failure: run .* exit code 9/)
   })
 
+  it('are told of a failure without passwords, and of one of any size', async () => {
+    const { hooks, said, warned } = bench({
+      on_failure: [run('echo ${#PGREVIVE_ERROR} $PGREVIVE_ERROR | cut -c 1-40')],
+    })
+    await hooks.failed('backup', facts, new Error(`postgres://ann:secret@h/x\0 ${'é'.repeat(200_000)}`))
+    assert.deepEqual(warned, [])
+    assert.match(said.at(-1) ?? '', /^ {2}\d+ postgres:\/\/ann:…@h\/x é+/)
+  })
+
   it('that take too long are ended with all that they started', async () => {
     const stubborn = `trap '' TERM; sleep 300 & echo $! > ${join(directory, 'sleeper')}; wait; sleep 300`
     const { hooks } = bench({ before_backup: [run(`(${stubborn}) & wait`, { timeoutMs: 300 })] })

@@ -1,5 +1,6 @@
-import { inContext, AppError } from '../../core/app-error.ts'
+import { inContext, AppError, messageOf } from '../../core/app-error.ts'
 import { type BackedUp, backUpDatabase } from '../../backup/back-up-database.ts'
+import { redactPasswords } from '../../core/redact-passwords.ts'
 import { listDatabases } from '../../postgres/catalog/database.ts'
 import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -69,7 +70,8 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
       const { result: backedUp, failure } = await backUpWithHooks(source, places.opened, options, context)
       done.push(backedUp)
       hookFailure ??= failure
-      if (failure && sources.length > 1) context.terminal.warn(printableLines(`${source.name}: ${failure.message}`, 2))
+      if (failure && sources.length > 1)
+        context.terminal.warn(printableLines(redactPasswords(`${source.name}: ${failure.message}`), 2))
       for (const { repository, error: thrown } of backedUp.failed) {
         const failed = { name: nameOf(repository, places.opened), error: expected(thrown, context) }
         if (!lacking.has(failed.name)) lacking.set(failed.name, failed)
@@ -79,9 +81,8 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
       context.signal.throwIfAborted()
       if (sources.length === 1) throw error
       failures.push({ database: source.name, error })
-      context.terminal.warn(
-        printable(`${source.name} was not backed up: ${error instanceof Error ? error.message : ''}`),
-      )
+      const message = redactPasswords(messageOf(error))
+      context.terminal.warn(printable(`${source.name} was not backed up: ${message}`))
     }
   }
   const isOne = places.opened.length + places.failed.length === 1

@@ -4,7 +4,7 @@ import type { Diff } from '../../diff/diff-states.ts'
 import type { Palette } from '../terminal/color.ts'
 import { formatBytes, formatCount, formatQuantity, formatTable } from '../terminal/format.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
-import { redactPasswords } from '../terminal/redact-passwords.ts'
+import { redactPasswords } from '../../core/redact-passwords.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 const marks = { added: '+', dropped: '-', changed: '~', equal: '=', unknown: '?' } as const satisfies Record<

@@ -9,7 +9,7 @@ import type { ConfiguredDatabase } from '../config/config.ts'
 import { findDatabase } from '../databases/database-target.ts'
 import { findWay } from '../databases/reach-database.ts'
 import { printable, printableLines } from '../terminal/printable.ts'
-import { redactPasswords } from '../terminal/redact-passwords.ts'
+import { redactPasswords } from '../../core/redact-passwords.ts'
 
 /** The hooks of one database, as backups name it; none with --no-hooks. */
 export async function hooksOf(
@@ -31,7 +31,7 @@ export async function hooksOf(
     reachDatabase: (name, tryUntil) => reachDatabase(name, tryUntil, context),
     onLine: (line) => {
       terminal.record(line)
-      if (terminal.verbose) terminal.printError(`${printable(line)}\n`)
+      if (terminal.verbose) terminal.printError(`${printable(redactPasswords(line))}\n`)
     },
     warn: (text) => terminal.warn(printableLines(redactPasswords(text), 2)),
   })

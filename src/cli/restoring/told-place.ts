@@ -1,6 +1,6 @@
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import type { Settings } from '../config/settings.ts'
-import { redactPasswords } from '../terminal/redact-passwords.ts'
+import { redactPasswords } from '../../core/redact-passwords.ts'
 import { shellWord } from '../terminal/shell-word.ts'
 
 /**
