@@ -120,13 +120,24 @@ export const keepWithin = z
   .transform(retentionMs)
 
 /** How long something may take. */
-export const timeLimit = /^([0-9]{1,5})([smh])$/
+const timeLimitText = /^([0-9]{1,5})([smh])$/
 const timeUnits: Readonly<Record<string, number>> = { s: 1000, m: 60 * 1000, h: hourMs }
 
 export function timeLimitMs(text: string): number {
-  const [, digits = '', unit = ''] = timeLimit.exec(text) ?? []
+  const [, digits = '', unit = ''] = timeLimitText.exec(text) ?? []
   return Number(digits) * (timeUnits[unit] ?? NaN)
 }
+
+/** A timer of Node holds 24 days; one of more ends at once. */
+const longestMs = 24 * 24 * hourMs
+
+export const timeLimit = z
+  .string()
+  .regex(timeLimitText, 'must be a time such as 30s, 5m or 2h')
+  .refine(
+    (text) => timeLimitMs(text) > 0 && timeLimitMs(text) <= longestMs,
+    'must be from 1s to 576h, which is 24 days',
+  )
 
 /** Whose value may be a secret key by mistake, and is therefore never repeated. */
 export const recipient = z

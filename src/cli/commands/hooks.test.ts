@@ -137,7 +137,10 @@ before_backup:
   - { run: [sleep, 5] }
   - { wait: { tcp: db } }
   - { run: 'true', timeout: soon }
-  - { rum: 'true' }`)
+  - { rum: 'true' }
+  - { run: 'true', timeout: 600h }
+  - { wait: { tcp: 'localhost:99999' } }
+  - { wait: { http: 'http://ann:secret@h/' } }`)
     const { stderr } = await host.run('backup')
     for (const problem of [
       /3: hooks.before_backup.0: must be one of run, stop, start and wait/,
@@ -146,8 +149,12 @@ before_backup:
       /6: hooks.before_backup.3.wait.tcp: must be host:port/,
       /7: hooks.before_backup.4.timeout: must be a time such as 30s/,
       /8: unknown key "rum" in hooks.before_backup.5; did you mean "run"/,
+      /9: hooks.before_backup.6.timeout: must be from 1s to 576h/,
+      /10: hooks.before_backup.7.wait.tcp: must have a port from 1 to 65535/,
+      /11: hooks.before_backup.8.wait.http: must have no user and no password/,
     ]) {
       assert.match(stderr, problem)
     }
+    assert.doesNotMatch(stderr, /secret/)
   })
 })

@@ -18,10 +18,12 @@ const hookStep = z.strictObject({
       tcp: z
         .string()
         .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):[0-9]{1,5}$/, 'must be host:port')
+        .refine((place) => isPort(Number(place.replace(/.*:/, ''))), 'must have a port from 1 to 65535')
         .describe('host:port that accepts connections')
         .optional(),
       http: z
         .url({ protocol: /^https?$/ })
+        .refine(hasNoLogin, 'must have no user and no password; fetch such a page with "run"')
         .describe('A URL that answers with a status of 200 to 299')
         .optional(),
       database: name.describe('A database of this file, or a connection string, that can be logged into').optional(),
@@ -30,11 +32,7 @@ const hookStep = z.strictObject({
     .refine((wait) => Object.keys(wait).length === 1, 'must name one of tcp, http, database and container')
     .describe('Until something is ready: one of tcp, http, database, container')
     .optional(),
-  timeout: z
-    .string()
-    .regex(timeLimit, 'must be a time such as 30s, 5m or 2h')
-    .describe('How long the step may take: 30s, 5m, 2h (default: 5m)')
-    .optional(),
+  timeout: timeLimit.describe('How long the step may take: 30s, 5m, 2h (default: 5m)').optional(),
   env: z
     .array(z.string().regex(/^[A-Za-z_]\w*$/, 'must be the name of a variable'))
     .describe('Variables of the environment that "run" gets besides PATH, HOME, the locale and those of the run')
@@ -50,6 +48,15 @@ const oneAction = hookStep
     'in and env belong to run',
   )
 const steps = z.array(oneAction)
+
+function isPort(port: number): boolean {
+  return port >= 1 && port <= 65535
+}
+
+function hasNoLogin(url: string): boolean {
+  const { username, password } = URL.parse(url) ?? { username: '', password: '' }
+  return username === '' && password === ''
+}
 
 /** What stands under `hooks:`, for all databases or of one. */
 export const hooks = z.strictObject({
