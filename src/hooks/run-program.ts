@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { AppError, messageOf } from '../core/app-error.ts'
 import { untilAborted } from '../core/until-aborted.ts'
 import { LineSplitter } from './line-splitter.ts'
 
@@ -18,7 +19,7 @@ export interface ProgramEnd {
 
 /**
  * Runs a program in a process group of its own, with nothing on its standard input. What it prints comes line by line.
- * When the signal is aborted, the whole group is ended, and the reason is thrown. Rejects with the system's error when
+ * When the signal is aborted, the whole group is ended, and the reason is thrown; it says so if some of it still runs. Rejects with the system's error when
  * there is no such program.
  */
 export async function runProgram(
@@ -43,8 +44,10 @@ export async function runProgram(
   try {
     await untilAborted(ended, signal)
   } catch (error) {
-    if (signal.aborted) await endGroup(child, ended)
-    throw error
+    if (!signal.aborted || (await endGroup(child, ended))) throw error
+    child.unref()
+    const message = `${messageOf(error)}; process group ${child.pid} still runs: this user may not end it`
+    throw new AppError('hook-failed', message, { cause: error, hint: `end it as its user: kill -- -${child.pid}` })
   } finally {
     await Promise.race([output, delay(lateOutputMs, undefined, { ref: false })])
     child.stdout.destroy()
@@ -53,21 +56,26 @@ export async function runProgram(
   return { exitCode: child.exitCode, endedBy: child.signalCode }
 }
 
-async function endGroup({ pid }: ChildProcess, ended: Promise<unknown>): Promise<void> {
-  if (pid === undefined) return
+/** False if some of it still runs: what has become another user may be beyond reach. */
+async function endGroup(child: ChildProcess, ended: Promise<unknown>): Promise<boolean> {
+  const { pid } = child
+  if (pid === undefined) return true
   const deadlineMs = performance.now() + graceMs
   signalGroup(pid, 'SIGTERM')
-  while (signalGroup(pid, 0) && performance.now() < deadlineMs) await delay(20)
-  signalGroup(pid, 'SIGKILL')
-  await ended
+  while (signalGroup(pid, 0) !== 'nobody' && performance.now() < deadlineMs) await delay(20)
+  if (signalGroup(pid, 'SIGKILL') === 'refused') return false
+  await Promise.race([ended, delay(graceMs, undefined, { ref: false })])
+  return child.exitCode !== null || child.signalCode !== null
 }
 
-/** Whether there was anybody to take it. */
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+/** `refused`: all that there are belong to others. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): 'taken' | 'refused' | 'nobody' {
   try {
-    return process.kill(-pid, signal)
+    process.kill(-pid, signal)
+    return 'taken'
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return 'nobody'
+    if (error instanceof Error && 'code' in error && error.code === 'EPERM') return 'refused'
     throw error
   }
 }
