@@ -11,6 +11,8 @@ const lookMs = 2000
 export class EngineContainers implements HookContainers {
   readonly #engine: Engine
   readonly #project: string | undefined
+  /** What the engine was asked to stop and has not answered yet, by the container's name. */
+  readonly #stopping = new Map<string, Promise<void>>()
 
   /** `engine` must go on after the run has been stopped: what a hook stopped is then started again. */
   constructor(engine: Engine, project: string | undefined) {
@@ -25,16 +27,22 @@ export class EngineContainers implements HookContainers {
     return found.map((container) => container.name)
   }
 
-  async isRunning(name: string): Promise<boolean> {
-    return (await this.#engine.container(name)).isRunning
+  async isRunning(name: string, { signal }: { signal: AbortSignal }): Promise<boolean> {
+    return (await untilAborted(this.#engine.container(name), signal)).isRunning
   }
 
   async stop(name: string, { signal }: { signal: AbortSignal }): Promise<void> {
-    await untilAborted((await this.#engine.container(name)).stop(), signal)
+    const container = await untilAborted(this.#engine.container(name), signal)
+    const stopping = container.stop().finally(() => this.#stopping.delete(name))
+    this.#stopping.set(name, stopping)
+    await untilAborted(stopping, signal)
   }
 
   async start(name: string, { signal }: { signal: AbortSignal }): Promise<void> {
-    await untilAborted((await this.#engine.container(name)).start(), signal)
+    // the engine takes a container that is still being stopped for one that runs
+    await untilAborted(Promise.allSettled([this.#stopping.get(name)]), signal)
+    const container = await untilAborted(this.#engine.container(name), signal)
+    await untilAborted(container.start(), signal)
   }
 
   async checkReady(name: string, { signal }: { signal: AbortSignal }): Promise<void> {

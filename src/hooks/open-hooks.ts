@@ -4,8 +4,8 @@ import { type HookFacts, type HookOutcome, handedVariables, harmlessVariables } 
 import { type HookLists, type HookName, describeStep } from './hook-step.ts'
 import { type StepSurroundings, runStep } from './run-step.ts'
 
-/** For a container that is started again. */
-const startMs = 120_000
+/** For a container that is started again, and for the end of its stop before, which may be given minutes to end by itself. */
+const startMs = 600_000
 
 export type HookedAction = 'backup' | 'restore'
 
@@ -167,13 +167,23 @@ export class Hooks {
       this.#stopped.delete(name)
       this.#context.onLine(`start ${name} again`)
       try {
-        await (await this.#context.containers()).start(name, { signal: AbortSignal.timeout(startMs) })
+        await startSurely(await this.#context.containers(), name)
       } catch (error) {
         failures.push(`${name} was stopped by a hook and can not be started again: ${messageOf(error)}`)
       }
     }
     if (failures.length > 0) throw new AppError('hook-failed', failures.join('; '), { hint: 'start it by hand' })
   }
+}
+
+/** Whoever else stopped it at the same time may have undone the first start. */
+async function startSurely(containers: HookContainers, name: string): Promise<void> {
+  const options = { signal: AbortSignal.timeout(startMs) }
+  for (let tries = 0; tries < 2; tries++) {
+    await containers.start(name, options)
+    if (await containers.isRunning(name, options)) return
+  }
+  throw new Error('it was started twice and does not run')
 }
 
 function withHint({ code, message, cause }: AppError, hint: string): AppError {

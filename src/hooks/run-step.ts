@@ -64,6 +64,7 @@ async function perform(step: HookStep, surroundings: StepSurroundings): Promise<
       // at the same time: one that does not listen takes ten seconds
       const stopping = names.map(async (name) => {
         if (!(await containers.isRunning(name, { signal }))) return
+        signal.throwIfAborted()
         onStop(name)
         await containers.stop(name, { signal })
       })

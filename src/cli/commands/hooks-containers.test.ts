@@ -73,6 +73,24 @@ describe('hooks in containers', { timeout: 300_000 }, async () => {
     assert.deepEqual(await allRun(), [true, true, true])
   })
 
+  for (const [how, timeout, exitCode] of [
+    ['Ctrl-C comes', '60s', 130],
+    ['its time is over', '1s', 13],
+  ] as const) {
+    it(`start again one that is still being stopped when ${how}`, { skip }, async () => {
+      const app = await engine.container('travelscout-app') // sleeps on at SIGTERM, until SIGKILL
+      const began = app.inspection.State.StartedAt
+      await configure(`before_backup: [{ stop: [app], timeout: ${timeout} }]`)
+      const running = await host.start('backup')
+      await until(async () => (await app.again()).inspection.State.Status === 'stopping')
+      if (exitCode === 130) running.child.kill('SIGINT')
+      assert.equal((await running.ended).exitCode, exitCode)
+      const { State } = (await app.again()).inspection
+      assert.equal(State.Running, true)
+      assert.notEqual(State.StartedAt, began)
+    })
+  }
+
   it('say which container there is not, and which program fails there', { skip }, async () => {
     await configure(`before_backup: [{ stop: [app, aap] }]`)
     assertFailed(await host.run('backup'), 'hook-failed', { message: /no container "aap"/, hint: /travelscout-app/ })
