@@ -8,6 +8,7 @@ import { errorText } from './terminal/error-text.ts'
 import { ProgressDisplay } from './terminal/progress.ts'
 import { type Invocation, parseCommandLine } from './program.ts'
 import { runCommand } from './run-command.ts'
+import { withEnvironmentFile } from './config/environment-file.ts'
 import { type Settings, loadSettings } from './config/settings.ts'
 import { RunLog, shownWords } from './run-log.ts'
 import { printable } from './terminal/printable.ts'
@@ -16,6 +17,8 @@ import { Terminal, type TerminalStreams } from './terminal/terminal.ts'
 export interface Surroundings {
   readonly streams: TerminalStreams
   readonly environment: Environment
+  /** For libraries that read the process themselves, such as the AWS SDK. */
+  readonly setVariables: (variables: Environment) => void
   readonly currentDirectory: string
   readonly homeDirectory: string
   readonly version: string
@@ -58,10 +61,11 @@ async function runInvocation(
   { globals, asked, run }: Invocation,
   args: readonly string[],
   terminal: Terminal,
-  { environment, currentDirectory, homeDirectory, signal, version }: Surroundings,
+  { environment: inherited, setVariables, currentDirectory, homeDirectory, signal, version }: Surroundings,
 ): Promise<Outcome> {
   using progress = new ProgressDisplay(terminal)
   await using resources = new AsyncDisposableStack()
+  const environment = await withEnvironmentFile(globals.environmentFile, { inherited, currentDirectory, setVariables })
   const source = { environment, currentDirectory, homeDirectory }
   let settings: Promise<Settings> | undefined
   let phase = ''

@@ -16,6 +16,10 @@ export const globalOptionWords: readonly CommandOption[] = [
   },
   { flags: '--config <FILE>', help: 'configuration (PGREVIVE_CONFIG; default: ./pgrevive.yaml when it exists)' },
   {
+    flags: '--environment-file <FILE>',
+    help: 'variables that count more than those of the environment: NAME=value lines, in which nothing is expanded; one pair of quotes around a value is dropped',
+  },
+  {
     flags: '--limit-upload <RATE>',
     help: 'bytes per second to stores, on average, such as 10MB (PGREVIVE_LIMIT_UPLOAD, or "limit_upload:")',
   },
@@ -38,6 +42,7 @@ export const globalOptions = z.strictObject({
   repo: texts,
   keyFile: texts,
   config: text.optional(),
+  environmentFile: text.optional(),
   limitUpload: transferRate.optional(),
   limitDownload: transferRate.optional(),
   asOf: moment.optional(),

@@ -3,7 +3,8 @@ import { toolVersion } from '../core/tool-version.ts'
 import { runCommandLine } from './command-line.ts'
 import { listenForStop } from './stop-signals.ts'
 
-// The only file that reads the process: arguments, variables, streams and signals. Everything else is handed them.
+// The only file that reads the process: arguments, variables, streams and signals. Everything else is
+// handed them.
 
 const signal = listenForStop(process, {
   exit: (code) => process.exit(code),
@@ -13,6 +14,7 @@ const signal = listenForStop(process, {
 const exitCode = await runCommandLine(process.argv.slice(2), {
   streams: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
   environment: Object.freeze({ ...process.env }),
+  setVariables: (variables) => Object.assign(process.env, variables),
   currentDirectory: process.cwd(),
   homeDirectory: process.env['HOME'] ?? homedir(),
   version: toolVersion,

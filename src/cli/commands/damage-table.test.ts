@@ -107,6 +107,7 @@ describe('whatever is damaged is told, and all else comes back', { timeout: 600_
     const exitCode = await runCommandLine(args, {
       streams: { stdin: new PassThrough(), stdout, stderr },
       environment: host.environment,
+      setVariables: () => undefined,
       currentDirectory: host.directory,
       homeDirectory: host.path('home'),
       version: toolVersion,

@@ -1,12 +1,10 @@
 import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
 import type { CommandContext } from '../command-context.ts'
 import { namesHooks } from '../config/config.ts'
 import { requireRepositories } from '../config/settings.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { text } from '../option-types.ts'
 import { absoluteCommand, describeSurroundings } from '../schedule/absolute-command.ts'
 import { crontab } from '../schedule/crontab.ts'
 import { type Rhythm, type TimeOfDay, planJobs } from '../schedule/plan-jobs.ts'
@@ -30,7 +28,6 @@ const scheduleOptions = z.strictObject({
     .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'must be a time of the day such as 02:15')
     .default('02:15')
     .transform((text): TimeOfDay => ({ hour: Number(text.slice(0, 2)), minute: Number(text.slice(3)) })),
-  environmentFile: text.optional(),
 })
 type ScheduleOptions = z.output<typeof scheduleOptions>
 
@@ -39,9 +36,8 @@ async function schedule(options: ScheduleOptions, context: CommandContext): Prom
   requireRepositories(settings)
   const jobs = planJobs(settings.config, options)
   const command = await absoluteCommand(context)
-  const environmentFile = options.environmentFile && resolve(context.currentDirectory, options.environmentFile)
   const notes = [
-    ...describeSurroundings(command, environmentFile, context),
+    ...describeSurroundings(command, settings.environmentFile, context),
     ...(jobs.some(({ name }) => name === 'forget')
       ? []
       : ['nothing is forgotten: there is no retention: in pgrevive.yaml; write one, and print this again']),
@@ -50,12 +46,11 @@ async function schedule(options: ScheduleOptions, context: CommandContext): Prom
   refuseLineBreaks([...command.words, command.directory, ...[...command.variables].flat(), user, ...notes])
   const document = { jobs: jobs.map(({ name, commands }) => ({ name, commands })), notes }
   if (options.print === 'cron') {
-    const lines = crontab(jobs, command, { environmentFile, notes })
+    const lines = crontab(jobs, command, notes)
     return { document: { ...document, crontab: lines }, text: lines }
   }
   const units = systemdUnits(jobs, command, {
     user,
-    environmentFile,
     hasHooks: settings.config !== undefined && namesHooks(settings.config),
   })
   return { document: { ...document, units: Object.fromEntries(units) }, text: installScript(units, notes) }
@@ -85,7 +80,6 @@ export const scheduleCommand = defineCommand({
     { flags: '--every <RHYTHM>', help: `how often to back up: ${rhythms.join(', ')} (default: daily)` },
     { flags: '--at <HH:MM>', help: 'when, by the clock of this machine (default: 02:15); the others follow later' },
     { flags: '--prove <RHYTHM>', help: 'how often to prove: daily, weekly, monthly (default: monthly)' },
-    { flags: '--environment-file <FILE>', help: 'a file of NAME=value lines that is read before each run' },
   ],
   examples: [
     { command: 'pgrevive schedule --print cron', meaning: 'every night at 02:15, with what belongs to it' },

@@ -24,6 +24,8 @@ export interface Settings {
   readonly keyFiles: readonly string[]
   /** Repositories are only read, as they were then. */
   readonly asOf: Date | undefined
+  /** Whose variables the environment has. */
+  readonly environmentFile: string | undefined
   /** As configured; else the number of cores, at most 4. */
   readonly jobs: number
   readonly pgDump: PgDumpChoice
@@ -41,7 +43,10 @@ export interface SettingsSource {
 
 /** Throws `config-invalid` with every problem of pgrevive.yaml, and when a configuration that was named is not there. */
 export async function loadSettings(
-  options: Pick<GlobalOptions, 'repo' | 'keyFile' | 'config' | 'asOf' | 'limitUpload' | 'limitDownload'>,
+  options: Pick<
+    GlobalOptions,
+    'repo' | 'keyFile' | 'config' | 'environmentFile' | 'asOf' | 'limitUpload' | 'limitDownload'
+  >,
   source: SettingsSource,
 ): Promise<Settings> {
   const { environment, currentDirectory } = source
@@ -61,6 +66,7 @@ export async function loadSettings(
     repositories: [],
     keyFiles: keyFiles.map((path) => resolve(currentDirectory, path)),
     asOf: options.asOf,
+    environmentFile: options.environmentFile && resolve(currentDirectory, options.environmentFile),
     jobs: config?.jobs ?? Math.min(4, availableParallelism()),
     pgDump: config?.pgDump ?? 'auto',
     logDirectory: logDirectory(config, source),

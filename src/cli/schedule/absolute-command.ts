@@ -23,7 +23,7 @@ const folders = ['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACH
 
 export async function absoluteCommand(context: CommandContext): Promise<AbsoluteCommand> {
   const { environment, currentDirectory } = context
-  const { config, given, repositories, keyFiles, limits } = await context.settings()
+  const { config, given, repositories, keyFiles, limits, environmentFile } = await context.settings()
   const option = (name: string, value: string | undefined) => (value === undefined ? [] : [name, value])
   const words = [
     process.execPath,
@@ -33,6 +33,7 @@ export async function absoluteCommand(context: CommandContext): Promise<Absolute
     ...keyFiles.flatMap((path) => ['--key-file', path]),
     ...option('--limit-upload', given.limitUpload && String(limits.upload?.bytesPerSecond)),
     ...option('--limit-download', given.limitDownload && String(limits.download?.bytesPerSecond)),
+    ...option('--environment-file', environmentFile),
     '--no-overlap',
     '--quiet',
   ]

@@ -24,11 +24,7 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 export function systemdUnits(
   jobs: readonly Job[],
   { words, directory, variables }: AbsoluteCommand,
-  {
-    user,
-    environmentFile,
-    hasHooks,
-  }: { readonly user: string; readonly environmentFile: string | undefined; readonly hasHooks: boolean },
+  { user, hasHooks }: { readonly user: string; readonly hasHooks: boolean },
 ): ReadonlyMap<string, string> {
   const service = ({ purpose, commands }: Job) => `[Unit]
 Description=pgrevive: ${specifiers(purpose)}
@@ -39,7 +35,7 @@ After=network-online.target
 Type=oneshot
 User=${user}
 WorkingDirectory=${specifiers(directory)}
-${[...variables].map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}\n`).join('')}${environmentFile === undefined ? '' : `EnvironmentFile=${specifiers(environmentFile)}\n`}${commands.map((command) => `ExecStart=${[...words, ...command].map(argument).join(' ')}\n`).join('')}TimeoutStopSec=10min
+${[...variables].map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}\n`).join('')}${commands.map((command) => `ExecStart=${[...words, ...command].map(argument).join(' ')}\n`).join('')}TimeoutStopSec=10min
 Nice=10
 UMask=0077
 ProtectSystem=full
