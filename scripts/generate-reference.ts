@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { loadCommands } from '../src/cli/commands.ts'
-import { configFileSchema } from '../src/cli/config/config-schema.ts'
+import { configFileSchema } from '../src/config/config-schema.ts'
 import type { Command, CommandOption } from '../src/cli/define-command.ts'
 import { environmentVariables, globalOptionWords } from '../src/cli/global-options.ts'
 import { errorCodes } from '../src/core/app-error.ts'

@@ -3,7 +3,7 @@
  * npm run test:extremes [-- NAME …]. Prints a table; fails if one is not proven.
  */
 import { parseArgs } from 'node:util'
-import { formatBytes } from '../src/cli/terminal/format.ts'
+import { formatBytes } from '../src/core/text/format.ts'
 import type { Connection } from '../src/postgres/wire/connection.ts'
 import { quoteIdentifier, quoteLiteral } from '../src/postgres/sql/quote.ts'
 import { prepareWorkplace, sizeOf } from './bench/workplace.ts'

@@ -1,7 +1,7 @@
 import type { OnProgress } from '../core/progress.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import type { BackupReference } from './repositories/backup-reference.ts'
-import type { Settings } from './config/settings.ts'
+import type { Settings } from './settings/settings.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** Everything of the outside that a command may use. */

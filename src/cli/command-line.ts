@@ -8,10 +8,10 @@ import { errorText } from './terminal/error-text.ts'
 import { ProgressDisplay } from './terminal/progress.ts'
 import { type Invocation, parseCommandLine } from './program.ts'
 import { runCommand } from './run-command.ts'
-import { withEnvironmentFile } from './config/environment-file.ts'
-import { type Settings, loadSettings } from './config/settings.ts'
+import { withEnvironmentFile } from './settings/environment-file.ts'
+import { type Settings, loadSettings } from './settings/settings.ts'
 import { RunLog, shownWords } from './run-log.ts'
-import { printable } from './terminal/printable.ts'
+import { printable } from '../core/text/printable.ts'
 import { Terminal, type TerminalStreams } from './terminal/terminal.ts'
 
 export interface Surroundings {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { CommandOption } from './define-command.ts'
-import { flag, flagOn, moment, text, texts, transferRate } from './option-types.ts'
+import { flag, flagOn, moment, texts } from './option-types.ts'
+import { text, transferRate } from '../config/value-types.ts'
 
 /** Options that stand before or after any command. */
 export const globalOptionWords: readonly CommandOption[] = [

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { messageOf } from '../core/app-error.ts'
 import { isConninfo } from './databases/database-target.ts'
-import { printableLines } from './terminal/printable.ts'
-import { redactPasswords } from '../core/redact-passwords.ts'
+import { printableLines } from '../core/text/printable.ts'
+import { redactPasswords } from '../core/text/redact-passwords.ts'
 import { masked, shownConninfo } from './terminal/shown-value.ts'
-import { shellWord } from './terminal/shell-word.ts'
+import { shellWord } from '../core/text/shell-word.ts'
 
 /** Older ones are removed when another one begins. */
 const keptLogs = 200

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { listSome } from '../core/list-some.ts'
+import { listSome } from '../core/text/list-some.ts'
 import type { Manifest } from '../repository/backups/manifest.ts'
 import type { DatabaseState } from './database-state.ts'
 import type { TableDiff } from './diff-contents.ts'

@@ -1,4 +1,4 @@
-import { redactPasswords } from '../core/redact-passwords.ts'
+import { redactPasswords } from '../core/text/redact-passwords.ts'
 
 /** Linux takes no variable of more than 128 KiB: a hook with one would not be run at all. */
 const toldCharacters = 8000

@@ -5,7 +5,7 @@ import { backupReference, backupReferenceHelp } from '../repositories/backup-ref
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { findHere } from '../repositories/locate-backup.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const acknowledgeOptions = z.strictObject({ backups: z.array(backupReference).min(1) })

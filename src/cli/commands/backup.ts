@@ -1,6 +1,6 @@
 import { inContext, AppError, messageOf } from '../../core/app-error.ts'
 import { type BackedUp, backUpDatabase } from '../../backup/back-up-database.ts'
-import { redactPasswords } from '../../core/redact-passwords.ts'
+import { redactPasswords } from '../../core/text/redact-passwords.ts'
 import { listDatabases } from '../../postgres/catalog/database.ts'
 import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -12,8 +12,8 @@ import { hooksOf } from '../hooks/command-hooks.ts'
 import { reachDatabase } from '../databases/reach-database.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import { errorDocument } from '../terminal/error-text.ts'
-import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import {
   type FailedRepository,
   type NamedRepository,
@@ -21,11 +21,12 @@ import {
   openRepositories,
 } from '../repositories/repository-access.ts'
 import { failureOf } from '../repositories/each-repository.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, pgDumpChoice, text, texts } from '../option-types.ts'
+import { flag, flagOn, jobs, notBothOnly, notBothOnlyMessage, texts } from '../option-types.ts'
+import { pgDumpChoice, text } from '../../config/value-types.ts'
 
 const backupOptions = z
   .strictObject({

@@ -6,8 +6,8 @@ import { type Copying, copyInto, copyingDocument, describeCopying } from '../rep
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { findBackup } from '../repositories/find-backup.ts'
 import { listAll } from '../repositories/locate-backup.ts'
-import { text } from '../option-types.ts'
-import { withRepositories } from '../config/settings.ts'
+import { text } from '../../config/value-types.ts'
+import { withRepositories } from '../settings/settings.ts'
 
 const copyOptions = z.strictObject({
   backups: z

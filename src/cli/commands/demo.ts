@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { runDemo } from '../demo/run-demo.ts'
-import { flag, text, wholeNumber } from '../option-types.ts'
+import { flag, wholeNumber } from '../option-types.ts'
+import { text } from '../../config/value-types.ts'
 
 /** About 55 MB of tables and indexes: enough to see rates, and quick. */
 const defaultScale = 5

@@ -12,10 +12,10 @@ import { reachDatabase } from '../databases/reach-database.ts'
 import { type Outcome, defineCommand, differentExitCode } from '../define-command.ts'
 import { describeDiff, withoutPasswords } from '../databases/describe-diff.ts'
 import { findBackup } from '../repositories/find-backup.ts'
-import { formatAge, formatTime } from '../terminal/format.ts'
+import { formatAge, formatTime } from '../../core/text/format.ts'
 import { flag, jobs, texts } from '../option-types.ts'
 import { type ListedRepository, locateBackup } from '../repositories/locate-backup.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import { type StateReference, stateReference, stateReferenceHelp } from '../databases/state-reference.ts'
 
 const diffOptions = z.strictObject({

@@ -9,14 +9,14 @@ import { checkMachine } from '../doctor/check-machine.ts'
 import { checkRepository } from '../doctor/check-repository.ts'
 import { type HostFinding, failed } from '../doctor/host-finding.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { RepositorySettings } from '../config/config.ts'
+import type { RepositorySettings } from '../../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { findingDocuments, findingTable } from '../terminal/finding-table.ts'
-import { formatQuantity } from '../terminal/format.ts'
+import { formatQuantity } from '../../core/text/format.ts'
 import { flag } from '../option-types.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import { expected, openStoreAt } from '../repositories/repository-access.ts'
-import { requireRepositories } from '../config/settings.ts'
+import { requireRepositories } from '../settings/settings.ts'
 
 const doctorOptions = z.strictObject({ store: flag })
 export type DoctorOptions = z.output<typeof doctorOptions>

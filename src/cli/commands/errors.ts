@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { AppError, errorCodes } from '../../core/app-error.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatTable } from '../terminal/format.ts'
-import { text } from '../option-types.ts'
-import { printable } from '../terminal/printable.ts'
-import { nearestWord } from '../terminal/suggestion.ts'
+import { formatTable } from '../../core/text/format.ts'
+import { text } from '../../config/value-types.ts'
+import { printable } from '../../core/text/printable.ts'
+import { nearestWord } from '../../core/text/suggestion.ts'
 
 const errorsOptions = z.strictObject({ code: text.optional() })
 type ErrorsOptions = z.output<typeof errorsOptions>

@@ -10,10 +10,11 @@ import { backupReference, backupReferenceHelp } from '../repositories/backup-ref
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
-import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
-import { compression, exportFormat, flag, jobs, notBothOnly, notBothOnlyMessage, text } from '../option-types.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../../core/text/format.ts'
+import { compression, exportFormat, flag, jobs, notBothOnly, notBothOnlyMessage } from '../option-types.ts'
+import { text } from '../../config/value-types.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import { choiceFields, choiceOptions, choicesOf } from '../databases/restore-choices.ts'
 
 const exportOptions = z

@@ -6,9 +6,9 @@ import { type Backup, listBackups } from '../../repository/backups/open-backup.t
 import type { Repository } from '../../repository/repository.ts'
 import { proveBackup } from '../../restore/prove-backup.ts'
 import { errorDocument } from '../terminal/error-text.ts'
-import { formatBytes, formatQuantity, formatTime } from '../terminal/format.ts'
+import { formatBytes, formatQuantity, formatTime } from '../../core/text/format.ts'
 import { readPassphrase } from '../keys/passphrase.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import { openRepositoryOf, openStoreAt } from '../repositories/repository-access.ts'
 import { StoredFiles } from '../../import/stored-files.ts'
 import { splitPlaceUrl } from '../../store/place-url.ts'
@@ -16,7 +16,8 @@ import { parseStorePlace } from '../../store/store-place.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { flag, jobs, pgDumpChoice, text, texts, wholeNumber } from '../option-types.ts'
+import { flag, jobs, texts, wholeNumber } from '../option-types.ts'
+import { pgDumpChoice, text } from '../../config/value-types.ts'
 
 const importOptions = z.strictObject({
   paths: texts.refine((paths) => paths.length > 0, 'name a dump, or a directory that holds some'),

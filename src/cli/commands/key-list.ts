@@ -4,7 +4,7 @@ import { shortKey } from '../../repository/keys/age-identity.ts'
 import { listKeys } from '../../repository/keys/change-access.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatTable, formatTime } from '../terminal/format.ts'
+import { formatTable, formatTime } from '../../core/text/format.ts'
 import { ownKeys } from '../keys/known-keys.ts'
 import { openRepositoryOf } from '../repositories/repository-access.ts'
 

@@ -4,7 +4,7 @@ import { changeAccess, listKeys } from '../../repository/keys/change-access.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { describeKey, describeOutcome, findKey, ownKeys } from '../keys/known-keys.ts'
-import { text } from '../option-types.ts'
+import { text } from '../../config/value-types.ts'
 import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const keyRemoveOptions = z.strictObject({ key: text })

@@ -5,14 +5,15 @@ import { type Pin, lastCheckOf, listNotes } from '../../repository/retention/bac
 import type { Palette } from '../terminal/color.ts'
 import { failureOf } from '../repositories/each-repository.ts'
 import { errorDocument } from '../terminal/error-text.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import { describeProof, describeSelection } from '../repositories/describe-backup.ts'
-import { formatAge, formatBytes, formatCount, formatTable } from '../terminal/format.ts'
+import { formatAge, formatBytes, formatCount, formatTable } from '../../core/text/format.ts'
 import { type ListedRepository, listAll } from '../repositories/locate-backup.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { text, wholeNumber } from '../option-types.ts'
+import { wholeNumber } from '../option-types.ts'
+import { text } from '../../config/value-types.ts'
 
 const listOptions = z.strictObject({
   database: text.optional(),

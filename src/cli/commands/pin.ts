@@ -5,8 +5,8 @@ import { backupReference, backupReferenceHelp } from '../repositories/backup-ref
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { findHere } from '../repositories/locate-backup.ts'
-import { text } from '../option-types.ts'
-import { printable } from '../terminal/printable.ts'
+import { text } from '../../config/value-types.ts'
+import { printable } from '../../core/text/printable.ts'
 import { openRepositoryOf } from '../repositories/repository-access.ts'
 
 const pinOptions = z.strictObject({ backup: backupReference, reason: text })

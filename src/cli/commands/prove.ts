@@ -9,14 +9,15 @@ import { findDatabase } from '../databases/database-target.ts'
 import { reachDatabase } from '../databases/reach-database.ts'
 import { findBackup } from '../repositories/find-backup.ts'
 import { findHere } from '../repositories/locate-backup.ts'
-import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import { openRepositoryOf } from '../repositories/repository-access.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { flag, jobs, text } from '../option-types.ts'
+import { flag, jobs } from '../option-types.ts'
+import { text } from '../../config/value-types.ts'
 
 const proveOptions = z
   .strictObject({

@@ -11,9 +11,9 @@ import {
   qualifiedName,
   sqlName,
   sqlNames,
-  text,
   wholeNumber,
 } from '../option-types.ts'
+import { text } from '../../config/value-types.ts'
 import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import { abortRestore, finishRestore, resumeRestore, undoRestore } from '../restoring/after-swap.ts'
 import { planRestoring } from '../restoring/plan.ts'

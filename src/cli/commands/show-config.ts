@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { formatStorePlace } from '../../store/store-place.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { ConfiguredHooks } from '../config/config-hooks.ts'
-import type { ConfiguredDatabase, ConfiguredRetention, RepositorySettings } from '../config/config.ts'
+import type { ConfiguredHooks } from '../../config/config-hooks.ts'
+import type { ConfiguredDatabase, ConfiguredRetention, RepositorySettings } from '../../config/config.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { formatDuration, formatQuantity, formatTable } from '../terminal/format.ts'
+import { formatDuration, formatQuantity, formatTable } from '../../core/text/format.ts'
 import { keyFolder } from '../repositories/repository-access.ts'
-import type { Settings } from '../config/settings.ts'
+import type { Settings } from '../settings/settings.ts'
 import { isMeaningful, masked, shownConninfo, shownFile, shownText, shownVariable } from '../terminal/shown-value.ts'
 
 const showConfigOptions = z.strictObject({})

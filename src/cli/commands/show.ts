@@ -10,9 +10,9 @@ import {
   formatQuantity,
   formatTable,
   formatTime,
-} from '../terminal/format.ts'
+} from '../../core/text/format.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import { z } from 'zod'
 import { backupReference, backupReferenceHelp } from '../repositories/backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'

@@ -10,7 +10,7 @@ import type { z } from 'zod'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { TestS3Server } from '../../store/s3/test-s3-server.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import { TestHost, assertFailed, doctorDocument, restoreDocument } from './test-host.ts'
 
 type Doctor = z.output<typeof doctorDocument>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseConfig } from '../config/config.ts'
+import { parseConfig } from '../../config/config.ts'
 import { findDatabase, findDatabases } from './database-target.ts'
 
 const config = parseConfig(

@@ -5,10 +5,10 @@ import type { SelectionPatterns } from '../../postgres/catalog/tables.ts'
 import { everything } from '../../repository/backups/manifest.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
-import type { Config, ConfiguredDatabase, PasswordSource } from '../config/config.ts'
+import type { Config, ConfiguredDatabase, PasswordSource } from '../../config/config.ts'
 import type { SshPlace } from '../../ssh/ssh-place.ts'
-import { printable } from '../terminal/printable.ts'
-import { nearestWord } from '../terminal/suggestion.ts'
+import { printable } from '../../core/text/printable.ts'
+import { nearestWord } from '../../core/text/suggestion.ts'
 
 /** A database to work on, ready for `reachDatabase`. */
 export interface DatabaseTarget {

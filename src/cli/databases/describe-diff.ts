@@ -2,9 +2,9 @@ import { type Change, type ValueDiff, isDifferent } from '../../diff/value-diff.
 import type { Digest } from '../../diff/diff-contents.ts'
 import type { Diff } from '../../diff/diff-states.ts'
 import type { Palette } from '../terminal/color.ts'
-import { formatBytes, formatCount, formatQuantity, formatTable } from '../terminal/format.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
-import { redactPasswords } from '../../core/redact-passwords.ts'
+import { formatBytes, formatCount, formatQuantity, formatTable } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
+import { redactPasswords } from '../../core/text/redact-passwords.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 const marks = { added: '+', dropped: '-', changed: '~', equal: '=', unknown: '?' } as const satisfies Record<

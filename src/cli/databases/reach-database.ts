@@ -7,7 +7,7 @@ import {
 } from '../../postgres/target/connection-target.ts'
 import type { SshPlace } from '../../ssh/ssh-place.ts'
 import type { CommandContext } from '../command-context.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import type { DatabaseTarget } from './database-target.ts'
 
 export interface ReachedDatabase {

@@ -2,7 +2,7 @@ import { isContainerUrl } from '../../containers/container-reference.ts'
 import { AppError } from '../../core/app-error.ts'
 import type { HookLists } from '../../hooks/hook-step.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { Settings } from '../config/settings.ts'
+import type { Settings } from '../settings/settings.ts'
 import { type HostFinding, failed, orError } from './host-finding.ts'
 
 /** Whether the engine answers, if a database or a hook of pgrevive.yaml needs it. */

@@ -2,9 +2,9 @@ import { AppError } from '../../core/app-error.ts'
 import { type Backup, listBackups, listProofs, momentOf } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { RepositorySettings } from '../config/config.ts'
-import { formatAge } from '../terminal/format.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import type { RepositorySettings } from '../../config/config.ts'
+import { formatAge } from '../../core/text/format.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import { type HostFinding, failed, orError } from './host-finding.ts'
 
 const hourMs = 3600 * 1000

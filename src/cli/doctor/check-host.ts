@@ -2,8 +2,8 @@ import { bundledPgDumpVersion } from '../../postgres/pg-dump/bundled-pg-dump.ts'
 import { findInstalledPgDumps } from '../../postgres/pg-dump/installed-pg-dump.ts'
 import { chooseServerBinaries, findServerBinaries } from '../../postgres/server/server-binaries.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { Settings } from '../config/settings.ts'
-import { formatQuantity } from '../terminal/format.ts'
+import type { Settings } from '../settings/settings.ts'
+import { formatQuantity } from '../../core/text/format.ts'
 import { type HostFinding, orError } from './host-finding.ts'
 
 /** What the settings are; rejects with `config-invalid`, as every command does. */

@@ -1,8 +1,8 @@
 import { constants, access, readFile, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { CommandContext } from '../command-context.ts'
-import { formatBytes } from '../terminal/format.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { formatBytes } from '../../core/text/format.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import type { HostFinding } from './host-finding.ts'
 
 /** Scratch servers and packs that are being made lie there. */

@@ -3,7 +3,7 @@ import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import { PostgresError } from '../../postgres/wire/postgres-error.ts'
 import type { ReachedDatabase } from '../databases/reach-database.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 
 /** Where a database is, for somebody who would mend it by hand. */
 type Place = Pick<ReachedDatabase, 'target' | 'administration'>

@@ -4,12 +4,12 @@ import type { HookContainers } from '../../hooks/hook-containers.ts'
 import { type Hooks, openHooks } from '../../hooks/open-hooks.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
 import type { CommandContext } from '../command-context.ts'
-import { mergeHooks } from '../config/config-hooks.ts'
-import type { ConfiguredDatabase } from '../config/config.ts'
+import { mergeHooks } from '../../config/config-hooks.ts'
+import type { ConfiguredDatabase } from '../../config/config.ts'
 import { findDatabase } from '../databases/database-target.ts'
 import { findWay } from '../databases/reach-database.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
-import { redactPasswords } from '../../core/redact-passwords.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
+import { redactPasswords } from '../../core/text/redact-passwords.ts'
 
 /** The hooks of one database, as backups name it; none with --no-hooks. */
 export async function hooksOf(

@@ -4,8 +4,8 @@ import { recipientOf } from '../../repository/keys/age.ts'
 import { shortKey } from '../../repository/keys/age-identity.ts'
 import { keyListHint, type AccessOutcome } from '../../repository/keys/change-access.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { formatQuantity } from '../terminal/format.ts'
-import { printable } from '../terminal/printable.ts'
+import { formatQuantity } from '../../core/text/format.ts'
+import { printable } from '../../core/text/printable.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 export function describeKey({ key, label }: Pick<KnownKey, 'key' | 'label'>): string {

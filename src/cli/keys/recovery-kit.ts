@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { shortKey } from '../../repository/keys/age-identity.ts'
 import { type RepositoryKey, formatKeyFile } from '../../repository/keys/key-file.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 
 /**
  * All that is needed to read the backups again on another machine; at the same time a key file. `recipients`: who is to read

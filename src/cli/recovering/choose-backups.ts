@@ -13,7 +13,7 @@ import type { CommandContext } from '../command-context.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import { listAll, locateBackup } from '../repositories/locate-backup.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 
 /** A backup that can be opened, and what it makes of a database. */
 export interface ChosenBackup {

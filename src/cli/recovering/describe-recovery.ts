@@ -1,8 +1,8 @@
 import type { CommandContext } from '../command-context.ts'
 import { describeProof, describeSelection } from '../repositories/describe-backup.ts'
-import { formatAge, formatBytes, formatDuration, formatQuantity, formatTime } from '../terminal/format.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { formatAge, formatBytes, formatDuration, formatQuantity, formatTime } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import type { RecoveryPlan } from './plan-recovery.ts'
 import type { Recovered } from './recover-project.ts'
 

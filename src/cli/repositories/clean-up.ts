@@ -2,8 +2,8 @@ import { hasCode } from '../../core/app-error.ts'
 import { removeLeftovers } from '../../postgres/server/leftovers.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../command-context.ts'
-import { formatQuantity } from '../terminal/format.ts'
-import { printable } from '../terminal/printable.ts'
+import { formatQuantity } from '../../core/text/format.ts'
+import { printable } from '../../core/text/printable.ts'
 
 /** Removes what killed runs left, in the repository and of this user on this machine, and tells what. */
 export async function cleanUpAfterKilledRuns(repository: Repository, context: CommandContext): Promise<void> {

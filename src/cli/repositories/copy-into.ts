@@ -5,9 +5,9 @@ import type { Repository } from '../../repository/repository.ts'
 import { listNotes } from '../../repository/retention/backup-notes.ts'
 import type { CommandContext } from '../command-context.ts'
 import { errorDocument } from '../terminal/error-text.ts'
-import { formatBytes, formatQuantity } from '../terminal/format.ts'
+import { formatBytes, formatQuantity } from '../../core/text/format.ts'
 import type { ListedRepository } from './locate-backup.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 
 /** What was copied into one repository, and what was not. */
 export interface Copying {

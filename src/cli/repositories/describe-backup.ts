@@ -1,8 +1,8 @@
 import type { Proof } from '../../repository/backups/backup-record.ts'
 import type { Selection } from '../../repository/backups/manifest.ts'
 import type { Palette } from '../terminal/color.ts'
-import { formatAge, formatDuration } from '../terminal/format.ts'
-import { truncateText } from '../terminal/text-width.ts'
+import { formatAge, formatDuration } from '../../core/text/format.ts'
+import { truncateText } from '../../core/text/text-width.ts'
 
 /** What a backup does not hold, in words; undefined when it holds everything. */
 export function describeSelection(selection: Selection): string | undefined {

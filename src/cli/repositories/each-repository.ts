@@ -4,9 +4,9 @@ import type { CommandContext } from '../command-context.ts'
 import type { Outcome } from '../define-command.ts'
 import { errorDocument } from '../terminal/error-text.ts'
 import { locateBackup } from './locate-backup.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 import { type FailedRepository, expected } from './repository-access.ts'
-import { requireRepositories } from '../config/settings.ts'
+import { requireRepositories } from '../settings/settings.ts'
 
 /**
  * Runs a command that works on one repository on every one of the settings, one after the other. One that fails does not

@@ -2,7 +2,7 @@ import { AppError } from '../../core/app-error.ts'
 import { decodeTime } from 'ulid'
 import { type Backup, momentOf } from '../../repository/backups/open-backup.ts'
 import { type BackupReference, describeBackupReference } from './backup-reference.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 
 /**
  * The backup that a reference means, among those that are listed and those whose record is damaged. Throws

@@ -3,8 +3,8 @@ import { type Backup, listBackups, momentOf } from '../../repository/backups/ope
 import type { BackupReference } from './backup-reference.ts'
 import type { CommandContext } from '../command-context.ts'
 import { findBackup } from './find-backup.ts'
-import { printable } from '../terminal/printable.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { printable } from '../../core/text/printable.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import { type FailedRepository, type NamedRepository, expected, openRepositories } from './repository-access.ts'
 
 /** A repository with the backups in it. */

@@ -9,10 +9,10 @@ import type { ObjectStore } from '../../store/object-store.ts'
 import { openStore } from '../../store/open-store.ts'
 import type { StorePlace } from '../../store/store-place.ts'
 import type { CommandContext } from '../command-context.ts'
-import type { RepositorySettings } from '../config/config.ts'
+import type { RepositorySettings } from '../../config/config.ts'
 import { readPassphrase } from '../keys/passphrase.ts'
-import { printable } from '../terminal/printable.ts'
-import { requireRepositories, requireRepository } from '../config/settings.ts'
+import { printable } from '../../core/text/printable.ts'
+import { requireRepositories, requireRepository } from '../settings/settings.ts'
 
 /** Opens the only repository that the settings name. */
 export async function openRepositoryOf(context: CommandContext): Promise<Repository> {

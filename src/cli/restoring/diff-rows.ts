@@ -7,9 +7,9 @@ import { type Outcome, differentExitCode } from '../define-command.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
 import type { Palette } from '../terminal/color.ts'
-import { formatCount, formatQuantity, formatTable, formatTime } from '../terminal/format.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
-import { truncateText } from '../terminal/text-width.ts'
+import { formatCount, formatQuantity, formatTable, formatTime } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
+import { truncateText } from '../../core/text/text-width.ts'
 import { findTarget } from './find-target.ts'
 
 /** All of them are in memory at once. */

@@ -11,8 +11,8 @@ import { hooksOf } from '../hooks/command-hooks.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
-import { formatBytes, formatDuration, formatQuantity } from '../terminal/format.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
+import { formatBytes, formatDuration, formatQuantity } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import { findTarget, isLive } from './find-target.ts'
 
 /** Into a database that does not exist, or that is empty. */

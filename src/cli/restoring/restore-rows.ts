@@ -5,8 +5,8 @@ import type { WayOptions } from '../commands/restore.ts'
 import type { Outcome } from '../define-command.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
-import { formatDuration, formatQuantity, formatTable } from '../terminal/format.ts'
-import { printable, printableLines } from '../terminal/printable.ts'
+import { formatDuration, formatQuantity, formatTable } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import { findTarget } from './find-target.ts'
 
 /** Rows of some tables into new ones, beside those that are there. */

@@ -6,7 +6,7 @@ import type { CommandContext } from '../command-context.ts'
 import type { RestoreOptions } from '../commands/restore.ts'
 import { listAll } from '../repositories/locate-backup.ts'
 import { openRepositories } from '../repositories/repository-access.ts'
-import { printable } from '../terminal/printable.ts'
+import { printable } from '../../core/text/printable.ts'
 
 interface SafetySubject {
   /** The name under which it is listed, which is its own: "latest:shop" must not mean it. */

@@ -1,7 +1,7 @@
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
-import type { Settings } from '../config/settings.ts'
-import { redactPasswords } from '../../core/redact-passwords.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import type { Settings } from '../settings/settings.ts'
+import { redactPasswords } from '../../core/text/redact-passwords.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 
 /**
  * The `--to` and `--repo` of a command that is told, so that it can be pasted: as they were given, without what may be a

@@ -8,8 +8,8 @@ import type { KeptRecord, SetAside } from '../../restore/in-place/set-aside.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { WayOptions } from '../commands/restore.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
-import { formatCount, formatQuantity, formatTime } from '../terminal/format.ts'
-import { printable } from '../terminal/printable.ts'
+import { formatCount, formatQuantity, formatTime } from '../../core/text/format.ts'
+import { printable } from '../../core/text/printable.ts'
 
 const shownTables = 10
 

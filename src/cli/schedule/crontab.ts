@@ -1,4 +1,4 @@
-import { shellWord } from '../terminal/shell-word.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
 import type { AbsoluteCommand } from './absolute-command.ts'
 import type { Job, Moment } from './plan-jobs.ts'
 

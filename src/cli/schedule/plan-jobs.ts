@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts'
+import type { Config } from '../../config/config.ts'
 
 /** How often a job runs: every so many hours, each day, on Sundays, or on the first of the month. */
 export type Rhythm = { readonly everyHours: number } | 'daily' | 'weekly' | 'monthly'

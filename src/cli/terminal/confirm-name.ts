@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { AppError } from '../../core/app-error.ts'
 import type { CommandContext } from '../command-context.ts'
-import { printable } from './printable.ts'
+import { printable } from '../../core/text/printable.ts'
 
 /**
  * What removes something is only done by who names it: with --confirm, or typed at the terminal when asked. Throws

@@ -1,8 +1,8 @@
 import { AppError, messageOf } from '../../core/app-error.ts'
 import { PostgresError } from '../../postgres/wire/postgres-error.ts'
 import type { Palette } from './color.ts'
-import { printableLines } from './printable.ts'
-import { redactPasswords } from '../../core/redact-passwords.ts'
+import { printableLines } from '../../core/text/printable.ts'
+import { redactPasswords } from '../../core/text/redact-passwords.ts'
 
 /** What the operator reads: the error, the server's details if one spoke, and the next step. Ends in a line break. */
 export function errorText(error: unknown, colors: Palette): string {

@@ -1,6 +1,6 @@
 import type { Finding } from '../../core/finding.ts'
-import { formatTable } from './format.ts'
-import { printable, printableLines } from './printable.ts'
+import { formatTable } from '../../core/text/format.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import type { Terminal } from './terminal.ts'
 
 const marks = { good: 'ok', note: 'note', bad: 'BAD' } as const

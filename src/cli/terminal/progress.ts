@@ -1,8 +1,8 @@
 import type { ProgressEvent } from '../../core/progress.ts'
-import { formatBytes, formatDuration, formatQuantity, formatRate } from './format.ts'
-import { printable } from './printable.ts'
+import { formatBytes, formatDuration, formatQuantity, formatRate } from '../../core/text/format.ts'
+import { printable } from '../../core/text/printable.ts'
 import type { Terminal } from './terminal.ts'
-import { textWidth, truncateText } from './text-width.ts'
+import { textWidth, truncateText } from '../../core/text/text-width.ts'
 
 const redrawMs = 100
 const tickMs = 1000

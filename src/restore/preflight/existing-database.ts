@@ -1,4 +1,4 @@
-import { listSome } from '../../core/list-some.ts'
+import { listSome } from '../../core/text/list-some.ts'
 import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import { type PreflightFinding, bad, good, note } from './preflight-finding.ts'

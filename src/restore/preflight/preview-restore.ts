@@ -1,4 +1,4 @@
-import { listSome } from '../../core/list-some.ts'
+import { listSome } from '../../core/text/list-some.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import type { Manifest } from '../../repository/backups/manifest.ts'

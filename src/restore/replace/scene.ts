@@ -1,5 +1,5 @@
 import { AppError } from '../../core/app-error.ts'
-import { listSome } from '../../core/list-some.ts'
+import { listSome } from '../../core/text/list-some.ts'
 import { type Relation, listRelations } from '../../postgres/catalog/tables.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import type { RestoreJob } from '../restore-job.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type HookAction, type HookLists, type HookStep, type WaitCondition, hookNames } from '../../hooks/hook-step.ts'
-import { timeLimit, timeLimitMs } from '../option-types.ts'
+import { type HookAction, type HookLists, type HookStep, type WaitCondition, hookNames } from '../hooks/hook-step.ts'
+import { timeLimit, timeLimitMs } from './value-types.ts'
 
 const name = z.string().min(1)
 const names = z.array(name).min(1)

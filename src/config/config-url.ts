@@ -1,4 +1,4 @@
-import type { Environment } from '../../postgres/target/connection-target.ts'
+import type { Environment } from '../postgres/target/connection-target.ts'
 
 /** Replaces every `${NAME}`; the names that the environment lacks come back too. */
 export function expandEnvironment(

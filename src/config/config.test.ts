@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { exampleConfig } from '../../../scripts/generate-reference.ts'
+import { exampleConfig } from '../../scripts/generate-reference.ts'
 import { parseConfig } from './config.ts'
 
 const options = {

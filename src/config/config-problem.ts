@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { type Document, type LineCounter, isMap, isNode, isScalar, isSeq } from 'yaml'
-import { printable } from '../terminal/printable.ts'
-import { nearestWord } from '../terminal/suggestion.ts'
+import { printable } from '../core/text/printable.ts'
+import { nearestWord } from '../core/text/suggestion.ts'
 import { knownKeys } from './config-schema.ts'
 
 type Path = readonly PropertyKey[]

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { AppError } from '../../core/app-error.ts'
-import { shellWord } from '../terminal/shell-word.ts'
+import { AppError } from '../core/app-error.ts'
+import { shellWord } from '../core/text/shell-word.ts'
 
 export interface ConfigFileText {
   readonly text: string

@@ -6,9 +6,9 @@ import type { Environment } from '../../postgres/target/connection-target.ts'
 import type { TransferLimits } from '../../store/limited-store.ts'
 import { RateLimit } from '../../store/rate-limit.ts'
 import { parseStorePlace } from '../../store/store-place.ts'
-import type { Config, RepositorySettings } from './config.ts'
+import type { Config, RepositorySettings } from '../../config/config.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { transferRate } from '../option-types.ts'
+import { transferRate } from '../../config/value-types.ts'
 import type { PgDumpChoice } from '../../postgres/pg-dump/pg-dump.ts'
 
 /** What the options, the environment and pgrevive.yaml say together, in this order of precedence. Paths are absolute. */
@@ -159,7 +159,7 @@ export function requireRepository(settings: Settings): RepositorySettings {
 async function loadConfig(named: string | undefined, source: SettingsSource): Promise<Config | undefined> {
   const usual = resolve(source.currentDirectory, 'pgrevive.yaml')
   if (named === undefined && !(await isThere(usual))) return undefined
-  const { readConfig } = await import('./config.ts') // many have none, and YAML takes long to load
+  const { readConfig } = await import('../../config/config.ts') // many have none, and YAML takes long to load
   return readConfig(named === undefined ? usual : resolve(source.currentDirectory, named), source)
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { retentionTime, transferRate } from '../option-types.ts'
+import { retentionTime, transferRate } from './value-types.ts'
 import { hooks } from './config-hooks.ts'
 
 const name = z.string().min(1)
