@@ -1,0 +1,172 @@
+/**
+ * The state database, step by step: `user_version` says how many were taken. A step that was released is never changed.
+ * Times are ISO 8601 text in UTC with milliseconds, which sorts as time does; JSON is text; booleans are 0 and 1.
+ */
+export const migrations: readonly string[] = [
+  `
+  -- One execution of a command. A row is there before anything of it happens, and never removed while it may go on.
+  create table run (
+    id text primary key,
+    command text not null,
+    -- JSON: the arguments of pgrevive, which hold no secrets.
+    arguments text not null,
+    databases text not null,
+    repositories text not null,
+    -- What it must not meet: runs with the same text wait for one another.
+    exclusion text not null,
+    -- JSON: the servers it reads or writes, for at_once_per_server.
+    servers text not null,
+    schedule text,
+    cause text not null,
+    requested_by text,
+    again_of text references run,
+    state text not null,
+    due_at text,
+    created_at text not null,
+    started_at text,
+    ended_at text,
+    -- Of the process, with its start time, since ids are used again.
+    pid integer,
+    pid_started integer,
+    exit_code integer,
+    error text,
+    backups text not null default '[]',
+    warnings integer not null default 0,
+    result text
+  ) strict;
+  create index run_by_state on run (state) where state in ('waiting', 'running');
+  create index run_by_schedule on run (schedule, due_at);
+  create index run_by_end on run (ended_at);
+
+  -- Which databases a run is about, for lists of one database.
+  create table run_database (
+    run text not null references run on delete cascade,
+    database text not null,
+    primary key (database, run)
+  ) strict, without rowid;
+
+  -- Up to which moment the times of a schedule were dealt with.
+  create table schedule_mark (
+    schedule text primary key,
+    -- Of the entry in pgrevive.yaml: one that was changed begins anew.
+    fingerprint text not null,
+    seen_until text not null
+  ) strict, without rowid;
+
+  -- What the repositories hold, as they were last listed; they are the truth.
+  create table backup (
+    id text not null,
+    repository text not null,
+    database text not null,
+    started_at text not null,
+    finished_at text not null,
+    snapshot_at text not null,
+    committed_at text not null,
+    tables integer not null,
+    rows integer not null,
+    bytes integer not null,
+    stored integer not null,
+    -- A whole one leaves nothing out.
+    whole integer not null,
+    proof text,
+    proof_at text,
+    proof_ms integer,
+    pinned integer not null,
+    -- JSON of "pgrevive list --json" of this one.
+    document text not null,
+    primary key (database, snapshot_at, id, repository)
+  ) strict, without rowid;
+  create index backup_by_id on backup (id);
+
+  create table repository (
+    name text primary key,
+    looked_at text,
+    reachable integer,
+    error text,
+    backups integer not null default 0,
+    bytes integer,
+    stored integer,
+    unique_bytes integer,
+    last_check text
+  ) strict, without rowid;
+
+  create table repository_growth (
+    repository text not null,
+    date text not null,
+    stored integer not null,
+    primary key (repository, date)
+  ) strict, without rowid;
+
+  -- Databases that were found on a server of pgrevive.yaml.
+  create table discovered_database (
+    server text not null,
+    name text not null,
+    first_seen_at text not null,
+    last_seen_at text not null,
+    gone_at text,
+    primary key (server, name)
+  ) strict, without rowid;
+
+  -- One trouble from its beginning to its end; at most one of a subject is open.
+  create table alert (
+    id text primary key,
+    kind text not null,
+    severity text not null,
+    subject text not null,
+    title text not null,
+    text text not null,
+    remedy text,
+    run text,
+    opened_at text not null,
+    told_at text,
+    closed_at text,
+    acknowledged_by text
+  ) strict;
+  create unique index alert_open on alert (kind, subject) where closed_at is null;
+  create index alert_by_time on alert (opened_at);
+
+  -- What is to be told, and what was: written with the alert in one transaction, so that nothing is told twice or never.
+  create table delivery (
+    id text primary key,
+    alert text not null references alert on delete cascade,
+    channel text not null,
+    notice text not null,
+    state text not null,
+    attempts integer not null default 0,
+    not_before text not null,
+    at text not null,
+    error text
+  ) strict;
+  create index delivery_waiting on delivery (not_before) where state = 'waiting';
+  create index delivery_of_alert on delivery (alert);
+
+  create table token (
+    id text primary key,
+    name text not null,
+    -- SHA-256 of the secret, which is random.
+    hash blob not null unique,
+    scopes text not null,
+    created_by text not null,
+    created_at text not null,
+    expires_at text,
+    last_used_at text
+  ) strict;
+
+  create table audit (
+    id text primary key,
+    at text not null,
+    by text,
+    address text,
+    act text not null,
+    subject text,
+    outcome text not null,
+    detail text
+  ) strict;
+
+  -- Small facts of the service itself: the secret that sessions are signed with, the one-time link.
+  create table fact (
+    name text primary key,
+    value text not null
+  ) strict, without rowid;
+  `,
+]
