@@ -1,7 +1,7 @@
+import { lineFeed } from '../postgres/copy/copy-text.ts'
 import { type ByteReader, cutOff } from './byte-reader.ts'
 
 const mark = Buffer.from('\n\\.')
-const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
 /** COPY text up to the line `\.`, which is taken too. Throws `dump-damaged` if that does not come. */

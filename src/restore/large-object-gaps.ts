@@ -1,5 +1,6 @@
 import type { AppError } from '../core/app-error.ts'
-import { lineFeed, wholeRows } from './whole-rows.ts'
+import { lineFeed } from '../postgres/copy/copy-text.ts'
+import { wholeRows } from './whole-rows.ts'
 
 /** Finds out which large objects lack something, from the rows (oid, offset, data) that come around gaps. */
 export class LargeObjectGaps {

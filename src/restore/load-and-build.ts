@@ -1,4 +1,5 @@
 import { type Task, runTasks } from '../core/tasks.ts'
+import { countRows } from '../postgres/copy/copy-text.ts'
 import { setSequenceStatement } from '../postgres/catalog/sequences.ts'
 import type { Connection } from '../postgres/wire/connection.ts'
 import { describeLargeObjects, dropLargeObjects, loadLargeObjects } from '../postgres/catalog/large-objects.ts'
@@ -12,7 +13,7 @@ import type { Connections, LoadJob } from './load-database.ts'
 import { asRestoreFailure, loadTasks, type TablePart } from './load-tables.ts'
 import type { Losses } from './losses.ts'
 import { runEntries } from './run-entries.ts'
-import { countRows, wholeRows } from './whole-rows.ts'
+import { wholeRows } from './whole-rows.ts'
 
 /** Fills tables, sequences and large objects; each table has its indexes and constraints built as soon as it is full. */
 export async function loadAndBuild(job: LoadJob): Promise<void> {

@@ -1,6 +1,5 @@
 import { AppError } from '../core/app-error.ts'
-
-export const lineFeed = 0x0a
+import { lineFeed } from '../postgres/copy/copy-text.ts'
 
 /**
  * COPY text as far as it can be read, in pieces of whole rows. Every row has a line of its own, so reading goes on behind
@@ -32,11 +31,4 @@ export async function* wholeRows(
     if (Math.max(start, end) < piece.length) begun.push(piece.subarray(Math.max(start, end)))
   }
   if (begun.length > 0) onGap(new AppError('object-damaged', 'the last row has no end'))
-}
-
-/** The number of rows that end in a piece of COPY text. */
-export function countRows(piece: Uint8Array): number {
-  let rows = 0
-  for (let at = piece.indexOf(lineFeed); at !== -1; at = piece.indexOf(lineFeed, at + 1)) rows++
-  return rows
 }

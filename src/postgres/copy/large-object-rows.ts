@@ -1,4 +1,5 @@
 import { AppError } from '../../core/app-error.ts'
+import { lineFeed } from './copy-text.ts'
 
 export interface LargeObjectContents {
   readonly oid: number
@@ -18,8 +19,6 @@ export async function* readLargeObjects(source: AsyncIterable<Uint8Array>): Asyn
     yield { oid, bytes: bytes() }
   }
 }
-
-const lineFeed = 0x0a
 
 async function* readRows(source: AsyncIterable<Uint8Array>): AsyncGenerator<{ oid: number; bytes: Buffer }, undefined> {
   let pieces: Uint8Array[] = []

@@ -247,6 +247,18 @@ export function attachedTo(entry: SchemaEntry): QualifiedName | undefined {
   return nameFrom(entry.sql, new RegExp(`^ALTER TABLE ONLY ${qualified} ATTACH PARTITION`))
 }
 
+/** What tells the partitions of a table, theirs after each. */
+export function partitionsIn(entries: readonly SchemaEntry[]): (table: QualifiedName) => QualifiedName[] {
+  const attached = entries.flatMap((entry) => {
+    const [parent, child] = entry.type === 'TABLE ATTACH' ? [attachedTo(entry), tableOf(entry)] : []
+    return parent && child ? [{ parent, child }] : []
+  })
+  const byParent = Map.groupBy(attached, ({ parent }) => keyOf(parent))
+  const partitionsOf = (table: QualifiedName): QualifiedName[] =>
+    (byParent.get(keyOf(table)) ?? []).flatMap(({ child }) => [child, ...partitionsOf(child)])
+  return partitionsOf
+}
+
 /** Of an INDEX ATTACH: the partitioned index and the one that joins it. */
 function indexNames(entry: SchemaEntry): QualifiedName[] {
   const parent = nameFrom(entry.sql, new RegExp(`^ALTER INDEX ${qualified} ATTACH PARTITION`))

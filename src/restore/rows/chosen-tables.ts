@@ -1,7 +1,7 @@
 import { AppError } from '../../core/app-error.ts'
 import { type SchemaEntry, tableOf } from '../../postgres/pg-dump/schema-text.ts'
 import type { Manifest, ManifestTable, QualifiedName } from '../../repository/backups/manifest.ts'
-import { attachedTo, chooseScope, keyOf } from '../../repository/backups/restore-scope.ts'
+import { chooseScope, keyOf, partitionsIn } from '../../repository/backups/restore-scope.ts'
 import { type EntriesByTable, definitionOf } from './table-definition.ts'
 
 /** A table of a backup with all its rows; of a partitioned one, those of its partitions. */
@@ -26,14 +26,7 @@ export function chooseTables(
   patterns: readonly string[],
 ): ChosenTable[] {
   const scope = chooseScope(manifest, entries, { tables: patterns, schemas: [] })
-  const partitions = Map.groupBy(
-    entries
-      .filter(({ type }) => type === 'TABLE ATTACH')
-      .map((entry) => ({ parent: attachedTo(entry), child: tableOf(entry) })),
-    ({ parent }) => (parent ? keyOf(parent) : ''),
-  )
-  const partitionsOf = (table: QualifiedName): QualifiedName[] =>
-    (partitions.get(keyOf(table)) ?? []).flatMap(({ child }) => (child ? [child, ...partitionsOf(child)] : []))
+  const partitionsOf = partitionsIn(entries)
   const defined = entries.filter(({ type }) => type === 'TABLE').flatMap((entry) => tableOf(entry) ?? [])
   const all = new Map([...manifest.tables, ...manifest.tablesWithoutData, ...defined].map((it) => [keyOf(it), it]))
   const chosen = [...all.values()].filter((table) => scope.includesTable(table))
@@ -47,6 +40,13 @@ export function chooseTables(
   return tops.map((table) => gather(table, [table, ...partitionsOf(table)], manifest, byTable))
 }
 
+/** Of a table whose rows were left out. */
+export function withoutRows({ schema, name }: QualifiedName): AppError {
+  return new AppError('usage-invalid', `this backup holds no rows of ${schema}.${name}`, {
+    hint: 'they were left out when it was taken: choose another backup, or other tables',
+  })
+}
+
 function gather(
   { schema, name }: QualifiedName,
   family: readonly QualifiedName[],
@@ -56,9 +56,7 @@ function gather(
   const keys = new Set(family.map(keyOf))
   const lacking = manifest.tablesWithoutData.find((table) => keys.has(keyOf(table)))
   if (lacking) {
-    throw new AppError('usage-invalid', `this backup holds no rows of ${lacking.schema}.${lacking.name}`, {
-      hint: 'they were left out when it was taken: choose another backup, or other tables',
-    })
+    throw withoutRows(lacking)
   }
   const sources = manifest.tables.filter((table) => keys.has(keyOf(table)))
   const defined = () => definitionOf({ schema, name }, byTable)?.columns.filter((column) => !column.isGenerated) ?? []
