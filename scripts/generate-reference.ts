@@ -113,12 +113,15 @@ const jsonSchema = z.object({
   get anyOf() {
     return z.array(jsonSchema).optional()
   },
+  get oneOf() {
+    return z.array(jsonSchema).optional()
+  },
 })
 type JsonSchema = z.output<typeof jsonSchema>
 
 /** A row for every key of the file, in the order in which they are declared. */
 function configRows(schema: unknown, path: readonly string[]): string[][] {
-  const { properties = {}, additionalProperties, items, anyOf = [] } = jsonSchema.parse(schema)
+  const { properties = {}, additionalProperties, items, anyOf = [], oneOf = [] } = jsonSchema.parse(schema)
   const rows = Object.entries(properties).flatMap(([key, child]) => {
     const place = [...path, key]
     const shown = `\`${place.join('.')}\``
@@ -129,7 +132,8 @@ function configRows(schema: unknown, path: readonly string[]): string[][] {
   })
   if (typeof additionalProperties === 'object') rows.push(...configRows(additionalProperties, [...path, 'NAME']))
   if (items) rows.push(...configRows(items, [...path.slice(0, -1), `${path.at(-1) ?? ''}[]`]))
-  return [...rows, ...anyOf.flatMap((alternative) => configRows(alternative, path))]
+  const ofAlternatives = [...anyOf, ...oneOf].flatMap((alternative) => configRows(alternative, path))
+  return [...rows, ...new Map(ofAlternatives.map((row) => [row.join('\0'), row])).values()]
 }
 
 function typeName({ type, anyOf, items }: JsonSchema): string {

@@ -17,6 +17,10 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], above: Path = []
   return issues.flatMap((issue): ConfigProblem[] => {
     const path = [...above, ...issue.path]
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key))
+    if (issue.code === 'invalid_union' && 'options' in issue) {
+      const options = issue.options?.map(String).join(', ')
+      return [{ path, message: `${label(path)} must be one of ${options}` }]
+    }
     if (issue.code === 'invalid_union') {
       const meant = issue.errors.find((errors) => !errors.some(isWrongKind))
       return meant ? problemsOf(meant, path) : [{ path, message: `${label(path)} must be text or a mapping` }]
@@ -56,7 +60,11 @@ function unknownKey(path: Path, key: string): ConfigProblem {
   const near = nearestWord(key, knownKeys(path))
   const place = path.length === 0 ? '' : ` in ${label(path)}`
   const message = `unknown key "${printable(key)}"${place}`
-  return { path: [...path, key], message: near === undefined ? message : `${message}; did you mean "${near}"?` }
+  // of another kind of the same thing
+  return {
+    path: [...path, key],
+    message: near === undefined || near === key ? message : `${message}; did you mean "${near}"?`,
+  }
 }
 
 function isWrongKind(issue: z.core.$ZodIssue): boolean {

@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { retentionTime, transferRate } from './value-types.ts'
+import { alerts } from './config-alerts.ts'
 import { hooks } from './config-hooks.ts'
+import { objectives } from './config-objectives.ts'
+import { refreshes } from './config-refreshes.ts'
+import { schedules } from './config-schedules.ts'
 
 const name = z.string().min(1)
 const patterns = z.array(name)
@@ -43,8 +47,6 @@ export const retention = z.strictObject({
     .optional(),
 })
 
-const age = z.string().regex(retentionTime, 'must be a number of hours, days or weeks, such as 36h, 14d or 8w')
-
 const place = name.describe('A directory, relative to this file, or the URL of a store, such as s3://bucket/prefix?…')
 const repository = z.union([
   place,
@@ -72,6 +74,7 @@ const database = z.strictObject({
   assertions: z.array(assertion).describe('Queries that must return true in every restored copy').optional(),
   retention: retention.describe('Which of its backups "forget" keeps, in place of the retention for all').optional(),
   hooks: hooks.describe('Its hooks; each that is named stands in place of the one for all').optional(),
+  objectives: objectives.describe('What is demanded of its backups, each in place of the one for all').optional(),
 })
 
 /** What may stand in pgrevive.yaml; also the source of its JSON Schema and its reference. */
@@ -86,19 +89,18 @@ export const configFileSchema = z.strictObject({
   pg_dump: name.describe('auto, bundled, or the path of a pg_dump (default: auto)').optional(),
   limit_upload: rate.describe('Bytes per second to stores, on average: 10MB').optional(),
   limit_download: rate.describe('… from stores').optional(),
-  expect: z
-    .strictObject({
-      backup_within: age.describe('Doctor fails when the newest backup of a database is older: 26h, 8d').optional(),
-      proof_within: age.describe('… the newest backup of it that was proven: 35d').optional(),
-    })
-    .describe('How new backups and proofs are to be')
-    .optional(),
   log: name
     .describe('A directory for what each run said and did, or none (default: ~/.local/state/pgrevive/runs)')
     .optional(),
   retention: retention.describe('Which backups "forget" keeps of each database').optional(),
   hooks: hooks.describe('What is run around backups and restores; docs/how-to/hooks.md').optional(),
   databases: z.record(name, database).describe('The databases to back up, by the names that commands use').optional(),
+  objectives: objectives.describe('What is demanded of the backups of each database').optional(),
+  schedules: schedules.describe('What "serve" runs by itself, and when; docs/how-to/schedules.md').optional(),
+  refreshes: refreshes
+    .describe('Databases that are filled from a backup again and again, such as for staging')
+    .optional(),
+  alerts: alerts.describe('Who is told when something is wrong; docs/how-to/alerts.md').optional(),
 })
 
 export type ConfigFile = z.output<typeof configFileSchema>

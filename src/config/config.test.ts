@@ -125,4 +125,138 @@ databases:
     const text = 'databases:\n  a:\n    url: postgres://h/x\n    password_env: A\n    password_file: b\n'
     assert.deepEqual(problems(text), ['5: password_env and password_file exclude each other'])
   })
+
+  it('says what is demanded of backups: of a database, else of all, else a day and a week', () => {
+    const text = `objectives: { rpo: 12h, restore_within: 30m }
+databases:
+  shop: { url: postgres:///shop, objectives: { rpo: none, prove_every: 2w } }
+  blog: { url: postgres:///blog }
+`
+    const config = parseConfig(text, options)
+    const hourMs = 3600 * 1000
+    assert.deepEqual(config.databases.get('shop')?.objectives, {
+      rpo: null,
+      proveEvery: 14 * 24 * hourMs,
+      restoreWithin: hourMs / 2,
+      written: ['rpo', 'proveEvery', 'restoreWithin'],
+    })
+    const blog = config.databases.get('blog')?.objectives
+    assert.deepEqual(
+      [blog?.rpo, blog?.proveEvery, blog?.written],
+      [12 * hourMs, 7 * 24 * hourMs, ['rpo', 'restoreWithin']],
+    )
+    assert.deepEqual(problems('objectives: { rpo: 0h }'), [
+      '1: objectives.rpo: must be none, or a time such as 30m, 24h or 7d',
+    ])
+  })
+
+  it('says what runs when, and what a schedule may not name', () => {
+    const text = `repositories: { local: ./a, offsite: ./b }
+schedules:
+  nightly: { command: backup, when: daily at 02:00, time_zone: Europe/Berlin, jitter: 10m, databases: ['app_*'] }
+  paused: { command: check, when: 0 4 * * 1, level: bits, budget: 10GB, enabled: false }
+`
+    const { schedules } = parseConfig(text, options)
+    assert.deepEqual(schedules.get('nightly')?.when, {
+      cron: '0 2 * * *',
+      timeZone: 'Europe/Berlin',
+      jitterMs: 600_000,
+      seed: 'nightly',
+    })
+    assert.equal(schedules.get('paused')?.enabled, false)
+    const wrong = `repositories: { local: ./a }
+schedules:
+  one: { command: backup, when: dayly at 02:00 }
+  two: { command: prune, when: hourly, databases: [shop] }
+  three: { command: sync, when: every 7 hours, from: locla }
+  four: { command: refresh, when: hourly, jitter: 1h, time_zone: Europe/Berlni }
+  five: { command: list, when: hourly }
+`
+    assert.deepEqual(problems(wrong.replace(/ {2}five.*\n/, '')), [
+      '3: "dayly at 02:00" is not understood; did you mean "daily at 02:00"?',
+      '4: databases does not belong to prune',
+      '5: no repository of this file is named "locla"; did you mean "local"?',
+      '5: 24 hours are no whole number of 7 hours; every 6 hours would do',
+      '6: refresh must name one of refreshes',
+      '6: "Europe/Berlni" is no time zone; did you mean "Europe/Berlin"?',
+    ])
+    assert.match(problems(wrong)[0] ?? '', /^7: schedules\.five\.command: .*backup/)
+    assert.deepEqual(problems('schedules: { a: { command: prune, when: every 15 minutes, jitter: 15m } }'), [
+      '1: jitter must be shorter than the time between two runs',
+    ])
+  })
+
+  it('says who is told, with secrets from elsewhere only', () => {
+    const text = `schedules: { nightly: { command: backup, when: daily at 02:00 } }
+alerts:
+  remind_every: 12h
+  channels:
+    ops:
+      kind: email
+      to: [ops@example.com]
+      from: pgrevive@example.com
+      smtp: { host: mail, user: me, password_file: mail.password }
+      least: critical
+      quiet: { from: '22:00', to: '07:00', time_zone: Europe/Berlin }
+    chat: { kind: slack, url_env: SLACK_URL }
+  pings:
+    nightly: { url: https://hc.example/1 }
+`
+    const { alerts } = parseConfig(text, options)
+    const ops = alerts.channels.get('ops')
+    assert.ok(ops?.target.kind === 'email')
+    assert.deepEqual(ops.target.smtp, {
+      host: 'mail',
+      port: 587,
+      user: 'me',
+      password: { kind: 'file', path: '/etc/mail.password' },
+      tls: 'starttls',
+      caFile: undefined,
+    })
+    assert.deepEqual([ops.least, ops.quiet?.exceptCritical], ['critical', false])
+    const chat = alerts.channels.get('chat')
+    assert.deepEqual(chat?.target, { kind: 'slack', url: { kind: 'variable', name: 'SLACK_URL' } })
+    assert.equal(chat.least, 'warning')
+    assert.equal(alerts.remindEveryMs, 12 * 3600 * 1000)
+    const wrong = `alerts:
+  channels:
+    a: { kind: sms }
+    b: { kind: slack, topic: x }
+`
+    assert.deepEqual(problems(wrong), [
+      '3: alerts.channels.a.kind must be one of email, slack, discord, telegram, webhook, ntfy, pagerduty',
+      '4: unknown key "topic" in alerts.channels.b',
+    ])
+    const incomplete = `alerts:
+  channels:
+    a: { kind: telegram, chat_id: 1 }
+    b: { kind: slack, url: https://x.example, url_env: X }
+    c: { kind: email, to: [a@b.example], from: a@b.example, smtp: { host: h, user: u, password_env: P, tls: none } }
+  pings: { nightly: { url: https://hc.example/1 } }
+`
+    assert.deepEqual(problems(incomplete), [
+      '3: alerts.channels.a needs token_env or token_file',
+      '4: url and url_env or url_file exclude each other',
+      '5: without TLS the password could be read on its way',
+      '6: no schedule of this file is named "nightly"',
+    ])
+  })
+
+  it('says what is filled from a backup again and again', () => {
+    const text = `databases: { shop: { url: postgres:///shop } }
+refreshes:
+  staging: { from: shop, to: { url: postgres://u@h/staging, password_env: PW }, sql: [mask.sql] }
+schedules: { morning: { command: refresh, when: daily at 07:00, refresh: staging } }
+`
+    assert.deepEqual(parseConfig(text, options).refreshes.get('staging'), {
+      name: 'staging',
+      from: 'shop',
+      to: { conninfo: 'postgres://u@h/staging', tunnel: undefined, password: { kind: 'variable', name: 'PW' } },
+      sql: ['/etc/mask.sql'],
+      proven: true,
+    })
+    assert.deepEqual(problems('refreshes: { a: { from: b, to: { url: postgres://u:secret@h/x } } }'), [
+      '1: the url of refreshes.a.to holds a password; use password_env, password_file or ~/.pgpass',
+    ])
+  })
 })

@@ -19,7 +19,12 @@ import {
   type RetentionEntry,
   configFileSchema,
 } from './config-schema.ts'
+import { type ConfiguredAlerts, resolveAlerts } from './config-alerts.ts'
 import { type ConfiguredHooks, resolveHooks } from './config-hooks.ts'
+import { type ConfiguredObjectives, type ObjectivesEntry, resolveObjectives } from './config-objectives.ts'
+import { type ConfiguredRefresh, type ReachedDatabase, resolveRefreshes } from './config-refreshes.ts'
+import { type ConfiguredSchedule, resolveSchedules } from './config-schedules.ts'
+import { type PartResolver, resolveSecret } from './config-secret.ts'
 import { expandEnvironment, findPassword } from './config-url.ts'
 
 /** pgrevive.yaml, understood. Paths are absolute. */
@@ -33,8 +38,12 @@ export interface Config {
   /** Bytes per second. */
   readonly limitUpload: number | undefined
   readonly limitDownload: number | undefined
-  /** How old the newest backup of a database, and the newest proven one, may be. */
-  readonly expect: { readonly backupWithinMs: number | undefined; readonly proofWithinMs: number | undefined }
+  /** Of databases that demand nothing else; those of pgrevive.yaml say theirs. */
+  readonly objectives: ConfiguredObjectives
+  /** In the order of the file. */
+  readonly schedules: ReadonlyMap<string, ConfiguredSchedule>
+  readonly refreshes: ReadonlyMap<string, ConfiguredRefresh>
+  readonly alerts: ConfiguredAlerts
   /** Of the runs' logs; `none` for none. */
   readonly log: string | undefined
   /** For databases that have none of their own, configured or not. */
@@ -59,24 +68,16 @@ export interface RepositorySettings {
   readonly retention: ConfiguredRetention | undefined
 }
 
-export interface ConfiguredDatabase {
+export interface ConfiguredDatabase extends ReachedDatabase {
   readonly name: string
-  /** May hold a password if `url` was one variable of the environment as a whole. */
-  readonly conninfo: string
-  /** The SSH server from which the database is reached. */
-  readonly tunnel: SshPlace | undefined
-  readonly password: PasswordSource | undefined
   readonly selection: SelectionPatterns
   readonly assertions: readonly Assertion[]
   readonly retention: ConfiguredRetention | undefined
   /** In place of those for all, each by its name. */
   readonly hooks: ConfiguredHooks | undefined
+  readonly objectives: ConfiguredObjectives
 }
 
-export type PasswordSource =
-  { readonly kind: 'variable'; readonly name: string } | { readonly kind: 'file'; readonly path: string }
-
-/** A query that must return true in a restored copy. */
 export interface ConfigSurroundings {
   readonly environment: Environment
   readonly homeDirectory: string
@@ -157,8 +158,19 @@ function resolveRetention(entry: RetentionEntry): ConfiguredRetention {
   }
 }
 
+/** What a database is reached by. */
+interface ReachEntry {
+  readonly url: string
+  readonly tunnel?: string | undefined
+}
+
+/** `database "shop"`, `refreshes.staging.to`. */
+function nameOf(path: readonly string[]): string {
+  return path[0] === 'databases' ? `database "${path[1]}"` : path.join('.')
+}
+
 /** Turns what the file says into what it means here, noting what can not be meant. */
-class ConfigResolver {
+class ConfigResolver implements PartResolver {
   readonly problems: ConfigProblem[] = []
   readonly #options: ConfigSurroundings & { readonly file: string }
 
@@ -168,22 +180,29 @@ class ConfigResolver {
 
   resolve(input: ConfigFile): Config {
     const databases = Object.entries(input.databases ?? {})
+    const repositories = this.#repositories(input)
+    const refreshes = resolveRefreshes(input.refreshes ?? {}, (to, path) => this.#reach(to, path), this)
+    const schedules = resolveSchedules(
+      input.schedules ?? {},
+      { repositories: repositories.map(({ name }) => name), refreshes: [...refreshes.keys()] },
+      this.problems,
+    )
     return {
       file: this.#options.file,
-      repositories: this.#repositories(input),
-      keyFile: this.#path(input.key_file, ['key_file']),
+      repositories,
+      keyFile: this.path(input.key_file, ['key_file']),
       jobs: input.jobs,
       pgDump: this.#pgDump(input.pg_dump),
-      expect: {
-        backupWithinMs: resolveAge(input.expect?.backup_within),
-        proofWithinMs: resolveAge(input.expect?.proof_within),
-      },
-      log: input.log === 'none' ? 'none' : this.#path(input.log, ['log']),
+      objectives: resolveObjectives(input.objectives),
+      schedules,
+      refreshes,
+      alerts: resolveAlerts(input.alerts ?? {}, [...schedules.keys()], this),
+      log: input.log === 'none' ? 'none' : this.path(input.log, ['log']),
       limitUpload: resolveRate(input.limit_upload),
       limitDownload: resolveRate(input.limit_download),
       retention: input.retention && resolveRetention(input.retention),
       hooks: input.hooks && resolveHooks(input.hooks),
-      databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry)])),
+      databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry, input.objectives)])),
     }
   }
 
@@ -209,13 +228,13 @@ class ConfigResolver {
     return {
       name: name ?? text,
       place,
-      keyFiles: key_file === undefined ? [] : [this.#path(key_file, [...path, 'key_file'])],
+      keyFiles: key_file === undefined ? [] : [this.path(key_file, [...path, 'key_file'])],
       retention: retention && resolveRetention(retention),
     }
   }
 
   #place(text: string, path: readonly string[]): StorePlace | undefined {
-    const expanded = this.#expand(text, path)
+    const expanded = this.expand(text, path)
     if (!isStoreUrl(expanded)) return { kind: 'directory', path: this.#absolute(expanded) }
     try {
       return parseStorePlace(expanded, dirname(this.#options.file))
@@ -226,19 +245,10 @@ class ConfigResolver {
     }
   }
 
-  #database(name: string, entry: DatabaseEntry): ConfiguredDatabase {
-    const path = ['databases', name]
-    if (findPassword(entry.url)) {
-      this.problems.push({
-        path: [...path, 'url'],
-        message: `the url of database "${name}" holds a password; use password_env, password_file or ~/.pgpass`,
-      })
-    }
+  #database(name: string, entry: DatabaseEntry, objectivesOfAll: ObjectivesEntry | undefined): ConfiguredDatabase {
     return {
       name,
-      conninfo: this.#expand(entry.url, [...path, 'url']),
-      tunnel: this.#tunnel(entry, path),
-      password: this.#password(entry, path),
+      ...this.#reach(entry, ['databases', name]),
       selection: {
         schemas: entry.schemas ?? [],
         excludeSchemas: entry.exclude_schemas ?? [],
@@ -249,15 +259,30 @@ class ConfigResolver {
       assertions: (entry.assertions ?? []).map((it) => (typeof it === 'string' ? { name: it, sql: it } : it)),
       retention: entry.retention && resolveRetention(entry.retention),
       hooks: entry.hooks && resolveHooks(entry.hooks),
+      objectives: resolveObjectives(entry.objectives, objectivesOfAll),
     }
   }
 
-  #tunnel({ url, tunnel }: DatabaseEntry, path: readonly string[]): SshPlace | undefined {
+  #reach(entry: ReachEntry, path: readonly string[]): ReachedDatabase {
+    if (findPassword(entry.url)) {
+      this.problems.push({
+        path: [...path, 'url'],
+        message: `the url of ${nameOf(path)} holds a password; use password_env, password_file or ~/.pgpass`,
+      })
+    }
+    return {
+      conninfo: this.expand(entry.url, [...path, 'url']),
+      tunnel: this.#tunnel(entry, path),
+      password: resolveSecret('password', entry, path, this),
+    }
+  }
+
+  #tunnel({ url, tunnel }: ReachEntry, path: readonly string[]): SshPlace | undefined {
     if (tunnel === undefined) return undefined
     const problem = (message: string) => void this.problems.push({ path: [...path, 'tunnel'], message })
     if (isContainerUrl(url)) problem('a database in a container is reached through its engine: set DOCKER_HOST=ssh://…')
     try {
-      return parseSshUrl(this.#expand(tunnel, [...path, 'tunnel'])).place
+      return parseSshUrl(this.expand(tunnel, [...path, 'tunnel'])).place
     } catch (error) {
       if (!hasCode(error, 'usage-invalid')) throw error
       problem(error.message)
@@ -265,29 +290,17 @@ class ConfigResolver {
     }
   }
 
-  #password(entry: DatabaseEntry, path: readonly string[]): PasswordSource | undefined {
-    if (entry.password_env !== undefined && entry.password_file !== undefined) {
-      this.problems.push({
-        path: [...path, 'password_file'],
-        message: 'password_env and password_file exclude each other',
-      })
-    }
-    if (entry.password_env !== undefined) return { kind: 'variable', name: entry.password_env }
-    const file = this.#path(entry.password_file, [...path, 'password_file'])
-    return file === undefined ? undefined : { kind: 'file', path: file }
-  }
-
   #pgDump(choice: string | undefined): PgDumpChoice | undefined {
     if (choice === undefined) return undefined
     const known = pgDumpChoice.parse(choice)
-    return typeof known === 'string' ? known : { path: this.#path(known.path, ['pg_dump']) }
+    return typeof known === 'string' ? known : { path: this.path(known.path, ['pg_dump']) }
   }
 
-  #path(text: undefined, path: readonly string[]): undefined
-  #path(text: string, path: readonly string[]): string
-  #path(text: string | undefined, path: readonly string[]): string | undefined
-  #path(text: string | undefined, path: readonly string[]): string | undefined {
-    return text === undefined ? undefined : this.#absolute(this.#expand(text, path))
+  path(text: undefined, path: readonly string[]): undefined
+  path(text: string, path: readonly string[]): string
+  path(text: string | undefined, path: readonly string[]): string | undefined
+  path(text: string | undefined, path: readonly string[]): string | undefined {
+    return text === undefined ? undefined : this.#absolute(this.expand(text, path))
   }
 
   #absolute(path: string): string {
@@ -295,7 +308,7 @@ class ConfigResolver {
     return resolve(dirname(this.#options.file), path)
   }
 
-  #expand(text: string, path: readonly string[]): string {
+  expand(text: string, path: readonly string[]): string {
     const { expanded, missing } = expandEnvironment(text, this.#options.environment)
     for (const name of missing) this.problems.push({ path, message: `the environment has no variable ${name}` })
     return expanded

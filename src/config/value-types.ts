@@ -57,6 +57,20 @@ export function timeLimitMs(text: string): number {
   return Number(digits) * (timeUnits[unit] ?? NaN)
 }
 
+/** How long, as objectives and alerts say it. */
+const timeSpanText = /^([0-9]{1,5})([smhdw])$/
+const spanUnits: Readonly<Record<string, number>> = { ...timeUnits, ...retentionUnits }
+
+export function timeSpanMs(text: string): number {
+  const [, digits = '', unit = ''] = timeSpanText.exec(text) ?? []
+  return Number(digits) * (spanUnits[unit] ?? NaN)
+}
+
+export const timeSpan = z
+  .string()
+  .regex(timeSpanText, 'must be a time such as 30m, 24h, 7d or 2w')
+  .refine((text) => timeSpanMs(text) > 0, 'must be longer than nothing')
+
 /** A timer of Node holds 24 days; one of more ends at once. */
 const longestMs = 24 * 24 * hourMs
 

@@ -13,6 +13,9 @@ export const scheduleEntry = z
     repositories: z.array(name).optional(),
     level: z.enum(['list', 'structure', 'bits', 'content']).optional(),
     budget: z.string().optional(),
+    /** Of sync. */
+    from: name.optional(),
+    to: name.optional(),
     refresh: name.optional(),
     enabled: z.boolean().optional(),
   })

@@ -5,7 +5,8 @@ import type { SelectionPatterns } from '../../postgres/catalog/tables.ts'
 import { everything } from '../../repository/backups/manifest.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
-import type { Config, ConfiguredDatabase, PasswordSource } from '../../config/config.ts'
+import type { Config, ConfiguredDatabase } from '../../config/config.ts'
+import type { SecretSource } from '../../config/config-secret.ts'
 import type { SshPlace } from '../../ssh/ssh-place.ts'
 import { printable } from '../../core/text/printable.ts'
 import { nearestWord } from '../../core/text/suggestion.ts'
@@ -84,7 +85,7 @@ async function configuredTarget(database: ConfiguredDatabase, environment: Envir
   }
 }
 
-async function readPassword(database: string, source: PasswordSource, environment: Environment): Promise<string> {
+async function readPassword(database: string, source: SecretSource, environment: Environment): Promise<string> {
   if (source.kind === 'variable') {
     const password = environment[source.name]
     if (password !== undefined && password !== '') return password

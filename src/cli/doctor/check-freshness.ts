@@ -3,13 +3,15 @@ import { type Backup, listBackups, listProofs, momentOf } from '../../repository
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { RepositorySettings } from '../../config/config.ts'
+import type { ConfiguredObjectives } from '../../config/config-objectives.ts'
 import { formatAge } from '../../core/text/format.ts'
 import { shellWord } from '../../core/text/shell-word.ts'
 import { type HostFinding, failed, orError } from './host-finding.ts'
 
-const hourMs = 3600 * 1000
-/** Where pgrevive.yaml expects nothing: a daily backup that did not come, and one that has not come for long. */
-const usual = { backupNoteMs: 26 * hourMs, backupBadMs: 8 * 24 * hourMs, proofNoteMs: 35 * 24 * hourMs }
+/** Where nobody has written how new backups are to be, this much too old is no note any more. */
+const stoppedAfterMs = 8 * 24 * 3600 * 1000
+/** A backup that takes longer than the one before is no news. */
+const grace = 1.1
 
 /** The age of the newest backup, and of the newest proof, of each configured database. */
 export async function checkFreshness(
@@ -24,19 +26,12 @@ export async function checkFreshness(
   const [{ backups }, proofs] = read
   const now = new Date()
   const option = repositories.length > 1 ? ` --repo ${shellWord(place)}` : ''
-  return [...config.databases.keys()].flatMap((database) => {
+  return Array.from(config.databases.values()).flatMap(({ name: database, objectives }) => {
     const own = backups.filter(({ record }) => record.database === database)
     const proven = own.filter(({ id }) => proofs.get(id)?.outcome === 'proven')
     return [
-      judgeBackup(database, newest(own), {
-        now,
-        withinMs: config.expect.backupWithinMs,
-        isNew: backups.length === 0,
-        option,
-      }),
-      ...(own.length === 0
-        ? []
-        : [judgeProof(database, newest(proven), { now, withinMs: config.expect.proofWithinMs, option })]),
+      judgeBackup(database, newest(own), { now, objectives, isNew: backups.length === 0, option }),
+      ...(own.length === 0 ? [] : [judgeProof(database, newest(proven), { now, objectives, option })]),
     ]
   })
 }
@@ -47,7 +42,7 @@ function newest(backups: readonly Backup[]): Date | undefined {
 
 interface Expectation {
   readonly now: Date
-  readonly withinMs: number | undefined
+  readonly objectives: ConfiguredObjectives
   readonly option: string
 }
 
@@ -55,7 +50,7 @@ interface Expectation {
 function judgeBackup(
   database: string,
   at: Date | undefined,
-  { now, withinMs, isNew, option }: Expectation & { readonly isNew: boolean },
+  { now, objectives, isNew, option }: Expectation & { readonly isNew: boolean },
 ): HostFinding {
   const check = `${database}: newest backup`
   const remedy = `pgrevive backup ${shellWord(database)}${option}   # look why it did not run: crontab -l; systemctl list-timers`
@@ -64,24 +59,25 @@ function judgeBackup(
   }
   const ageMs = now.getTime() - at.getTime()
   const answer = formatAge(at, now)
-  if (ageMs > (withinMs ?? usual.backupBadMs)) {
+  if (objectives.rpo === null || ageMs <= objectives.rpo * grace) {
+    return { check, answer, verdict: 'good', meaning: 'as new as it should be' }
+  }
+  if (objectives.written.includes('rpo') || ageMs > stoppedAfterMs) {
     return { check, answer, verdict: 'bad', meaning: 'backups have stopped', remedy }
   }
-  if (withinMs === undefined && ageMs > usual.backupNoteMs) {
-    return { check, answer, verdict: 'note', meaning: 'older than a day: has last night failed?', remedy }
-  }
-  return { check, answer, verdict: 'good', meaning: 'as new as it should be' }
+  return { check, answer, verdict: 'note', meaning: 'older than a day: has last night failed?', remedy }
 }
 
-function judgeProof(database: string, at: Date | undefined, { now, withinMs, option }: Expectation): HostFinding {
+function judgeProof(database: string, at: Date | undefined, { now, objectives, option }: Expectation): HostFinding {
   const check = `${database}: newest proven`
   const answer = at ? formatAge(at, now) : 'none'
-  const isOld = !at || now.getTime() - at.getTime() > (withinMs ?? usual.proofNoteMs)
+  const { proveEvery, written } = objectives
+  const isOld = proveEvery !== null && (!at || now.getTime() - at.getTime() > proveEvery * grace)
   if (!isOld) return { check, answer, verdict: 'good', meaning: 'it was restored and found equal' }
   return {
     check,
     answer,
-    verdict: withinMs === undefined ? 'note' : 'bad',
+    verdict: written.includes('proveEvery') ? 'bad' : 'note',
     meaning: at ? 'nothing newer has been proven' : 'nobody knows whether its backups can be restored',
     remedy: `pgrevive prove --database ${shellWord(database)}${option}`,
   }
