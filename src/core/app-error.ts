@@ -3,7 +3,8 @@
  *
  * Exit codes: 1 a bug or an unexpected failure, 2 wrong use, 3 PostgreSQL and what it runs in, 4 store or repository, 5 keys,
  * 6 restore, export and import, 7 proof refuted, 8 check found damage, 10 restored without what is damaged,
- * 11 a backup shrank, 12 doctor found trouble, 13 a hook failed, 14 the same command runs already, 130 interrupted.
+ * 11 a backup shrank, 12 doctor found trouble, 13 a hook failed, 14 the same command runs already, 15 the service or its
+ * state, 130 interrupted.
  * 9 is no failure: diff found a difference, or restore --apply could not insert all that is missing.
  */
 export const errorCodes = {
@@ -114,6 +115,14 @@ export const errorCodes = {
     exit: 14,
     meaning: 'the same command with the same options runs already on this machine, and --no-overlap was given',
   },
+  // the service
+  'service-running': { exit: 15, meaning: 'another service works on the same state' },
+  'service-failed': { exit: 15, meaning: 'the service can not listen, or not go on' },
+  'state-newer': { exit: 15, meaning: 'the state of the service was written by a newer pgrevive' },
+  'state-damaged': { exit: 15, meaning: 'the state of the service is damaged, or is none' },
+  'state-failed': { exit: 15, meaning: 'the state of the service can not be opened' },
+  'run-died': { exit: 15, meaning: 'the process of a run ended without saying how: killed, or out of memory' },
+  'run-unknown': { exit: 2, meaning: 'the service knows no such run' },
   interrupted: { exit: 130, meaning: 'the run was stopped by a signal' },
 } as const satisfies Record<string, { exit: number; meaning: string }>
 
