@@ -8,6 +8,8 @@ import { errorText } from './terminal/error-text.ts'
 import { ProgressDisplay } from './terminal/progress.ts'
 import { type Invocation, parseCommandLine } from './program.ts'
 import { runCommand } from './run-command.ts'
+import { untilAborted } from '../core/until-aborted.ts'
+import type { ServiceChannel } from './service-channel.ts'
 import { withEnvironmentFile } from './settings/environment-file.ts'
 import { type Settings, loadSettings } from './settings/settings.ts'
 import { RunLog, shownWords } from './run-log.ts'
@@ -24,17 +26,23 @@ export interface Surroundings {
   readonly version: string
   /** Its reason becomes the error of the command that it stops. */
   readonly signal: AbortSignal
+  /** What began this process, if it was a service. */
+  readonly service?: ServiceChannel | undefined
 }
 
 /** Runs what the arguments (without node and script) ask for, to the exit code. */
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { signal, version } = surroundings
+  const { signal, version, service } = surroundings
   const terminal = createTerminal(args, surroundings)
-  const command = async () =>
-    runInvocation(await parseCommandLine(args, { terminal, version }), args, terminal, surroundings)
+  if (service) terminal.recordInto((text, level) => service.log(text, level))
+  const command = async () => {
+    const invocation = await parseCommandLine(args, { terminal, version })
+    if (service) await untilAborted(service.mayBegin, signal)
+    return runInvocation(invocation, args, terminal, surroundings)
+  }
   const exitCode = await runCommand(command, { terminal, signal })
   terminal.record(`exit code ${exitCode}`)
-  await terminal.flush()
+  await Promise.all([terminal.flush(), service?.flush()])
   if (terminal.lostOutput === undefined) return exitCode
   const lost = new AppError('output-failed', 'stdout can not be written', {
     cause: terminal.lostOutput,
@@ -45,7 +53,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
 }
 
 // How to say something must be known before, and even if, the arguments can not be parsed.
-function createTerminal(args: readonly string[], { streams, environment }: Surroundings): Terminal {
+function createTerminal(args: readonly string[], { streams, environment, service }: Surroundings): Terminal {
   const end = args.indexOf('--')
   const options = end === -1 ? args : args.slice(0, end)
   return new Terminal(streams, {
@@ -53,6 +61,7 @@ function createTerminal(args: readonly string[], { streams, environment }: Surro
     quiet: options.includes('--quiet'),
     verbose: options.includes('--verbose'),
     colorRefused: options.includes('--no-color'),
+    isHeard: service !== undefined,
     environment,
   })
 }
@@ -61,7 +70,7 @@ async function runInvocation(
   { globals, asked, run }: Invocation,
   args: readonly string[],
   terminal: Terminal,
-  { environment: inherited, setVariables, currentDirectory, homeDirectory, signal, version }: Surroundings,
+  { environment: inherited, setVariables, currentDirectory, homeDirectory, signal, version, service }: Surroundings,
 ): Promise<Outcome> {
   using progress = new ProgressDisplay(terminal)
   await using resources = new AsyncDisposableStack()
@@ -74,9 +83,10 @@ async function runInvocation(
     terminal,
     resources,
     signal,
-    run: ulid(),
+    run: service?.run ?? ulid(),
     onProgress: (event) => {
       progress.report(event)
+      service?.progress(event)
       if (event.phase !== phase) terminal.record(event.phase)
       phase = event.phase
     },
@@ -98,7 +108,7 @@ async function keepLog({ terminal, run, settings }: CommandContext): Promise<voi
   // where nobody asked for it, a home that can not be written to is no reason to complain each time: doctor tells
   const onFailure = config?.log === undefined ? () => undefined : (text: string) => terminal.warn(printable(text))
   const log = new RunLog(logDirectory, run, onFailure)
-  terminal.recordInto((text) => log.write(text))
+  terminal.recordInto((text, level) => log.write(level === 'warning' ? `warning: ${text}` : text))
 }
 
 /** Throws `run-overlaps` while the same command works with the same options on the same repositories. */

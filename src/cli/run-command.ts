@@ -31,7 +31,7 @@ function reportFailure(thrown: unknown, document: Outcome['document'], terminal:
     terminal.print(`${JSON.stringify(whole, bigintAsText, 2)}\n`)
   }
   if (error === undefined) return 0
-  terminal.record(errorText(error, terminal.errorColors))
+  terminal.record(errorText(error, terminal.errorColors), 'error')
   const expected = error instanceof AppError
   // A bug is told to people as well, whoever reads stdout: the stack belongs into a report.
   if (!terminal.json || !expected) terminal.printError(errorText(error, terminal.errorColors))

@@ -5,7 +5,8 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
  * The first SIGINT, SIGTERM or SIGHUP aborts the signal that is returned, with `interrupted` as the reason, and all
- * that was begun is undone in order; the second one calls `exit` at once.
+ * that was begun is undone in order; the second one calls `exit` at once. So does the end of the service that began
+ * this process, which closes the channel between the two.
  */
 export function listenForStop(
   process: EventEmitter,
@@ -15,13 +16,16 @@ export function listenForStop(
   for (const name of stopSignals) {
     process.on(name, () => {
       if (stop.signal.aborted) return exit(130)
-      stop.abort(
-        new AppError('interrupted', `stopped by ${name}`, {
-          hint: 'nothing counts that was not finished, and nothing that was stored before is touched: run it again',
-        }),
-      )
+      stop.abort(stopped(`stopped by ${name}`))
       tell('\nstopping; once more to stop at once\n')
     })
   }
+  process.on('disconnect', () => stop.abort(stopped('stopped: the service that began this run has ended')))
   return stop.signal
+}
+
+function stopped(message: string): AppError {
+  return new AppError('interrupted', message, {
+    hint: 'nothing counts that was not finished, and nothing that was stored before is touched: run it again',
+  })
 }

@@ -8,11 +8,16 @@ export interface TerminalStreams {
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number }
 }
 
+export type Level = 'info' | 'warning' | 'error'
+type Record = (text: string, level: Level) => void
+
 export interface TerminalOptions {
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose?: boolean
   readonly colorRefused: boolean
+  /** Whoever began this hears what is recorded: warnings need not be on stderr, too. */
+  readonly isHeard?: boolean
   readonly environment: Environment
 }
 
@@ -34,13 +39,15 @@ export class Terminal {
   #status = ''
   #outFailure: Error | undefined
   #outTaken = false
-  #record: ((text: string) => void) | undefined
+  readonly #records: Record[] = []
+  readonly #isHeard: boolean
 
   constructor(streams: TerminalStreams, options: TerminalOptions) {
     this.#streams = streams
     this.json = options.json
     this.quiet = options.quiet
     this.verbose = options.verbose ?? false
+    this.#isHeard = options.isHeard ?? false
     const colorsOf = (stream: { readonly isTTY?: boolean }) =>
       createPalette({
         colored: wantsColor({
@@ -126,18 +133,18 @@ export class Terminal {
 
   /** One warning, printable and without a line break. */
   warn(text: string): void {
-    this.record(`warning: ${text}`)
-    this.printError(`${this.#errorColors.warning('warning')}: ${text}\n`)
+    this.record(text, 'warning')
+    if (!this.#isHeard) this.printError(`${this.#errorColors.warning('warning')}: ${text}\n`)
   }
 
-  /** From now on, what is recorded goes there. */
-  recordInto(record: (text: string) => void): void {
-    this.#record = record
+  /** From now on, what is recorded goes there, too. */
+  recordInto(record: Record): void {
+    this.#records.push(record)
   }
 
-  /** For the log of the run, if it keeps one. */
-  record(text: string): void {
-    this.#record?.(text)
+  /** For the logs of the run, if there are any. */
+  record(text: string, level: Level = 'info'): void {
+    for (const record of this.#records) record(text, level)
   }
 
   /** Draws the line that stays at the bottom until the next one; an empty text removes it. Only when `redraws`. */

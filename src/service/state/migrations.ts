@@ -12,14 +12,15 @@ export const migrations: readonly string[] = [
     arguments text not null,
     databases text not null,
     repositories text not null,
-    -- What it must not meet: runs with the same text wait for one another.
-    exclusion text not null,
-    -- JSON: the servers it reads or writes, for at_once_per_server.
+    -- JSON: what it must have for itself, such as "database shop"; of two runs that share one, the later waits.
+    exclusions text not null,
+    -- JSON: the servers it reads or writes, as host:port, for at_once_per_server.
     servers text not null,
     schedule text,
     cause text not null,
     requested_by text,
-    again_of text references run,
+    again_of text references run on delete set null,
+    canceled_by text,
     state text not null,
     due_at text,
     created_at text not null,
@@ -35,7 +36,8 @@ export const migrations: readonly string[] = [
     result text
   ) strict;
   create index run_by_state on run (state) where state in ('waiting', 'running');
-  create index run_by_schedule on run (schedule, due_at);
+  create unique index run_of_moment on run (schedule, due_at) where again_of is null;
+  create index run_by_again on run (again_of) where again_of is not null;
   create index run_by_end on run (ended_at);
 
   -- Which databases a run is about, for lists of one database.

@@ -1,0 +1,81 @@
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type LogLine, logLine } from '../../shapes/run.ts'
+
+const keptLogs = 2000
+/** A hook can say a great deal. */
+const mostLines = 20_000
+const longestText = 8000
+const logName = /^([0-9A-Z]{26})\.jsonl$/
+
+/** What runs said, a file of JSON lines each; only the service's user can read them. */
+export class RunLogs {
+  readonly #directory: string
+
+  constructor(stateDirectory: string) {
+    this.#directory = join(stateDirectory, 'runs')
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+  }
+
+  /** Goes on with what is there. Throws when the disk is full. */
+  open(run: string): OpenRunLog {
+    return new OpenRunLog(openSync(this.#path(run), 'a', 0o600))
+  }
+
+  /** From the first line to the last that there is; nothing if the log is gone. */
+  async *read(run: string): AsyncGenerator<LogLine> {
+    await using file = await open(this.#path(run)).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+      throw error
+    })
+    if (!file) return
+    for await (const text of file.readLines({ autoClose: false })) {
+      const line = parseLine(text)
+      if (line) yield line
+    }
+  }
+
+  /** Only the newest stay. */
+  tidy(): void {
+    const logs = readdirSync(this.#directory).filter((name) => logName.test(name))
+    for (const name of logs.toSorted().slice(0, -keptLogs)) rmSync(join(this.#directory, name), { force: true })
+  }
+
+  #path(run: string): string {
+    return join(this.#directory, `${run}.jsonl`)
+  }
+}
+
+/** One that is written to. */
+export class OpenRunLog implements Disposable {
+  readonly #file: number
+  #lines = 0
+
+  constructor(file: number) {
+    this.#file = file
+  }
+
+  /** Returns the line as it is kept, or undefined when there were too many. */
+  write(line: LogLine): LogLine | undefined {
+    if (++this.#lines > mostLines) return undefined
+    const isLast = this.#lines === mostLines
+    const text = isLast ? 'what it said further is left out' : line.text.slice(0, longestText).toWellFormed()
+    const kept: LogLine = { ...line, text }
+    writeSync(this.#file, `${JSON.stringify(kept)}\n`)
+    return kept
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file)
+  }
+}
+
+/** The last one may have been cut off. */
+function parseLine(text: string): LogLine | undefined {
+  try {
+    return logLine.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
