@@ -121,6 +121,12 @@ export const errorCodes = {
   'state-newer': { exit: 15, meaning: 'the state of the service was written by a newer pgrevive' },
   'state-damaged': { exit: 15, meaning: 'the state of the service is damaged, or is none' },
   'state-failed': { exit: 15, meaning: 'the state of the service can not be opened' },
+  'channel-failed': { exit: 15, meaning: 'a channel did not take what it was sent' },
+  'address-refused': {
+    exit: 15,
+    meaning: 'an address is private, or of this machine, and service.reach_private does not name it',
+  },
+  'address-unknown': { exit: 15, meaning: 'the name of a server is not known' },
   'run-died': { exit: 15, meaning: 'the process of a run ended without saying how: killed, or out of memory' },
   'run-unknown': { exit: 2, meaning: 'the service knows no such run' },
   interrupted: { exit: 130, meaning: 'the run was stopped by a signal' },
