@@ -3,14 +3,13 @@ import { once } from 'node:events'
 import { cp, glob, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
-// Makes dist/, what the published package runs: the sources without their types and without their tests.
+// Makes dist/, what the published package runs: the sources without their types and without their tests, and the dashboard.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 await rm(`${root}dist`, { recursive: true, force: true })
-const compiler = spawn(`${root}node_modules/.bin/tsc`, ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
-const [exitCode] = await once(compiler, 'exit')
-if (exitCode !== 0) process.exit(1)
+await run('tsc', '-p', 'tsconfig.build.json')
+await run('vite', 'build', 'dashboard')
 
 // The compiler renames what is imported, but not what is only named: `new Worker(new URL('./pg-dump-worker.ts', …))`.
 for await (const file of glob(`${root}dist/**/*.js`)) {
@@ -21,3 +20,9 @@ for await (const file of glob(`${root}dist/**/*.js`)) {
 
 // What every repository gets, word for word.
 await cp(`${root}src/repository/restore-kit`, `${root}dist/repository/restore-kit`, { recursive: true })
+
+async function run(tool: string, ...args: string[]): Promise<void> {
+  const running = spawn(`${root}node_modules/.bin/${tool}`, args, { cwd: root, stdio: 'inherit' })
+  const [exitCode] = await once(running, 'exit')
+  if (exitCode !== 0) process.exit(1)
+}
