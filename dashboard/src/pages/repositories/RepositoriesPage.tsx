@@ -1,0 +1,3 @@
+export function RepositoriesPage() {
+  return null
+}
