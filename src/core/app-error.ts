@@ -129,6 +129,17 @@ export const errorCodes = {
   'address-unknown': { exit: 15, meaning: 'the name of a server is not known' },
   'run-died': { exit: 15, meaning: 'the process of a run ended without saying how: killed, or out of memory' },
   'run-unknown': { exit: 2, meaning: 'the service knows no such run' },
+  // its API
+  'service-unreachable': { exit: 15, meaning: 'the service of --server can not be reached, or does not answer as one' },
+  'sign-in-needed': { exit: 15, meaning: 'the service knows nobody by the session or token that was sent' },
+  'sign-in-failed': { exit: 15, meaning: 'the password, code or link is wrong, or is no longer valid' },
+  'access-denied': { exit: 15, meaning: 'the role or token may not do this, or the request came from elsewhere' },
+  'tries-exhausted': { exit: 15, meaning: 'too many tries, or too many requests of a kind at the same time' },
+  'not-found': { exit: 15, meaning: 'the service has nothing of this name or id' },
+  'request-conflict': { exit: 15, meaning: 'somebody else has changed it, or it exists already, or is used' },
+  'request-too-large': { exit: 15, meaning: 'the service does not take requests of this size' },
+  'change-refused': { exit: 15, meaning: 'a change that is made in pgrevive.yaml itself, not over the API' },
+  unexpected: { exit: 1, meaning: 'a bug in the service, whose log tells more under the id that is named' },
   interrupted: { exit: 130, meaning: 'the run was stopped by a signal' },
 } as const satisfies Record<string, { exit: number; meaning: string }>
 

@@ -27,6 +27,11 @@ export const setupRequest = z
   })
   .meta({ id: 'SetupRequest' })
 
+/** What the link of an invitation, or of a password that was lost, is turned into. */
+export const acceptRequest = z
+  .object({ token: z.string().min(1).max(200), password: z.string().min(12).max(200) })
+  .meta({ id: 'AcceptRequest' })
+
 export const user = z
   .object({
     id: z.string(),
@@ -43,6 +48,9 @@ export const user = z
 export type User = z.output<typeof user>
 
 export const newUser = z.object({ name: name.max(100), email: z.email().max(200), role }).meta({ id: 'NewUser' })
+export const userChange = z
+  .object({ name: name.max(100).optional(), role: role.optional(), disabled: z.boolean().optional() })
+  .meta({ id: 'UserChange' })
 /** The link is shown once, and sets the password. */
 export const invitedUser = z.object({ user, link: z.string(), expiresAt: time }).meta({ id: 'InvitedUser' })
 export type InvitedUser = z.output<typeof invitedUser>

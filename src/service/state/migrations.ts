@@ -142,13 +142,89 @@ export const migrations: readonly string[] = [
   create index delivery_waiting on delivery (not_before) where state = 'waiting';
   create index delivery_of_alert on delivery (alert);
 
+  -- Accounts: as better-auth wants them (its getMigrations() says so), which reads and writes them.
+  create table user (
+    id text primary key,
+    name text not null,
+    email text not null unique,
+    emailVerified integer not null,
+    image text,
+    createdAt text not null,
+    updatedAt text not null,
+    twoFactorEnabled integer,
+    role text not null,
+    disabled integer not null default 0,
+    lastSeenAt text
+  ) strict;
+  create table session (
+    id text primary key,
+    expiresAt text not null,
+    token text not null unique,
+    createdAt text not null,
+    updatedAt text not null,
+    ipAddress text,
+    userAgent text,
+    userId text not null references user on delete cascade
+  ) strict;
+  create index session_by_user on session (userId);
+  create table account (
+    id text primary key,
+    accountId text not null,
+    providerId text not null,
+    userId text not null references user on delete cascade,
+    accessToken text,
+    refreshToken text,
+    idToken text,
+    accessTokenExpiresAt text,
+    refreshTokenExpiresAt text,
+    scope text,
+    password text,
+    createdAt text not null,
+    updatedAt text not null
+  ) strict;
+  create index account_by_user on account (userId);
+  create table verification (
+    id text primary key,
+    identifier text not null,
+    value text not null,
+    expiresAt text not null,
+    createdAt text not null,
+    updatedAt text not null
+  ) strict;
+  create index verification_by_identifier on verification (identifier);
+  create table twoFactor (
+    id text primary key,
+    secret text not null,
+    backupCodes text not null,
+    userId text not null references user on delete cascade,
+    verified integer,
+    failedVerificationCount integer,
+    lockedUntil text
+  ) strict;
+  create index two_factor_by_user on twoFactor (userId);
+
+  -- A link that sets the password of an account, once.
+  create table invitation (
+    -- SHA-256 of what the link says, which is random.
+    hash blob primary key,
+    user text not null references user on delete cascade,
+    expires_at text not null
+  ) strict;
+
+  -- Tries at signing in, of an account, from an address: too many, and the next ones wait.
+  create table attempt (
+    key text primary key,
+    count integer not null,
+    until text not null
+  ) strict, without rowid;
+
   create table token (
     id text primary key,
     name text not null,
     -- SHA-256 of the secret, which is random.
     hash blob not null unique,
     scopes text not null,
-    created_by text not null,
+    created_by text not null references user on delete cascade,
     created_at text not null,
     expires_at text,
     last_used_at text

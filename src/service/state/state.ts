@@ -50,6 +50,11 @@ export class State implements Disposable {
     }
   }
 
+  /** For a library that speaks SQL itself. It must leave no transaction open while it waits. */
+  get connection(): DatabaseSync {
+    return this.#database
+  }
+
   /** Rows of a query, each as `row` reads it. */
   all<Row extends z.ZodType>(row: Row, sql: string, values: Values = {}): z.output<Row>[] {
     return this.#prepare(sql)

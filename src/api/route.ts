@@ -1,0 +1,54 @@
+import { z } from '@hono/zod-openapi'
+import { type Scope, problem } from '../shapes/common.ts'
+
+/** Who may ask: whoever has a scope, everybody who is signed in, or anyone at all. */
+export type Access = Scope | 'signed-in' | 'anyone'
+
+/** How the description names who may ask. */
+export const accessField = 'x-access'
+/** Reading it is an act that the audit log keeps. */
+export const auditedField = 'x-audited'
+
+interface RouteWords {
+  readonly access: Access
+  /** Its name in the description and in the audit log: "startRun". */
+  readonly act: string
+  readonly summary: string
+  /** Though it changes nothing. */
+  readonly audited?: true
+}
+
+/** The head of a route. Without one no request reaches it: guard.ts lets nobody through. */
+export function on<const Method extends 'get' | 'post' | 'put' | 'patch' | 'delete', const Path extends string>(
+  method: Method,
+  path: Path,
+  { access, act, summary, audited }: RouteWords,
+) {
+  return {
+    method,
+    path,
+    operationId: act,
+    summary,
+    tags: [path.split('/')[2] ?? ''],
+    security: access === 'anyone' ? [] : [{ token: [] }, { session: [] }],
+    [accessField]: access,
+    ...(audited === undefined ? {} : { [auditedField]: audited }),
+  }
+}
+
+/** What a route answers, and that whatever else it answers is a problem. */
+export function answers<Schema extends z.ZodType>(schema: Schema, description = 'Done') {
+  return {
+    200: { description, content: { 'application/json': { schema } } },
+    default: { description: 'A problem', content: { 'application/json': { schema: problem } } },
+  }
+}
+
+/** The body of a request. */
+export function json<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true, content: { 'application/json': { schema } } }
+}
+
+/** The answer of what has nothing to tell. */
+export const done = z.object({ done: z.literal(true) }).meta({ id: 'Done' })
+export const isDone = { done: true } as const

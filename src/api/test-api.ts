@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { z } from 'zod'
+import { createTemporaryDirectory } from '../core/temporary-directory.ts'
+import { systemClock } from '../service/clock.ts'
+import { State } from '../service/state/state.ts'
+import { me } from '../shapes/access.ts'
+import type { RequestLine } from './api-log.ts'
+import { describeApi } from './app.ts'
+import { csrfHeader } from './guard.ts'
+import { ApiServer, type ServerOptions } from './server.ts'
+import { AnswerCheck } from './test-answer-check.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly text: string
+  /** Of JSON. */
+  readonly body: unknown
+}
+
+export const goodPassword = 'a long enough password'
+
+type Parts = Pick<TestApi, 'server' | 'state' | 'directory' | 'lines' | 'bugs' | 'check'>
+
+/** A server with a state of its own, on loopback. */
+export class TestApi implements AsyncDisposable {
+  readonly server: ApiServer
+  readonly state: State
+  readonly directory: string
+  readonly lines: RequestLine[]
+  readonly bugs: unknown[]
+  readonly check: AnswerCheck
+  readonly #resources: AsyncDisposableStack
+
+  private constructor(parts: Parts, resources: AsyncDisposableStack) {
+    this.server = parts.server
+    this.state = parts.state
+    this.directory = parts.directory
+    this.lines = parts.lines
+    this.bugs = parts.bugs
+    this.check = parts.check
+    this.#resources = resources
+  }
+
+  static async open(options: Partial<ServerOptions> = {}): Promise<TestApi> {
+    await using resources = new AsyncDisposableStack()
+    const { path: directory } = resources.use(await createTemporaryDirectory('api'))
+    const state = options.state ?? resources.use(State.open(directory))
+    const lines: RequestLine[] = []
+    const bugs: unknown[] = []
+    const server = resources.use(
+      await ApiServer.open({
+        listen: { host: '127.0.0.1', port: 0, url: undefined, tls: undefined, trustedProxies: [] },
+        oidc: [],
+        clock: systemClock,
+        log: {
+          request: (line) => void lines.push(line),
+          warning: (message) => void lines.push({ ...noRequest, path: message }),
+          bug: (bug) => {
+            console.error(bug)
+            bugs.push(bug)
+          },
+        },
+        ...options,
+        state,
+      }),
+    )
+    const check = new AnswerCheck(describeApi(server.app))
+    return new TestApi({ server, state, directory, lines, bugs, check }, resources.move())
+  }
+
+  get url(): string {
+    return this.server.places.url
+  }
+
+  client(): TestClient {
+    return new TestClient(this)
+  }
+
+  /** Somebody with this role, signed in. */
+  async person(role: 'viewer' | 'operator' | 'admin', email = `${role}@example.com`): Promise<TestClient> {
+    const { users } = this.server.room
+    const { token } = users.invite({ name: role, email, role })
+    await users.acceptInvitation({ token, password: goodPassword })
+    const client = this.client()
+    const { status } = await client.signIn(email, goodPassword)
+    assert.equal(status, 200)
+    return client
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+    assert.deepEqual(this.bugs, [], 'nothing failed in a way that nobody expected')
+  }
+}
+
+const noRequest = { method: '', status: 0, tookMs: 0, address: '', by: undefined }
+
+/** A browser, as far as cookies, the CSRF header and the origin go. */
+export class TestClient {
+  readonly cookies = new Map<string, string>()
+  csrf: string | undefined
+  readonly #api: TestApi
+
+  constructor(api: TestApi) {
+    this.#api = api
+  }
+
+  /** Every answer is checked against the description. `headers` count more; undefined removes one. */
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string | undefined>> = {},
+  ): Promise<Answer> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const all = {
+      origin: this.#api.url,
+      host: new URL(this.#api.url).host,
+      ...(cookie === '' ? {} : { cookie }),
+      ...(this.csrf === undefined ? {} : { [csrfHeader]: this.csrf }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    }
+    const given = Object.fromEntries(
+      Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    )
+    const sent = request({ host: '127.0.0.1', port: this.#api.server.places.port, method, headers: given, path })
+    sent.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body))
+    const [response] = z.tuple([z.custom<IncomingMessage>()]).parse(await once(sent, 'response'))
+    this.#keep(response.headers['set-cookie'] ?? [])
+    const answer = { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) }
+    const isJson = answer.headers['content-type']?.startsWith('application/json') === true
+    const parsed: unknown = isJson ? JSON.parse(answer.text) : undefined
+    this.#api.check.check(method, path, { ...answer, body: parsed })
+    return { ...answer, body: parsed }
+  }
+
+  async signIn(email: string, password: string): Promise<Answer> {
+    const answer = await this.ask('POST', '/api/auth/sign-in/email', { email, password })
+    await this.whoAmI()
+    return answer
+  }
+
+  /** And takes the CSRF token from there. */
+  async whoAmI(): Promise<z.output<typeof me>> {
+    const found = me.parse((await this.ask('GET', '/api/me')).body)
+    this.csrf = found.csrf ?? undefined
+    return found
+  }
+
+  #keep(lines: readonly string[]): void {
+    for (const line of lines) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (/max-age=0/i.test(line)) this.cookies.delete(name)
+      else this.cookies.set(name, value)
+    }
+  }
+}
+
+/** The code of a problem. */
+export function codeOf({ body }: Answer): string {
+  return z.object({ error: z.object({ code: z.string() }) }).parse(body).error.code
+}
