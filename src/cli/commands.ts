@@ -13,6 +13,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   recover: async () => (await import('./commands/recover.ts')).recoverCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
+  refresh: async () => (await import('./commands/refresh.ts')).refreshCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
   copy: async () => (await import('./commands/copy.ts')).copyCommand,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type RestoreChoices, restoreEverything } from '../repository/backups/restore-plan.ts'
 import type { SshPlace } from '../ssh/ssh-place.ts'
 import { type PartResolver, type SecretSource, secretFile, secretVariable } from './config-secret.ts'
 
@@ -18,6 +19,15 @@ const refresh = z.strictObject({
     .describe('Scripts that are run in it before it gets its name, in this order: [mask.sql]')
     .optional(),
   proven: z.boolean().describe('Only a backup that is proven (default: true)').optional(),
+  keep: z
+    .boolean()
+    .describe('What is replaced stays under another name until the next time, for restore --undo (default: false)')
+    .optional(),
+  owner: z.boolean().describe('false: everything in it belongs to the role that refreshes (default: true)').optional(),
+  privileges: z.boolean().describe('false: no GRANT and REVOKE of the backup (default: true)').optional(),
+  tablespaces: z.boolean().describe('false: everything in the default tablespace (default: true)').optional(),
+  role_map: z.record(name, name).describe('Other roles for those of the backup: {shop_owner: staging}').optional(),
+  create_roles: z.boolean().describe('Create roles that do not exist on the server (default: false)').optional(),
 })
 export const refreshes = z.record(
   z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'must be letters, digits, ".", "_" and "-"'),
@@ -41,6 +51,9 @@ export interface ConfiguredRefresh {
   /** Absolute paths. */
   readonly sql: readonly string[]
   readonly proven: boolean
+  readonly keep: boolean
+  readonly choices: RestoreChoices
+  readonly createRoles: boolean
 }
 
 export function resolveRefreshes(
@@ -49,10 +62,18 @@ export function resolveRefreshes(
   resolver: PartResolver,
 ): ReadonlyMap<string, ConfiguredRefresh> {
   return new Map(
-    Object.entries(entries).map(([name, { from, to, sql = [], proven = true }]) => {
+    Object.entries(entries).map(([name, entry]) => {
+      const { from, to, sql = [], proven = true, keep = false, create_roles: createRoles = false } = entry
       const path = ['refreshes', name]
       const scripts = sql.map((file, index) => resolver.path(file, [...path, 'sql', String(index)]))
-      return [name, { name, from, to: reach(to, [...path, 'to']), sql: scripts, proven }]
+      const reached = reach(to, [...path, 'to'])
+      return [name, { name, from, to: reached, sql: scripts, proven, keep, choices: choicesOf(entry), createRoles }]
     }),
   )
+}
+
+function choicesOf(entry: z.output<typeof refresh>): RestoreChoices {
+  const { owner = true, privileges = true, tablespaces = true, role_map: roles = {} } = entry
+  const roleMap = new Map(Object.entries(roles))
+  return { ...restoreEverything, noOwner: !owner, noPrivileges: !privileges, noTablespaces: !tablespaces, roleMap }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { exampleConfig } from '../../scripts/generate-reference.ts'
+import { restoreEverything } from '../repository/backups/restore-plan.ts'
 import { parseConfig } from './config.ts'
 
 const options = {
@@ -254,6 +255,9 @@ schedules: { morning: { command: refresh, when: daily at 07:00, refresh: staging
       to: { conninfo: 'postgres://u@h/staging', tunnel: undefined, password: { kind: 'variable', name: 'PW' } },
       sql: ['/etc/mask.sql'],
       proven: true,
+      keep: false,
+      choices: restoreEverything,
+      createRoles: false,
     })
     assert.deepEqual(problems('refreshes: { a: { from: b, to: { url: postgres://u:secret@h/x } } }'), [
       '1: the url of refreshes.a.to holds a password; use password_env, password_file or ~/.pgpass',

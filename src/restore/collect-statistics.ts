@@ -35,7 +35,7 @@ const tables = `
 export async function listTablesToAnalyze(
   connection: Connection,
   plan: RestorePlan,
-  options: LoadOptions,
+  options: Pick<LoadOptions, 'intoExistingTables' | 'signal'>,
 ): Promise<AnalyzedTable[]> {
   const filled = new Set(plan.tables.map(keyOf))
   return (await connection.query(tables, options)).flatMap(([schema, name, isView, isIncluded]) => {

@@ -6,6 +6,7 @@ import { everything } from '../../repository/backups/manifest.ts'
 import type { Assertion } from '../../restore/run-assertions.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
 import type { Config, ConfiguredDatabase } from '../../config/config.ts'
+import type { ReachedDatabase } from '../../config/config-refreshes.ts'
 import type { SecretSource } from '../../config/config-secret.ts'
 import type { SshPlace } from '../../ssh/ssh-place.ts'
 import { printable } from '../../core/text/printable.ts'
@@ -72,16 +73,21 @@ function unconfiguredTarget(conninfo: string | undefined, environment: Environme
 }
 
 async function configuredTarget(database: ConfiguredDatabase, environment: Environment): Promise<DatabaseTarget> {
-  const { name, conninfo, tunnel, password, selection, assertions } = database
+  const { name, selection, assertions } = database
+  return { name, ...(await configuredWay(name, database, environment)), selection, assertions }
+}
+
+/** What leads to a database of pgrevive.yaml. `name` is for errors. */
+export async function configuredWay(
+  name: string,
+  { conninfo, tunnel, password }: ReachedDatabase,
+  environment: Environment,
+): Promise<Pick<DatabaseTarget, 'conninfo' | 'tunnel' | 'environment'>> {
+  if (!password) return { conninfo, tunnel, environment }
   return {
-    name,
     conninfo,
     tunnel,
-    environment: password
-      ? { ...environment, PGPASSWORD: await readPassword(name, password, environment) }
-      : environment,
-    selection,
-    assertions,
+    environment: { ...environment, PGPASSWORD: await readPassword(name, password, environment) },
   }
 }
 

@@ -1,26 +1,16 @@
 import { AppError, inContext } from '../../core/app-error.ts'
-import type { Proof } from '../../repository/backups/backup-record.ts'
 import type { Manifest } from '../../repository/backups/manifest.ts'
-import {
-  type Backup,
-  listProofs,
-  momentOf,
-  readBackupTexts,
-  readManifest,
-} from '../../repository/backups/open-backup.ts'
-import type { Repository } from '../../repository/repository.ts'
+import { listProofs, momentOf, readBackupTexts, readManifest } from '../../repository/backups/open-backup.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { BackupReference } from '../repositories/backup-reference.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
-import { listAll, locateBackup } from '../repositories/locate-backup.ts'
+import { locateBackup } from '../repositories/locate-backup.ts'
+import { type LocatedBackup, wholeBackups } from '../repositories/whole-backups.ts'
 import { printable } from '../../core/text/printable.ts'
 
 /** A backup that can be opened, and what it makes of a database. */
-export interface ChosenBackup {
-  readonly repository: Repository
-  readonly backup: Backup
+export interface ChosenBackup extends LocatedBackup {
   readonly manifest: Manifest
-  readonly proof: Proof | undefined
 }
 
 export interface BackupChoice {
@@ -40,7 +30,7 @@ export async function chooseBackup(
   { reference, allowUnproven, partial }: BackupChoice,
   context: CommandContext,
 ): Promise<ChosenBackup> {
-  const candidates = reference ? [await findNamed(reference, context)] : await findWhole(database, context)
+  const candidates = reference ? [await findNamed(reference, context)] : await wholeBackups(database, context)
   const proven = candidates.filter(({ proof }) => proof?.outcome === 'proven')
   const chosen = (proven.length > 0 ? proven : allowUnproven ? candidates : []).toSorted(
     (a, b) => momentOf(b.backup) - momentOf(a.backup),
@@ -75,23 +65,8 @@ export async function chooseBackup(
   }
 }
 
-type Candidate = Omit<ChosenBackup, 'manifest'>
-
-async function findNamed(reference: BackupReference, context: CommandContext): Promise<Candidate> {
+async function findNamed(reference: BackupReference, context: CommandContext): Promise<LocatedBackup> {
   const { backup, found } = await locateBackup(reference, context)
   const proofs = await listProofs(found.repository, context)
   return { repository: found.repository, backup, proof: proofs.get(backup.id) }
-}
-
-async function findWhole(database: string, context: CommandContext): Promise<Candidate[]> {
-  const { listed } = await listAll(context)
-  const found: Candidate[] = []
-  for (const { repository, backups } of listed) {
-    const proofs = await listProofs(repository, context)
-    for (const backup of backups) {
-      if (backup.record.database !== database || describeSelection(backup.record.selection) !== undefined) continue
-      found.push({ repository, backup, proof: proofs.get(backup.id) })
-    }
-  }
-  return found
 }

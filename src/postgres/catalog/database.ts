@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
 import { queryJson } from './query.ts'
+import { readSystemIdentifier } from './server-identity.ts'
 import type { Connection } from '../wire/connection.ts'
 import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts'
 
@@ -93,7 +94,7 @@ export function listExtensions(connection: Connection, options: QueryOptions = {
 }
 
 /** A regular expression of PostgreSQL. Nobody but `reserveTemporaryDatabase` makes such names: they end in a ULID. */
-export const temporaryDatabasePattern = '^pgrevive_(restore|proof|swap)_[0-9a-hjkmnp-tv-z]{26}$'
+export const temporaryDatabasePattern = '^pgrevive_(restore|proof|swap|refresh)_[0-9a-hjkmnp-tv-z]{26}$'
 
 /** Those of who hosts the server (Amazon RDS, Google Cloud SQL, Azure): customers can not read them. */
 const hostsDatabases = ['rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys']
@@ -157,17 +158,6 @@ export async function readServerFacts(connection: Connection, options: QueryOpti
   )
   if (!facts) throw new AppError('query-failed', 'the server told nothing about itself')
   return { ...facts, systemIdentifier: await readSystemIdentifier(connection, options) }
-}
-
-/** null: hosted servers may keep it to themselves. */
-async function readSystemIdentifier(connection: Connection, options: QueryOptions): Promise<string | null> {
-  const [[mayAsk] = ['f']] = await connection.query(
-    "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')",
-    options,
-  )
-  if (mayAsk !== 't') return null
-  const [row] = await connection.query('SELECT system_identifier FROM pg_catalog.pg_control_system()', options)
-  return row?.[0] ?? null
 }
 
 /** Settings whose value is a list of names; each is quoted by itself (GUC_LIST_QUOTE in PostgreSQL's guc_tables.c). */

@@ -17,7 +17,7 @@ interface QueryOptions {
  */
 export async function reserveTemporaryDatabase(
   maintenance: Connection,
-  purpose: 'restore' | 'proof' | 'swap',
+  purpose: 'restore' | 'proof' | 'swap' | 'refresh',
   options: QueryOptions = {},
 ): Promise<string> {
   const name = `pgrevive_${purpose}_${ulid().toLowerCase()}`

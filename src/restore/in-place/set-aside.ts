@@ -32,6 +32,8 @@ const keptSchema = z.strictObject({
   at: z.iso.datetime(),
   /** What follows a swap, such as hooks, has been done. */
   ended: z.boolean(),
+  /** The refresh that has replaced it, which drops it. */
+  refresh: z.string().optional(),
 })
 export type KeptRecord = z.output<typeof keptSchema>
 

@@ -26,7 +26,7 @@ export async function undoSwap(
   { name, record }: SetAside<KeptRecord>,
   options: SwapOptions,
 ): Promise<Swap | undefined> {
-  const { of, run, backup, comment } = record
+  const { of, run, backup, comment, refresh } = record
   if (!(await isThere(maintenance, of))) {
     await endSessionsIn(maintenance, name, options)
     const [before, after] = [quoteIdentifier(name, maintenance), quoteIdentifier(of, maintenance)]
@@ -37,7 +37,7 @@ export async function undoSwap(
   }
   await checkReplaceable(maintenance, target, options)
   const state = record.state === 'before' ? 'undone' : 'before'
-  return swapNames(target, { name, comment }, { state, of, run, backup }, options)
+  return swapNames(target, { name, comment }, { state, of, run, backup, refresh }, options)
 }
 
 /**
