@@ -48,9 +48,14 @@ export class TestProxy implements AsyncDisposable {
     }
   }
 
+  /** The connections that there are break. */
+  cut(): void {
+    for (const { client, server } of this.#pairs) for (const socket of [client, server]) socket.destroy()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listening.close()
-    for (const { client, server } of this.#pairs) for (const socket of [client, server]) socket.destroy()
+    this.cut()
     await once(this.#listening, 'close')
   }
 

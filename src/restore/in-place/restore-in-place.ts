@@ -22,7 +22,7 @@ import {
 import { verifyRestored } from '../verify-restored.ts'
 import { checkReplaceable } from './check-replaceable.ts'
 import { type SetAside, type WorkingRecord, claimName, keptName, recordStatement, runAt } from './set-aside.ts'
-import { type Swap, type SwapOptions, endLockHolders, swapNames } from './swap-names.ts'
+import { type Swap, type SwapOptions, UnknownSwap, endLockHolders, swapNames } from './swap-names.ts'
 import { dropUnfinished } from './unfinished.ts'
 
 export interface SwapInOptions extends SwapOptions {
@@ -126,7 +126,7 @@ export async function swapIn(
     options.signal?.throwIfAborted()
     return await swapNames(target, { name, comment }, kept, options)
   } catch (error) {
-    if (!(error instanceof AppError)) throw error
+    if (!(error instanceof AppError) || error instanceof UnknownSwap) throw error
     const { code, message, cause, hint } = error
     const next = `${JSON.stringify(of)} is as it was, and the restored one is ready as ${name}: "pgrevive restore --resume" swaps them, "--abort" drops it`
     throw new AppError(code, message, { cause, hint: hint === undefined ? next : `${hint}; ${next}` })

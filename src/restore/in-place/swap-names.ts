@@ -26,6 +26,9 @@ export interface Swap {
   readonly endedSessions: number
 }
 
+/** Nobody could tell whether the names were swapped. */
+export class UnknownSwap extends AppError {}
+
 /**
  * Gives the name of a database to another one, in one transaction: whatever happens, one of the two has it. The first keeps
  * all that was ever committed to it under the name that `kept` stands for. Throws `target-busy` when there are sessions that
@@ -54,11 +57,12 @@ export async function swapNames(
   const startedMs = performance.now()
   const quoted = (database: string) => quoteIdentifier(database, swapping)
   // From here on without the signal: a swap takes less than a second, or the server refuses it. The first statement locks
-  // the database, so that nobody can connect any more, and waits up to five seconds for sessions to leave it.
+  // the database, so that nobody can connect any more, and waits up to five seconds for sessions to leave it; and no longer
+  // for who has it locked from elsewhere.
   const renaming = swapping
     .execute(
       [
-        'BEGIN',
+        "BEGIN; SET LOCAL lock_timeout = '5s'",
         `ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(outgoing)}`,
         `ALTER DATABASE ${quoted(incoming.name)} RENAME TO ${quoted(name)}`,
         recordStatement(outgoing, record, swapping),
@@ -75,7 +79,7 @@ export async function swapNames(
   void renaming.then(() => (state.done = true))
   while (!state.done) {
     endedSessions += await endSessionsIn(ending, name).catch((error: unknown) => {
-      if (hasCode(error, 'connection-lost')) return 0 // the swap goes on without it, or fails by itself
+      if (error instanceof AppError) return 0 // the swap goes on without it, or fails by itself
       throw error
     })
     await Promise.race([renaming, delay(20)])
@@ -84,32 +88,37 @@ export async function swapNames(
   const withoutNameMs = Math.round(performance.now() - startedMs)
   const swap = { kept: outgoing, run: record.run, at: record.at, withoutNameMs, endedSessions }
   if (!('error' in ended)) return swap
-  if (hasCode(ended.error, 'connection-lost') && (await hasHappened(target, outgoing))) return swap
+  if (hasCode(ended.error, 'connection-lost') && (await hasHappened(target, outgoing, swapping.processId))) return swap
   throw explainBusy(ended.error, [name, incoming.name])
 }
 
-/** The answer to COMMIT may have been lost with the connection. */
-async function hasHappened(target: ConnectionTarget, outgoing: string): Promise<boolean> {
+/** The answer to COMMIT may have been lost with the connection, and the server may still be about to commit. */
+async function hasHappened(target: ConnectionTarget, outgoing: string, processId: number): Promise<boolean> {
   const deadline = performance.now() + 30_000
-  for (;;) {
+  let problem: unknown
+  do {
     try {
       await using connection = await connectForMaintenance(target, {})
-      return await isThere(connection, outgoing)
-    } catch (error) {
-      if (performance.now() < deadline) {
-        await delay(500)
-        continue
-      }
-      throw new AppError(
-        'connection-lost',
-        `the connection was lost while the names were swapped (${messageOf(error)})`,
-        {
-          cause: error,
-          hint: `${describeTarget(target)} is either the old or the new database, and whole; "pgrevive restore --resume --to ${target.database}" tells which, and goes on`,
-        },
+      const working = await connection.query(
+        `SELECT FROM pg_catalog.pg_stat_activity
+         WHERE pid OPERATOR(pg_catalog.=) ${processId} AND state OPERATOR(pg_catalog.=) 'active'`,
       )
+      if (await isThere(connection, outgoing)) return true
+      if (working.length === 0) return false
+      problem = new Error('the server is still at it')
+    } catch (error) {
+      problem = error
     }
-  }
+    await delay(500)
+  } while (performance.now() < deadline)
+  throw new UnknownSwap(
+    'connection-lost',
+    `the connection was lost while the names were swapped (${messageOf(problem)})`,
+    {
+      cause: problem,
+      hint: `${describeTarget(target)} is either the old or the new database, and whole; "pgrevive restore --resume --to ${target.database}" tells which, and goes on`,
+    },
+  )
 }
 
 export async function isThere(connection: Connection, database: string): Promise<boolean> {
@@ -171,12 +180,24 @@ async function waitForTransactions(connection: Connection, name: string, options
   }
 }
 
-/** That somebody is in a database, with what tells who; any other failure as it is. */
+/** That somebody is in a database, or has it locked, with what tells who; any other failure as it is. */
 export function explainBusy(error: unknown, databases: readonly string[]): unknown {
-  if (!(error instanceof AppError) || sqlStateOf(error) !== '55006') return error
+  if (!(error instanceof AppError)) return error
+  const { message, cause } = error
   const names = databases.map((name) => quoteLiteral(name)).join(', ')
-  return new AppError('target-busy', `${error.message}`, {
-    cause: error.cause,
-    hint: `nothing was changed; SELECT * FROM pg_stat_activity WHERE datname IN (${names}) tells who is there, and SELECT * FROM pg_prepared_xacts what is prepared: end that as a superuser, or stop what opens it with a hook`,
-  })
+  switch (sqlStateOf(error)) {
+    case '55006':
+      return new AppError('target-busy', message, {
+        cause,
+        hint: `nothing was changed; SELECT * FROM pg_stat_activity WHERE datname IN (${names}) tells who is there, and SELECT * FROM pg_prepared_xacts what is prepared: end that as a superuser, or stop what opens it with a hook`,
+      })
+    case '55P03':
+      return new AppError('target-busy', `${names} could not be locked: ${message}`, {
+        cause,
+        hint: "nothing was changed; SELECT a.* FROM pg_stat_activity a JOIN pg_locks l USING (pid) WHERE l.classid = 'pg_database'::regclass tells who alters or copies a database: end that",
+      })
+    case undefined:
+    default:
+      return error
+  }
 }
