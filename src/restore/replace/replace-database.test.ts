@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, type ErrorCode } from '../../core/app-error.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
 import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
 import { runClient } from '../../postgres/server/test-server.ts'
+import { TestProxy } from '../../postgres/wire/test-proxy.ts'
 import type { Selection } from '../../repository/backups/manifest.ts'
 import { listBackups } from '../../repository/backups/open-backup.ts'
 import { restoreEverything } from '../../repository/backups/restore-plan.ts'
@@ -45,7 +47,7 @@ const aftermath = `
 describe('replace, as a role that owns a database and may create none', { timeout: 300_000 }, () => {
   let bench: TestBench
   before(async () => {
-    bench = await TestBench.start({ settings: { wal_level: 'logical' } })
+    bench = await TestBench.start({ settings: { wal_level: 'logical', max_wal_senders: '1' } })
     await bench.query(
       bench.server.target,
       `CREATE ROLE shopkeeper LOGIN PASSWORD 's' NOCREATEDB; CREATE ROLE reader; CREATE ROLE host`,
@@ -272,6 +274,46 @@ describe('replace, as a role that owns a database and may create none', { timeou
     await holder.execute('COMMIT')
     assert.equal(await dumpOf(target), before)
     await replace(id, target, { lockTimeoutMs: 200 })
+  })
+
+  it('does not say that all is as it was when the answer to COMMIT is lost', async () => {
+    const target = await shop('CREATE TABLE t AS SELECT 1 AS i')
+    const id = await bench.backUp(target)
+    await bench.query(target, 'UPDATE t SET i = 2')
+    const [host] = bench.server.target.hosts
+    assert.ok(host)
+    await using proxy = await TestProxy.start(host)
+    await using administrator = await bench.server.connect()
+    await using prober = await bench.server.connect()
+    await administrator.execute('ALTER ROLE shopkeeper SET synchronous_commit = on')
+    await prober.execute('SET synchronous_commit = on')
+    const waitForStandby = async (name: string) => {
+      await bench.query(bench.server.target, `ALTER SYSTEM SET synchronous_standby_names = '${name}'`)
+      await bench.query(bench.server.target, 'SELECT pg_reload_conf()')
+    }
+    let probe = Promise.resolve()
+    const replacing = replace(id, asShopkeeper(proxy.reach(target)), {
+      backUp: async (selection) => {
+        const safety = await bench.backUp(target, { selection })
+        // from now on, a commit is done and not answered: no standby has it
+        await waitForStandby('none')
+        do probe = prober.execute("COMMENT ON ROLE reader IS 'reads'")
+        while (await Promise.race([probe.then(() => true), delay(200, false)]))
+        return safety
+      },
+    })
+    const refused = expectRefused(replacing, 'connection-lost', {
+      message: /holds what it held before or what the backup holds$/,
+      hint: /brings back what was there before: restore 01.* --replace$/,
+    })
+    const committing = "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'"
+    while ((await administrator.query(committing)).length === 0) await delay(10)
+    proxy.cut()
+    await refused
+    await waitForStandby('')
+    await probe
+    await administrator.execute('ALTER ROLE shopkeeper RESET synchronous_commit')
+    assert.deepEqual(await bench.query(target, 'SELECT i FROM t'), [['1']])
   })
 
   it('of a failure half-way names the way back, which works, and goes on from there without a new backup', async () => {

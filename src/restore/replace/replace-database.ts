@@ -136,6 +136,7 @@ function fitsOneTransaction({ plan, losses }: RestoreJob, { largeObjects }: Scen
 async function replaceContents(connection: Connection, job: ReplaceJob): Promise<string> {
   const { scene, unfinished, atOnce, options, notes } = job
   let safetyBackup = unfinished?.safetyBackup
+  let isCommitting = false
   try {
     const ended = await endOtherSessions(connection, options)
     if (ended > 0) notes.push(`${ended === 1 ? '1 session' : `${ended} sessions`} in the database ended for it`)
@@ -150,15 +151,30 @@ async function replaceContents(connection: Connection, job: ReplaceJob): Promise
     else await rehearse(connection, job)
     if (atOnce) await removeUnfinishedMark(connection, options)
     else await setUnfinishedMark(connection, { ...options, safetyBackup })
-    await connection.execute('COMMIT', options)
+    options.signal?.throwIfAborted()
+    isCommitting = true
+    await connection.execute('COMMIT') // without the signal: only its answer tells what became of it
   } catch (error) {
     if (!(error instanceof AppError)) throw error
+    if (isCommitting && safetyBackup !== undefined && error.code === 'connection-lost') {
+      throw unknownCommit(error, job, safetyBackup)
+    }
     const { code, message, cause, hint = 'mend it, and run the same command again' } = error
     const safe = safetyBackup === undefined || unfinished ? '' : `; a backup of it is ${safetyBackup}`
     throw new AppError(code, `${message}; ${describeTarget(job.target)} is as it was before${safe}`, { cause, hint })
   }
   if (!atOnce) await orWayBack(job, safetyBackup, () => loadInParallel(connection, job))
   return safetyBackup
+}
+
+/** The server may have committed, or not. */
+function unknownCommit({ code, message, cause }: AppError, job: ReplaceJob, safetyBackup: string): AppError {
+  const { target, atOnce, options } = job
+  const contents = atOnce ? 'what it held before or what the backup holds' : 'what it held before, or nothing yet'
+  return new AppError(code, `${message}, while it was asked to commit; ${describeTarget(target)} holds ${contents}`, {
+    cause,
+    hint: `look at it; running the same command again goes on, and this brings back what was there before: ${options.comeBack(safetyBackup)}`,
+  })
 }
 
 /** Somebody may have made or dropped something while the safety backup was taken: that is not in it. */
