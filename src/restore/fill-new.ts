@@ -18,6 +18,7 @@ import { type RestoreJob, applyProperties, createRoles, load, sayWhatIsLost } fr
 export async function fillNew(job: RestoreJob): Promise<void> {
   const { target, options } = job
   await using maintenance = await connectForMaintenance(target, options)
+  await dropAbandonedDatabases(maintenance, { signal: options.signal, onNote: (note) => job.notes.push(note) })
   const owner = await prepareServer(maintenance, job, 'new')
   const working = await reserveTemporaryDatabase(maintenance, 'restore', options)
   try {
@@ -36,15 +37,14 @@ export async function fillNew(job: RestoreJob): Promise<void> {
   }
 }
 
-/** Clears away what killed runs left, looks whether the restore can succeed, and creates roles. Returns the owner to be. */
+/** Looks whether the restore can succeed, and creates roles. Returns the owner to be. */
 export async function prepareServer(
   maintenance: Connection,
   job: RestoreJob,
   way: 'new' | 'in-place',
 ): Promise<string | undefined> {
-  const { plan, properties, notes, options } = job
+  const { plan, properties, options } = job
   const { choices } = options
-  await dropAbandonedDatabases(maintenance, { signal: options.signal, onNote: (note) => notes.push(note) })
   const owner = choices.noOwner ? undefined : properties.owner
   const roles = rolesOfPlan(plan)
   if (owner !== undefined) roles.add(owner)

@@ -51,6 +51,7 @@ export interface SetAside<Kind extends SwapRecord = SwapRecord> {
 
 const marker = '\npgrevive: '
 const longestName = 63
+const workingName = /^pgrevive_swap_/
 
 /** `20261122_210405`, in UTC: when the restore began. */
 export function runAt(time: Date): string {
@@ -111,14 +112,13 @@ const rowSchema = z.object({
 
 /**
  * The databases that restores in place of `of` have made or set aside. Anybody who may create databases could make one that
- * says so of itself: what belongs neither to the owner of `of`, nor to the current user, nor to a superuser is passed over,
- * and is an error where something is `needed` and there is nothing else.
+ * says so of itself: `trusted` is what belongs to the owner of `of`, to the current user or to a superuser.
  */
-export async function listSetAside(
+async function findSetAside(
   connection: Connection,
   of: string,
-  options: QueryOptions & { readonly needed?: boolean } = {},
-): Promise<SetAside[]> {
+  options: QueryOptions,
+): Promise<(SetAside & { readonly trusted: boolean })[]> {
   const rows = await queryJson(
     connection,
     rowSchema,
@@ -132,24 +132,48 @@ export async function listSetAside(
      WHERE pg_catalog.strpos(pg_catalog.shobj_description(d.oid, 'pg_database'), ${quoteLiteral(marker, connection)}) OPERATOR(pg_catalog.>) 0`,
     options,
   )
-  const found = rows.flatMap((row) => {
-    const record = parseRecord(row.comment)
-    const isOurs = record?.of === of && (!isKept(record) || row.name === keptName(record))
-    return isOurs ? [{ ...row, bytes: Number(row.bytes ?? 0), record }] : []
+  return rows.flatMap(({ comment, bytes, ...row }) => {
+    const record = parseRecord(comment)
+    const isOurs = record?.of === of && (isKept(record) ? row.name === keptName(record) : workingName.test(row.name))
+    return isOurs ? [{ ...row, bytes: Number(bytes ?? 0), record }] : []
   })
+}
+
+/** Those that can be trusted. One that can not is an error where something set aside is `needed` and there is nothing else. */
+export async function listSetAside(
+  connection: Connection,
+  of: string,
+  options: QueryOptions & { readonly needed?: boolean } = {},
+): Promise<SetAside[]> {
+  const found = await findSetAside(connection, of, options)
   const ours = found.filter(({ trusted }) => trusted)
   const [stranger] = found.filter(({ record, trusted }) => !trusted && isKept(record))
-  if (stranger && !ours.some(({ record }) => isKept(record)) && options.needed) {
-    const { name, owner } = stranger
-    throw new AppError(
-      'permission-denied',
-      `the database ${JSON.stringify(name)} says that it was ${JSON.stringify(of)}, but belongs to ${owner}, whom ${JSON.stringify(of)} does not belong to`,
-      {
-        hint: `nothing was changed; anybody could have made it: only if you know that it is what it says, take it over (ALTER DATABASE ${quoteIdentifier(name)} OWNER TO CURRENT_USER) and run the same command again`,
-      },
-    )
-  }
+  if (stranger && !ours.some(({ record }) => isKept(record)) && options.needed) throw belongsToAnother(stranger)
   return ours.map(({ name, owner, bytes, record }) => ({ name, owner, bytes, record }))
+}
+
+/** What was begun and not ended, whoever owns it: such a database may be dropped, and nothing else. */
+export async function listWorking(
+  connection: Connection,
+  of: string,
+  options: QueryOptions = {},
+): Promise<(SetAside<WorkingRecord> & { readonly trusted: boolean })[]> {
+  const found = await findSetAside(connection, of, options)
+  return found.flatMap(({ record, ...database }) => (isKept(record) ? [] : [{ ...database, record }]))
+}
+
+export function belongsToAnother({ name, owner, record }: SetAside): AppError {
+  const of = JSON.stringify(record.of)
+  const [says, otherwise] = isKept(record)
+    ? [`it was ${of}`, '']
+    : [`it is to take the place of ${of}`, '; or drop it with --abort']
+  return new AppError(
+    'permission-denied',
+    `the database ${JSON.stringify(name)} says that ${says}, but belongs to ${owner}, whom ${of} does not belong to`,
+    {
+      hint: `nothing was changed; anybody could have made it: only if you know that it is what it says, take it over (ALTER DATABASE ${quoteIdentifier(name)} OWNER TO CURRENT_USER) and run the same command again${otherwise}`,
+    },
+  )
 }
 
 export function isKept(record: SwapRecord): record is KeptRecord {

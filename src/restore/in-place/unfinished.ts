@@ -1,4 +1,4 @@
-import { AppError } from '../../core/app-error.ts'
+import { AppError, hasCode } from '../../core/app-error.ts'
 import {
   dropAbandonedDatabases,
   dropTemporaryDatabase,
@@ -10,9 +10,11 @@ import {
   type KeptRecord,
   type SetAside,
   type WorkingRecord,
+  belongsToAnother,
   isKept,
   keptOnes,
   listSetAside,
+  listWorking,
   recordStatement,
   workingOnes,
 } from './set-aside.ts'
@@ -30,9 +32,15 @@ export async function dropUnfinished(
   const notes: string[] = []
   // those that do not say yet whose place they are to take, too
   await dropAbandonedDatabases(maintenance, { ...options, onNote: (note) => notes.push(note) })
-  for (const { name, record } of workingOnes(await listSetAside(maintenance, target.database, options))) {
+  for (const { name, owner, record, trusted } of await listWorking(maintenance, target.database, options)) {
     if (!(await takeTemporaryDatabase(maintenance, name, options))) continue
-    await dropTemporaryDatabase(maintenance, name, { ...options, force: true })
+    try {
+      await dropTemporaryDatabase(maintenance, name, { ...options, force: true })
+    } catch (error) {
+      if (trusted || !hasCode(error, 'permission-denied', 'query-failed')) throw error
+      notes.push(`the database ${name} of ${owner} could not be dropped (${error.message})`)
+      continue
+    }
     notes.push(`dropped the database ${name}, in which run ${record.run} had restored backup ${record.backup}`)
   }
   return notes
@@ -42,7 +50,8 @@ export type Unfinished = SetAside<WorkingRecord> | SetAside<KeptRecord>
 
 /**
  * What a killed run has left beside a database: a working database, or a swap after which hooks and the like were not
- * run. The name must be claimed, so that no run that is alive is taken for one. Throws `nothing-to-resume`.
+ * run. The name must be claimed, so that no run that is alive is taken for one. Throws `nothing-to-resume`, or
+ * `permission-denied` where it can not be trusted.
  */
 export async function findUnfinished(
   maintenance: Connection,
@@ -54,6 +63,8 @@ export async function findUnfinished(
   const newest = keptOnes(all).at(-1)
   const unfinished = verified ?? others[0] ?? (newest && !newest.record.ended ? newest : undefined)
   if (unfinished) return unfinished
+  const [stranger] = (await listWorking(maintenance, target.database, options)).filter(({ trusted }) => !trusted)
+  if (stranger) throw belongsToAnother(stranger)
   throw new AppError(
     'nothing-to-resume',
     `no restore in place of ${JSON.stringify(target.database)} was left unfinished`,
