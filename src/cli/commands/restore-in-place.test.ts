@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { readdir, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
-import { TestHost, assertFailed, connectionVariables } from './test-host.ts'
+import { TestHost, assertFailed, connectionVariables, until } from './test-host.ts'
 
 const swapDocument = z.object({
   kept: z.string(),
@@ -58,6 +59,18 @@ describe('a restore in place of a live database', () => {
 
   const databases = (pattern: string) =>
     query('postgres', `SELECT datname FROM pg_database WHERE datname LIKE '${pattern}' ORDER BY 1`)
+
+  async function configure(text: string): Promise<void> {
+    await writeFile(host.path('pgrevive.yaml'), text)
+  }
+
+  /** A run that ended right before the swap: the restored database is there and verified. */
+  async function leaveVerified(id: string, url: string): Promise<void> {
+    await configure(`hooks: { before_restore: [{ run: 'false' }] }`)
+    assertFailed(await host.run('restore', id, '--in-place', '--to', url), 'hook-failed', { hint: /--resume/ })
+    await configure('')
+    assert.equal((await databases('pgrevive_swap_%')).length, 1)
+  }
 
   it('verifies, saves what is there, swaps the names within a second and keeps the old one', async () => {
     const { name, url, id } = await shop()
@@ -198,11 +211,50 @@ describe('a restore in place of a live database', () => {
     const { name, url, id } = await shop()
     await query(name, 'DELETE FROM goods WHERE id <= 100')
     await host.succeed('restore', id, '--in-place', '--to', url)
+    await leaveVerified(id, url)
+    const there = [...(await databases(`${name}_%`)), ...(await databases('pgrevive%'))]
     await loadSql(server.target, `DROP DATABASE ${name}`)
     assertFailed(await host.run('restore', '--finish', '--to', url), 'database-missing', { hint: /--undo/ })
+    assert.deepEqual([...(await databases(`${name}_%`)), ...(await databases('pgrevive%'))], there)
     await host.succeed('restore', '--undo', '--to', url)
     assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['900'])
     assert.deepEqual(await databases(`${name}%`), [name])
+    await host.succeed('restore', '--abort', '--to', url)
+  })
+
+  it('finds what a run has left that was to belong to another role, and has it dropped', async () => {
+    const { name, url } = await shop()
+    await loadSql(server.target, `CREATE ROLE former_${created}; ALTER DATABASE ${name} OWNER TO former_${created}`)
+    const { id } = await host.backUp(url)
+    await loadSql(server.target, `ALTER DATABASE ${name} OWNER TO postgres`)
+    await leaveVerified(id, url)
+    assertFailed(await host.run('restore', '--resume', '--to', url), 'permission-denied', {
+      message: /belongs to former/,
+      hint: /OWNER TO CURRENT_USER.*--abort/,
+    })
+    await host.succeed('restore', '--abort', '--to', url)
+    assert.deepEqual(await databases('pgrevive%'), [])
+    await leaveVerified(id, url)
+    await host.succeed('restore', id, '--in-place', '--to', url)
+    assert.deepEqual(await databases('pgrevive%'), [])
+  })
+
+  it('that is stopped after the swap says that it is done, and resume does what was to follow', async () => {
+    const { name, url, id } = await shop()
+    await query(name, 'DELETE FROM goods')
+    await configure(`hooks: { after_restore: [{ run: 'touch reached; sleep 100' }] }`)
+    const running = await host.start('restore', id, '--in-place', '--to', url)
+    await until(async () => (await readdir(host.directory)).includes('reached'))
+    running.child.kill('SIGINT')
+    const ended = await running.ended
+    assertFailed(ended, 'interrupted')
+    assert.match(ended.stdout, /^restored .* in place.*\n {2}swapped at/)
+    assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['1000'])
+    await configure(`hooks: { after_restore: [{ run: 'touch resumed' }] }`)
+    await host.succeed('restore', '--resume', '--to', url)
+    assert.ok((await readdir(host.directory)).includes('resumed'))
+    await configure('')
+    assertFailed(await host.run('restore', '--resume', '--to', url), 'nothing-to-resume')
   })
 
   it('takes a backup of another database only if that is confirmed', async () => {

@@ -7,7 +7,7 @@ import { swapIn } from '../../restore/in-place/restore-in-place.ts'
 import { claimName, isKept } from '../../restore/in-place/set-aside.ts'
 import { dropKept, findKept, undoSwap } from '../../restore/in-place/undo.ts'
 import { isThere } from '../../restore/in-place/swap-names.ts'
-import { dropUnfinished, endSwap, findUnfinished } from '../../restore/in-place/unfinished.ts'
+import { dropUnfinished, findUnfinished } from '../../restore/in-place/unfinished.ts'
 import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { WayOptions } from '../commands/restore.ts'
@@ -17,7 +17,7 @@ import { locateBackup } from '../repositories/locate-backup.ts'
 import { formatBytes, formatTime } from '../../core/text/format.ts'
 import { printable } from '../../core/text/printable.ts'
 import { findLive } from './find-target.ts'
-import { describeSwap, swapOptions, takePlace } from './restore-in-place.ts'
+import { describeSwap, markEnded, swapOptions, takePlace } from './restore-in-place.ts'
 import { backUpBefore } from './safety-backup.ts'
 import { tellWritten } from './written-since.ts'
 
@@ -33,13 +33,13 @@ export async function undoRestore(options: WayOptions, context: CommandContext):
   const written = hasName ? await tellWritten(kept, target, options, context) : undefined
   const hooks = await hooksOf(database, options, context)
   const facts = { database, backup: kept.record.backup, target: target.database }
-  const { result: swap, failure } = await hooks.around(
+  const { result: swap, ...ended } = await hooks.around(
     'restore',
     facts,
     () => undoSwap(maintenance, target, kept, swapOptions(options, context)),
     () => ({ outcome: 'done' }),
   )
-  if (swap) await endSwap(maintenance, swap.kept, target.database, context)
+  const failure = swap ? await markEnded(target, swap, ended.failure, context) : ended.failure
   return {
     ...(failure && { failure }),
     document: { database: target.database, undone: kept.record, written, swap: swap ?? null },
@@ -57,9 +57,7 @@ export async function finishRestore(options: WayOptions, context: CommandContext
   await using _ = held
   const { colors } = context.terminal
   const dropped: { database: string; bytes: number; safetyBackup: string | null }[] = []
-  const notes = await dropUnfinished(maintenance, target, context)
   const all = await findKept(maintenance, target, context)
-  if (all.length + notes.length === 0) throw nothingKept(target)
   if (all.length > 0 && !(await isThere(maintenance, target.database))) {
     const { database } = target
     const kept = all.map(({ name }) => name).join(', ')
@@ -67,6 +65,8 @@ export async function finishRestore(options: WayOptions, context: CommandContext
       hint: 'nothing was dropped; --undo gives it its name back',
     })
   }
+  const notes = await dropUnfinished(maintenance, target, context)
+  if (all.length + notes.length === 0) throw nothingKept(target)
   for (const kept of all) {
     const safety = await backUpBefore(kept.name, withDatabase(target, kept.name), options, context)
     notes.push(...(await dropKept(maintenance, kept, context)))
@@ -101,13 +101,13 @@ export async function resumeRestore(options: WayOptions, context: CommandContext
   const facts = { database, backup: record.backup, target: target.database }
   if (isKept(record)) {
     // the run that was killed has stopped what its hooks stop
-    const { failure } = await hooks.aroundPart(
+    const ended = await hooks.aroundPart(
       'restore',
       facts,
       async () => undefined,
       () => ({ outcome: 'done' }),
     )
-    await endSwap(maintenance, name, target.database, context)
+    const failure = await markEnded(target, { kept: name }, ended.failure, context)
     const at = formatTime(new Date(record.at))
     return {
       ...(failure && { failure }),
@@ -135,8 +135,9 @@ export async function resumeRestore(options: WayOptions, context: CommandContext
           },
         },
       )
-    const { result: swap, failure } = await hooks.aroundPart('restore', facts, swapping, () => ({ outcome: 'done' }))
-    await endSwap(maintenance, swap.kept, target.database, context)
+    const ended = await hooks.aroundPart('restore', facts, swapping, () => ({ outcome: 'done' }))
+    const swap = ended.result
+    const failure = await markEnded(target, swap, ended.failure, context)
     return {
       ...(failure && { failure }),
       document: { backup: record.backup, database: target.database, swap, safetyBackup: safety ?? null },

@@ -1,3 +1,4 @@
+import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { RestoreChoices } from '../../repository/backups/restore-plan.ts'
@@ -61,8 +62,9 @@ export async function takePlace(
     })
   const hooks = await hooksOf(backup.record.database, options, context)
   const facts = { database: backup.record.database, backup: backup.id, target: target.database }
-  const { result: outcome, failure } = await hooks.aroundPart('restore', facts, restore, () => ({ outcome: 'done' }))
-  await markEnded(target, outcome.swap, context)
+  const ended = await hooks.aroundPart('restore', facts, restore, () => ({ outcome: 'done' }))
+  const outcome = ended.result
+  const failure = await markEnded(target, outcome.swap, ended.failure, context)
   const tookMs = Math.round(performance.now() - startedMs)
   const { colors } = context.terminal
   const notes = outcome.notes.map((note) => `  ${colors.warning('note')}: ${printableLines(note, 4)}\n`)
@@ -87,10 +89,29 @@ export function swapOptions(
   return { graceMs: grace * 1000, onNotice: (notice) => terminal.warn(printable(notice)), signal }
 }
 
-/** The last word of a run: what follows the swap has been done. */
-export async function markEnded(target: ConnectionTarget, { kept }: Swap, context: CommandContext): Promise<void> {
-  await using maintenance = await connectForMaintenance(target, context)
-  await endSwap(maintenance, kept, target.database, context)
+/**
+ * The last word of a run: what follows the swap has been done. Returns what has failed since then, which does not undo it:
+ * a hook, if one did, or this.
+ */
+export async function markEnded(
+  target: ConnectionTarget,
+  { kept }: Pick<Swap, 'kept'>,
+  failure: AppError | undefined,
+  context: CommandContext,
+): Promise<AppError | undefined> {
+  try {
+    await using maintenance = await connectForMaintenance(target, context)
+    await endSwap(maintenance, kept, target.database, context)
+    return failure
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    if (failure) return failure
+    const { code, message, cause } = error
+    return new AppError(code, `the names are swapped, but that all is done could not be noted: ${message}`, {
+      cause,
+      hint: 'the swap stays; "pgrevive restore --resume" notes it, and runs the hooks of after_restore',
+    })
+  }
 }
 
 export async function describeSwap(
