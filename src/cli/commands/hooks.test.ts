@@ -52,6 +52,24 @@ on_failure: [${tell('failed')}]`)
     ])
   })
 
+  it('of a restore in place are those of the database whose place it takes', async () => {
+    const hooks = (name: string) => `{ before_restore: [{ run: 'echo ${name} >> taken' }] }`
+    await configure(
+      `before_backup: []`,
+      `databases:
+  shop: { url: postgres:///shop, hooks: ${hooks('shop')} }
+  staging: { url: postgres:///staging, hooks: ${hooks('staging')} }`,
+    )
+    await loadSql(server.target, 'CREATE DATABASE staging TEMPLATE template0')
+    const { id } = await host.backUp('shop')
+    await host.succeed('restore', id, '--in-place', '--to', 'staging', '--confirm', 'staging')
+    await host.succeed('restore', '--undo', '--to', 'staging')
+    await host.succeed('restore', id, '--replace', '--to', 'staging', '--confirm', 'staging')
+    await host.succeed('restore', id, '--in-place')
+    await host.succeed('restore', '--finish', '--to', 'shop')
+    assert.equal(await readFile(host.path('taken'), 'utf8'), 'staging\nstaging\nstaging\nshop\n')
+  })
+
   it('keep a backup from being begun, or leave it whole', async () => {
     const count = (await host.list()).length
     await configure(`before_backup: [{ run: 'echo no; false' }]`)

@@ -16,7 +16,7 @@ import { hooksOf } from '../hooks/command-hooks.ts'
 import { locateBackup } from '../repositories/locate-backup.ts'
 import { formatBytes, formatTime } from '../../core/text/format.ts'
 import { printable } from '../../core/text/printable.ts'
-import { findLive } from './find-target.ts'
+import { findLive, nameOfLive } from './find-target.ts'
 import { describeSwap, markEnded, swapOptions, takePlace } from './restore-in-place.ts'
 import { backUpBefore } from './safety-backup.ts'
 import { tellWritten } from './written-since.ts'
@@ -177,7 +177,7 @@ async function claim(options: WayOptions, context: CommandContext) {
   const maintenance = owned.use(await connectForMaintenance(target, context))
   await claimName(maintenance, target.database, context)
   const { config } = await context.settings()
-  const configured = options.to ?? [...(config?.databases.keys() ?? [])][0] // without --to there is only one
-  const name = configured !== undefined && config?.databases.has(configured) ? configured : target.database
+  const [only] = config?.databases.keys() ?? [] // without --to there is only one
+  const name = await nameOfLive(options.to ?? only, target.database, context)
   return { target, name, maintenance, held: owned.move() }
 }

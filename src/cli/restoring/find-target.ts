@@ -58,6 +58,12 @@ export async function findLive(
   })
 }
 
+/** The name in pgrevive.yaml of a live database, whose hooks are for it: where `to` does not say it, `otherwise`. */
+export async function nameOfLive(to: string | undefined, otherwise: string, context: CommandContext): Promise<string> {
+  const { config } = await context.settings()
+  return to !== undefined && config?.databases.has(to) ? to : otherwise
+}
+
 /**
  * Whether a restore into `target` touches the live database that the backup is of, for which its hooks are; beside it,
  * nothing has to be stopped.

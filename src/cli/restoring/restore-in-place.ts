@@ -18,7 +18,7 @@ import { formatBytes, formatDuration, formatQuantity, formatTime } from '../../c
 import { printable, printableLines } from '../../core/text/printable.ts'
 import { confirmName } from '../terminal/confirm-name.ts'
 import { toldPlace } from './told-place.ts'
-import { findLive } from './find-target.ts'
+import { findLive, nameOfLive } from './find-target.ts'
 import { backUpBefore } from './safety-backup.ts'
 
 /** Beside the live database, verified, and then under its name. */
@@ -60,7 +60,8 @@ export async function takePlace(
       },
       confirmOther: (backedUp) => confirmOther(backedUp, target, options, context),
     })
-  const hooks = await hooksOf(backup.record.database, options, context)
+  const live = await nameOfLive(options.to, backup.record.database, context)
+  const hooks = await hooksOf(live, options, context)
   const facts = { database: backup.record.database, backup: backup.id, target: target.database }
   const ended = await hooks.aroundPart('restore', facts, restore, () => ({ outcome: 'done' }))
   const outcome = ended.result

@@ -18,7 +18,7 @@ import { formatQuantity, formatTime } from '../../core/text/format.ts'
 import { printable } from '../../core/text/printable.ts'
 import { redactPasswords } from '../../core/text/redact-passwords.ts'
 import { shellWord } from '../../core/text/shell-word.ts'
-import { findLive } from './find-target.ts'
+import { findLive, nameOfLive } from './find-target.ts'
 import { describeRestored } from './restore-new.ts'
 import { backUpForGood, isBeforeReplace, nameBeforeReplace } from './safety-backup.ts'
 import { toldPlace } from './told-place.ts'
@@ -66,7 +66,8 @@ export async function restoreReplacing(
       }
       throw withOthers(error, others)
     })
-  const hooks = await hooksOf(backup.record.database, options, context)
+  const live = await nameOfLive(options.to, backup.record.database, context)
+  const hooks = await hooksOf(live, options, context)
   const facts = { database: backup.record.database, backup: backup.id, target: target.database }
   const { result: outcome, failure } = await hooks.aroundPart('restore', facts, restore, ({ lost }) => ({
     outcome: lost.length === 0 ? 'done' : 'incomplete',
