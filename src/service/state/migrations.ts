@@ -133,6 +133,8 @@ export const migrations: readonly string[] = [
     alert text not null references alert on delete cascade,
     channel text not null,
     notice text not null,
+    -- Of the alert, when it was to be told.
+    severity text not null,
     state text not null,
     attempts integer not null default 0,
     not_before text not null,
