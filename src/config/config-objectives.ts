@@ -12,7 +12,7 @@ const demanded = z
 /** What stands under `objectives:`, for all databases, of a server or of one database. */
 export const objectives = z.strictObject({
   rpo: demanded.describe('How old the newest backup may be, or none: 24h, 7d (default: 24h)').optional(),
-  prove_every: demanded.describe('How old the newest backup that is proven may be, or none (default: 7d)').optional(),
+  prove_every: demanded.describe('How often one of its backups is to be proven, or none (default: 7d)').optional(),
   restore_within: demanded
     .describe('How long a restore may take, as the newest proof did: 30m (default: none)')
     .optional(),

@@ -1,5 +1,5 @@
 import { AppError } from '../../core/app-error.ts'
-import { type Backup, listBackups, listProofs, momentOf } from '../../repository/backups/open-backup.ts'
+import { listBackups, listProofs, momentOf } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { RepositorySettings } from '../../config/config.ts'
@@ -28,16 +28,19 @@ export async function checkFreshness(
   const option = repositories.length > 1 ? ` --repo ${shellWord(place)}` : ''
   return Array.from(config.databases.values()).flatMap(({ name: database, objectives }) => {
     const own = backups.filter(({ record }) => record.database === database)
-    const proven = own.filter(({ id }) => proofs.get(id)?.outcome === 'proven')
+    const proven = own.flatMap(({ id }) => {
+      const proof = proofs.get(id)
+      return proof?.outcome === 'proven' ? [Date.parse(proof.finishedAt)] : []
+    })
     return [
-      judgeBackup(database, newest(own), { now, objectives, isNew: backups.length === 0, option }),
+      judgeBackup(database, newest(own.map(momentOf)), { now, objectives, isNew: backups.length === 0, option }),
       ...(own.length === 0 ? [] : [judgeProof(database, newest(proven), { now, objectives, option })]),
     ]
   })
 }
 
-function newest(backups: readonly Backup[]): Date | undefined {
-  return backups.length === 0 ? undefined : new Date(Math.max(...backups.map(momentOf)))
+function newest(times: readonly number[]): Date | undefined {
+  return times.length === 0 ? undefined : new Date(Math.max(...times))
 }
 
 interface Expectation {
