@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { parseContainerUrl } from '../../containers/container-reference.ts'
 import type { Engine } from '../../containers/engine.ts'
 import { reachContainer } from '../../containers/reach-container.ts'
-import { writeJournal } from '../../containers/recovery-journal.ts'
+import { removeJournal, writeJournal } from '../../containers/recovery-journal.ts'
 import { TestEngine } from '../../containers/test-engine.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
 import { TestHost, assertFailed, until } from './test-host.ts'
@@ -174,6 +174,20 @@ describe('recover', async () => {
     assert.deepEqual(await running(), [...stopped, 'travelscout-postgres'])
     assert.deepEqual(await run('SELECT count(*) FROM flights'), ['50001'])
     assert.deepEqual(await volumes(), before)
+  })
+
+  it('that did not end names the command that goes on, with the backup that was chosen', { skip }, async () => {
+    await writeJournal(engine, 'travelscout-postgres', {
+      run: '01JD8Y00000000000000000000',
+      startedAt: new Date().toISOString(),
+      services: ['travelscout-gone'],
+      phase: 'restored',
+    })
+    const words = 'recover --project travelscout --service postgres --backup 01JD8Y --partial'
+    assertFailed(await host.run(...words.split(' ')), 'container-missing', {
+      hint: new RegExp(`run "pgrevive ${words}" again`),
+    })
+    await removeJournal(engine, 'travelscout-postgres')
   })
 
   it('takes a backup that does not hold everything only with --partial', { skip }, async () => {

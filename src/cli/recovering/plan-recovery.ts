@@ -12,6 +12,10 @@ import { AppError, hasCode } from '../../core/app-error.ts'
 import type { CommandContext } from '../command-context.ts'
 import type { RecoverOptions } from '../commands/recover.ts'
 import { refuseServersOwn } from '../../restore/restore-backup.ts'
+import { shellWord } from '../../core/text/shell-word.ts'
+import { toldRepositories } from '../restoring/told-place.ts'
+import { describeBackupReference } from '../repositories/backup-reference.ts'
+import type { Settings } from '../settings/settings.ts'
 import { type ChosenBackup, chooseBackup } from './choose-backups.ts'
 
 /** What a recovery will do; nothing is done yet. */
@@ -31,6 +35,8 @@ export interface RecoveryPlan {
   readonly journal: RecoveryJournal
   /** A recovery that was begun before and did not end is gone on with. */
   readonly resumed: boolean
+  /** The command that goes on with it, should it not end: with the backup that was chosen by name, if one was. */
+  readonly goesOn: string
 }
 
 /** Looks at the project and opens the backups. Throws before anything is touched. */
@@ -75,7 +81,23 @@ export async function planRecovery(
     backups,
     journal,
     resumed: unfinished !== undefined,
+    goesOn: commandOf(options, backups, await context.settings()),
   }
+}
+
+function commandOf(
+  { project, service, backup, allowUnproven, partial }: RecoverOptions,
+  [chosen]: readonly ChosenBackup[],
+  settings: Settings,
+): string {
+  return [
+    `pgrevive recover --project ${shellWord(project)}`,
+    ...(service === undefined ? [] : [`--service ${shellWord(service)}`]),
+    ...(backup ? [`--backup ${shellWord(chosen?.backup.id ?? describeBackupReference(backup))}`] : []),
+    ...(allowUnproven ? ['--allow-unproven'] : []),
+    ...(partial ? ['--partial'] : []),
+    ...toldRepositories(settings),
+  ].join(' ')
 }
 
 /** The service that is named, or the only one that looks like PostgreSQL. */

@@ -56,8 +56,8 @@ export async function recoverProject(plan: RecoveryPlan, context: CommandContext
     throw explain(
       error,
       `the database is restored and verified, but not all of ${[server.name, ...journal.services].join(', ')} run. ` +
-        `Mend what failed, and run ${commandOf(plan)} again: it only starts them. Should the database be damaged anew: ` +
-        `${journalRemoval(server.name)}, then ${commandOf(plan)}`,
+        `Mend what failed, and run "${plan.goesOn}" again: it only starts them. Should the database be damaged anew: ` +
+        `${journalRemoval(server.name)}, then "${plan.goesOn}"`,
       context,
     )
   }
@@ -126,7 +126,7 @@ async function undoStop(cause: unknown, plan: RecoveryPlan, context: CommandCont
     return explain(
       cause,
       `no data was touched, but what was stopped could not be started again (${messageOf(error)}): ` +
-        `"docker start ${names.map(shellWord).join(' ')}", or ${commandOf(plan)} goes on`,
+        `"docker start ${names.map(shellWord).join(' ')}", or "${plan.goesOn}" goes on`,
       context,
     )
   }
@@ -142,7 +142,7 @@ function stillStopped(error: unknown, plan: RecoveryPlan, context: CommandContex
   return explain(
     error,
     `what was in the ${data.name} is safe: it is there, or kept as the ${kept.name}.${stopped} ` +
-      `Run ${commandOf(plan)} again: it goes on`,
+      `Run "${plan.goesOn}" again: it goes on`,
     context,
   )
 }
@@ -155,10 +155,6 @@ function explain(thrown: unknown, state: string, { signal }: CommandContext): un
   if (!(thrown instanceof AppError)) return thrown
   const { code, message, hint, cause } = thrown
   return new AppError(code, message, { cause, hint: hint === undefined ? state : `${hint}; ${state}` })
-}
-
-function commandOf({ project }: RecoveryPlan): string {
-  return `"pgrevive recover --project ${shellWord(project)}"`
 }
 
 function tell(text: string, { terminal }: CommandContext): void {

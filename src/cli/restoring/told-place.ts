@@ -10,14 +10,16 @@ import { shellWord } from '../../core/text/shell-word.ts'
 export function toldPlace(
   target: ConnectionTarget,
   to: string | undefined,
-  { given, repositories }: Pick<Settings, 'given' | 'repositories'>,
+  settings: Pick<Settings, 'given' | 'repositories'>,
 ): string {
   const place = to === undefined || redactPasswords(to) === to ? to : withoutPassword(target)
+  return [...(place === undefined ? [] : [`--to ${shellWord(place)}`]), ...toldRepositories(settings)].join(' ')
+}
+
+/** The `--repo` of a command that is told, as they were given. */
+export function toldRepositories({ given, repositories }: Pick<Settings, 'given' | 'repositories'>): string[] {
   const named = given.repositories === '--repo' ? repositories.map(({ name }) => name) : []
-  return [
-    ...(place === undefined ? [] : [`--to ${shellWord(place)}`]),
-    ...named.map((name) => `--repo ${shellWord(redactPasswords(name))}`),
-  ].join(' ')
+  return named.map((name) => `--repo ${shellWord(redactPasswords(name))}`)
 }
 
 function withoutPassword({ hosts, user, database }: ConnectionTarget): string {
