@@ -18,7 +18,6 @@ import { type RestoreJob, applyProperties, createRoles, load, sayWhatIsLost } fr
 export async function fillNew(job: RestoreJob): Promise<void> {
   const { target, options } = job
   await using maintenance = await connectForMaintenance(target, options)
-  await dropAbandonedDatabases(maintenance, { signal: options.signal, onNote: (note) => job.notes.push(note) })
   const owner = await prepareServer(maintenance, job, 'new')
   const working = await reserveTemporaryDatabase(maintenance, 'restore', options)
   try {
@@ -37,14 +36,15 @@ export async function fillNew(job: RestoreJob): Promise<void> {
   }
 }
 
-/** Looks whether the restore can succeed, and creates roles. Returns the owner to be. */
+/** Clears away what killed runs left, looks whether the restore can succeed, and creates roles. Returns the owner to be. */
 export async function prepareServer(
   maintenance: Connection,
   job: RestoreJob,
   way: 'new' | 'in-place',
 ): Promise<string | undefined> {
-  const { plan, properties, options } = job
+  const { plan, properties, notes, options } = job
   const { choices } = options
+  await dropAbandonedDatabases(maintenance, { signal: options.signal, onNote: (note) => notes.push(note) })
   const owner = choices.noOwner ? undefined : properties.owner
   const roles = rolesOfPlan(plan)
   if (owner !== undefined) roles.add(owner)

@@ -23,7 +23,7 @@ import { verifyRestored } from '../verify-restored.ts'
 import { checkReplaceable } from './check-replaceable.ts'
 import { type SetAside, type WorkingRecord, claimName, keptName, recordStatement, runAt } from './set-aside.ts'
 import { type Swap, type SwapOptions, UnknownSwap, endLockHolders, swapNames } from './swap-names.ts'
-import { dropUnfinished } from './unfinished.ts'
+import { dropWorking } from './unfinished.ts'
 
 export interface SwapInOptions extends SwapOptions {
   /** Called when the restored database is verified, right before the swap. */
@@ -66,7 +66,7 @@ export async function restoreInPlace(
   await checkReplaceable(maintenance, target, options)
   const { name } = opened.manifest.database
   if (![name, backup.record.database].includes(target.database)) await options.confirmOther(name)
-  job.notes.push(...(await dropUnfinished(maintenance, target, options)))
+  job.notes.push(...(await dropWorking(maintenance, target, options)))
   const owner = await prepareServer(maintenance, job, 'in-place')
   job.notes.push(...(await changedProperties(target, job, options)))
   const { working, verified } = await restoreBeside(maintenance, owner, job, {

@@ -23,15 +23,24 @@ interface QueryOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Drops what killed runs have restored beside a database, and returns what it did, in words. The name must be claimed. */
+/** Drops what killed runs have begun, also where it does not say yet whose place it is to take. As `dropWorking` else. */
 export async function dropUnfinished(
   maintenance: Connection,
   target: ConnectionTarget,
   options: QueryOptions = {},
 ): Promise<string[]> {
   const notes: string[] = []
-  // those that do not say yet whose place they are to take, too
   await dropAbandonedDatabases(maintenance, { ...options, onNote: (note) => notes.push(note) })
+  return [...notes, ...(await dropWorking(maintenance, target, options))]
+}
+
+/** Drops what killed runs have restored beside a database, and returns what it did, in words. The name must be claimed. */
+export async function dropWorking(
+  maintenance: Connection,
+  target: ConnectionTarget,
+  options: QueryOptions = {},
+): Promise<string[]> {
+  const notes: string[] = []
   for (const { name, owner, record, trusted } of await listWorking(maintenance, target.database, options)) {
     if (!(await takeTemporaryDatabase(maintenance, name, options))) continue
     try {
