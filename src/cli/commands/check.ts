@@ -1,9 +1,10 @@
 import { AppError } from '../../core/app-error.ts'
 import { listSome } from '../../core/text/list-some.ts'
+import type { CheckedPart } from '../../repository/check/check-part.ts'
 import { checkRepository } from '../../repository/check/check-repository.ts'
 import type { CheckReport, Damage, Repair } from '../../repository/check/check-report.ts'
 import { backupStreams } from '../../repository/backups/open-backup.ts'
-import { saveCheck } from '../../repository/retention/backup-notes.ts'
+import { type CheckRound, describeRound, noteCheck, openRound } from '../repositories/check-round.ts'
 import { cleanUpAfterKilledRuns } from '../repositories/clean-up.ts'
 import { formatBytes, formatQuantity } from '../../core/text/format.ts'
 import { printable } from '../../core/text/printable.ts'
@@ -12,8 +13,16 @@ import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
 import { checkLevel, flag } from '../option-types.ts'
+import { byteCount } from '../../config/value-types.ts'
 
-const checkOptions = z.strictObject({ level: checkLevel.default('structure'), repair: flag })
+const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const
+
+const checkOptions = z
+  .strictObject({ level: checkLevel.optional(), budget: byteCount.optional(), repair: flag })
+  .refine(
+    ({ level, budget }) => budget === undefined || level === undefined || levelNumbers[level] >= levelNumbers.bits,
+    '--budget needs --level bits or content: the others read no data',
+  )
 export type CheckOptions = z.output<typeof checkOptions>
 
 async function check(options: CheckOptions, context: CommandContext): Promise<Outcome> {
@@ -21,21 +30,24 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
   const { signal, terminal } = context
   await cleanUpAfterKilledRuns(repository, context)
   // what a level does not see can not be repaired
-  const level = options.repair && options.level !== 'content' ? levelNumbers.bits : levelNumbers[options.level]
-  const startedAt = await unlessReadOnly(() => repository.store.now(context), context)
+  const readsData = options.repair || options.budget !== undefined
+  const level =
+    readsData && options.level !== 'content' ? levelNumbers.bits : levelNumbers[options.level ?? 'structure']
+  const { budget } = options
+  const lacking = `list will not tell of this check${budget === undefined ? '' : ', and the next one reads the same part'}`
+  const startedAt = await unlessReadOnly(() => repository.store.now(context), lacking, context)
+  const round = budget === undefined ? undefined : await openRound(repository, level, startedAt ?? new Date(), context)
   const report = await checkRepository(repository, {
     level,
     repair: options.repair,
+    part: round && budget !== undefined ? { budgetBytes: budget, after: round.upTo, again: round.damaged } : undefined,
     signal,
     streamsOf: (record, reader) => backupStreams(reader, record, { signal }),
     onProgress: ({ doneBytes, totalBytes }) =>
       context.onProgress({ phase: 'check', unit: 'bytes', done: doneBytes, total: totalBytes }),
   })
-  const { checked, damages, touched, repairs, salvagedChunks, late } = report
-  if (startedAt) {
-    const noted = { level, startedAt, damaged: touched.map(({ id }) => id) }
-    await unlessReadOnly(() => saveCheck(repository, noted, context), context)
-  }
+  const { checked, damages, touched, repairs, salvagedChunks, late, part } = report
+  if (startedAt) await unlessReadOnly(() => noteCheck(repository, report, startedAt, round, context), lacking, context)
   const { colors } = terminal
   const counts = [
     formatQuantity(checked.records, 'backup'),
@@ -45,6 +57,7 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
   ]
   const lines = [
     `checked ${counts.join(', ')} (level ${level})`,
+    ...(part && round ? [`  ${describeRound({ ...part, ...round }, new Date())}`] : []),
     ...repairs.map(
       ({ object, problem, done }) => `  ${colors.good(doneWords[done])}: ${object}, which ${problemWords[problem]}`,
     ),
@@ -55,12 +68,13 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
         `  ${colors.warning('note')}: backup ${id} was stored late, or copied without its time: trust it as far as this check went`,
     ),
   ]
+  const document = { ...report, part: undefined, ...(part && round && { round: roundDocument(part, round) }) }
   if (damages.length === 0) {
     const verdict = repairs.length > 0 ? 'all damage is repaired' : 'no damage found'
-    return { document: { ...report }, text: `${[...lines, colors.good(verdict)].join('\n')}\n` }
+    return { document, text: `${[...lines, colors.good(verdict)].join('\n')}\n` }
   }
   return {
-    document: { ...report },
+    document,
     text: `${lines.join('\n')}\n`,
     failure: new AppError(
       'check-damaged',
@@ -73,15 +87,20 @@ async function check(options: CheckOptions, context: CommandContext): Promise<Ou
 /** Notes the check, so that list tells of it; who may only read can not do that. */
 async function unlessReadOnly<Result>(
   work: () => Promise<Result>,
+  lacking: string,
   context: CommandContext,
 ): Promise<Result | undefined> {
   try {
     return await work()
   } catch (error) {
     const { message } = expected(error, context)
-    context.terminal.say(`${printable(`list will not tell of this check: ${message}`)}\n`)
+    context.terminal.say(`${printable(`${lacking}: ${message}`)}\n`)
     return undefined
   }
+}
+
+function roundDocument({ upTo, doneBytes, totalBytes }: CheckedPart, { startedAt }: CheckRound) {
+  return { startedAt, doneBytes, totalBytes, isOver: upTo === undefined }
 }
 
 function nextStep({ damages }: CheckReport): string {
@@ -114,8 +133,6 @@ function idsOf(damages: readonly Damage[]): string {
   return [...new Set(damages.flatMap(({ backups }) => backups.map(({ id }) => id)))].join(' ')
 }
 
-const levelNumbers = { list: 0, structure: 1, bits: 2, content: 3 } as const
-
 const problemWords = {
   outdated: 'does not say who has access now',
   missing: 'is missing',
@@ -147,7 +164,14 @@ export const checkCommand = defineCommand({
     'Looks for missing and damaged objects, says which backups and tables they touch, and what to do next. Levels, each of which includes the ones before: 0 list (is every object there, and as long as it should be), 1 structure (does every backup lead to all of its data), 2 bits (is every object what was written; needs no key), 3 content (does everything decrypt and unpack to what it was). Whether a backup can be restored is what prove answers. It also removes what runs that were killed have left: scratch servers of this user, and files that nobody has written to for a day.',
   arguments: [],
   options: [
-    { flags: '--level <LEVEL>', help: '0 to 3, or list, structure, bits, content (default: structure)' },
+    {
+      flags: '--level <LEVEL>',
+      help: '0 to 3, or list, structure, bits, content (default: structure; with --budget, bits)',
+    },
+    {
+      flags: '--budget <SIZE>',
+      help: 'read about so much of the data, such as 10GB, and go on with the rest the next time: what was read longest ago comes first (level bits or content)',
+    },
     {
       flags: '--repair',
       help: 'write again what can be, save what is good of damaged packs, and let no later backup rely on these, so that the next one stores again what it needs of them',
@@ -156,6 +180,7 @@ export const checkCommand = defineCommand({
   examples: [
     { command: 'pgrevive check --repo ./backups', meaning: 'quick: is everything there' },
     { command: 'pgrevive check --level content', meaning: 'thorough: read and decrypt everything' },
+    { command: 'pgrevive check --budget 10GB', meaning: 'every day a part: in the end all bits have been read' },
     { command: 'pgrevive check --level bits --repair', meaning: 'after a disk failed' },
   ],
   schema: checkOptions,

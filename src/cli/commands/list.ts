@@ -1,8 +1,9 @@
 import { AppError } from '../../core/app-error.ts'
 import type { Proof } from '../../repository/backups/backup-record.ts'
 import { type Backup, listProofs, momentOf } from '../../repository/backups/open-backup.ts'
-import { type Pin, lastCheckOf, listNotes } from '../../repository/retention/backup-notes.ts'
+import { type Pin, type SavedRound, lastCheckOf, listNotes } from '../../repository/retention/backup-notes.ts'
 import type { Palette } from '../terminal/color.ts'
+import { describeRound } from '../repositories/check-round.ts'
 import { failureOf } from '../repositories/each-repository.ts'
 import { errorDocument } from '../terminal/error-text.ts'
 import { printable } from '../../core/text/printable.ts'
@@ -39,7 +40,9 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     const where = listed.length > 1 ? ` in ${printable(name)}` : ''
     for (const id of damaged) terminal.warn(`the record of backup ${id}${where} is damaged; run "pgrevive check"`)
   }
-  const copies = (await Promise.all(listed.map((one) => copiesIn(one, context)))).flat()
+  const statements = await Promise.all(listed.map((one) => statementsIn(one, context)))
+  const copies = statements.flatMap(({ copies: some }) => some)
+  const rounds = statements.flatMap(({ rounds: some }) => some)
   const backups = [...Map.groupBy(copies, ({ backup }) => backup.id).values()]
     .filter(([first]) => options.database === undefined || first?.backup.record.database === options.database)
     .toSorted((a, b) => momentOfCopies(b) - momentOfCopies(a))
@@ -54,6 +57,7 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     document: {
       backups: backups.map((held) => documentOf(held, isOne)),
       damaged: listed.flatMap(({ damaged }) => damaged),
+      ...(rounds.length > 0 && { rounds }),
       ...(isOne
         ? {}
         : { failed: failed.map(({ name, error }) => ({ repository: name, error: errorDocument(error) })) }),
@@ -61,21 +65,42 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     text:
       backups.length === 0
         ? 'no backups yet\nnext: pgrevive backup postgres://user@host/database\n'
-        : tableOf(backups, isOne, context),
+        : tableOf(backups, isOne, context) + rounds.map((round) => lineOf(round, isOne)).join(''),
   }
   return failed.length === 0 ? outcome : { ...outcome, failure: failureOf(failed, listed.length + failed.length) }
 }
 
-async function copiesIn({ name, repository, backups }: ListedRepository, context: CommandContext): Promise<Copy[]> {
+/** A round of checks that goes on. */
+interface Round extends Pick<SavedRound, 'level' | 'startedAt' | 'doneBytes' | 'totalBytes'> {
+  readonly repository: string
+}
+
+async function statementsIn(
+  { name, repository, backups }: ListedRepository,
+  context: CommandContext,
+): Promise<{ readonly copies: readonly Copy[]; readonly rounds: readonly Round[] }> {
   const proofs = await listProofs(repository, context)
-  const { pins, checks } = await listNotes(repository, context)
-  return backups.map((backup) => ({
+  const { pins, checks, rounds } = await listNotes(repository, context)
+  const copies = backups.map((backup) => ({
     repository: name,
     backup,
     proof: proofs.get(backup.id),
     pin: pins.get(backup.id),
     checked: lastCheckOf(backup, checks),
   }))
+  const going = rounds.map(({ level, startedAt, doneBytes, totalBytes }) => ({
+    repository: name,
+    level,
+    startedAt,
+    doneBytes,
+    totalBytes,
+  }))
+  return { copies, rounds: going }
+}
+
+function lineOf(round: Round, isOne: boolean): string {
+  const where = isOne ? '' : `${printable(round.repository)}: `
+  return `${where}checks by parts: ${describeRound(round, new Date())} (${round.level})\n`
 }
 
 function momentOfCopies([first]: readonly Copy[]): number {

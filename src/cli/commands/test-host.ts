@@ -233,6 +233,17 @@ export const listDocument = z.strictObject({
     }),
   ),
   damaged: z.array(z.string()),
+  rounds: z
+    .array(
+      z.strictObject({
+        repository: z.string(),
+        level: z.int(),
+        startedAt: z.iso.datetime(),
+        doneBytes: z.int(),
+        totalBytes: z.int(),
+      }),
+    )
+    .optional(),
 })
 
 const findingDocument = z.strictObject({

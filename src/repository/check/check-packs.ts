@@ -61,6 +61,8 @@ export async function checkPacks(
   options: AbortOptions & {
     readonly level: CheckLevel
     readonly tryDamaged: boolean
+    /** Data packs of which no other is read; undefined: all are. */
+    readonly only?: ReadonlySet<string> | undefined
     /** Packs of which these tell are not read again. */
     readonly earlier?: EarlierFindings | undefined
     readonly onProgress?: ((progress: { doneBytes: number; totalBytes: number }) => void) | undefined
@@ -73,9 +75,10 @@ export async function checkPacks(
   }
   findings.readBytes = options.earlier?.findings.readBytes ?? 0
   const toRead = [...inventory.packs.entries()].filter(
-    ([number, { kind, state, condemned }]) =>
+    ([number, { kind, name = '', state, condemned }]) =>
       state !== 'missing' &&
       options.level >= (kind === 'meta' || condemned ? 1 : 2) &&
+      (kind === 'meta' || condemned || (options.only?.has(name) ?? true)) &&
       !findings.take(number, inventory, options.earlier),
   )
   if (toRead.length === 0) return findings

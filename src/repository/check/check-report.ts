@@ -1,3 +1,5 @@
+import type { CheckedPart } from './check-part.ts'
+
 /**
  * 0: packs are there and have their length. 1: also records, metadata packs, and that every chunk of every stream lies in
  * a pack. 2: also the bits of all packs. 3: also the content of all packs.
@@ -54,6 +56,8 @@ export interface CheckReport {
    * nothing else wrong all their data is there.
    */
   readonly late: readonly string[]
+  /** Where only a part was to be read. */
+  readonly part?: CheckedPart
 }
 
 /** Gathers damages while a check runs. */

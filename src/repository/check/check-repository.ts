@@ -3,6 +3,7 @@ import { hasObject } from '../../store/has-object.ts'
 import type { AbortOptions } from '../../store/object-store.ts'
 import { backupOfProof } from '../backups/backup-record.ts'
 import { checkClearObjects } from './check-clear-objects.ts'
+import { type ChosenPart, type WantedPart, choosePart, partAfter } from './check-part.ts'
 import { checkPacks, type EarlierFindings, type PackFindings } from './check-packs.ts'
 import { DamageList, type CheckLevel, type CheckReport } from './check-report.ts'
 import { StreamChecker, type StreamsOf } from './check-streams.ts'
@@ -20,6 +21,8 @@ export interface CheckOptions extends AbortOptions {
   readonly level: CheckLevel
   /** Mend what can be mended; what remains in the report is lost. Packs that the level does not read are not looked at. */
   readonly repair?: boolean | undefined
+  /** Read only so much of the data packs, at levels that read them. */
+  readonly part?: WantedPart | undefined
   /**
    * Where it throws `object-damaged` or `object-missing`, the streams that it gave before have been found damaged; else it
    * is counted against the record.
@@ -44,7 +47,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
   if (level >= 1)
     for (const kind of ['access', 'key'] as const) await checkStatements(context, kind, damages, { signal })
   const tryDamaged = repair && (await repository.canRead())
-  const { inventory, findings } = await checkStored(context, damages, { ...options, tryDamaged })
+  const { inventory, findings, chosen } = await checkStored(context, damages, { ...options, tryDamaged })
   for (const [number, problem] of findings.problems) {
     if (!inventory.pack(number).condemned) damages.add(keyOf(inventory, number), problem)
   }
@@ -75,6 +78,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
     repairs,
     salvagedChunks: salvagedBlobs,
     late,
+    ...(chosen && { part: partAfter(chosen, inventory, findings) }),
   }
 }
 
@@ -84,16 +88,18 @@ function isRepairable(key: string, inventory: Inventory): boolean {
   return !inventory.packs.some((pack) => pack.condemned && packKey(pack.kind, pack.name ?? '') === key)
 }
 
-/** All packs. What prunes move while it lasts is looked for again, where it lies now. */
+/** All packs, or a part. What prunes move while it lasts is looked for again, where it lies now; a part leaves it for the next round. */
 async function checkStored(
   context: RepositoryContext,
   damages: DamageList,
   options: CheckOptions & { readonly tryDamaged: boolean },
-): Promise<EarlierFindings> {
+): Promise<EarlierFindings & { readonly chosen: ChosenPart | undefined }> {
+  let chosen: ChosenPart | undefined
   for (let earlier: EarlierFindings | undefined; ;) {
     const inventory = await loadInventory(context, damages, options)
-    const findings = await checkPacks(context, inventory, { ...options, earlier })
-    if (findings.gone.size === 0) return { inventory, findings }
+    if (options.part) chosen ??= choosePart(inventory, options.part)
+    const findings = await checkPacks(context, inventory, { ...options, only: chosen?.names, earlier })
+    if (findings.gone.size === 0) return { inventory, findings, chosen }
     earlier = { inventory, findings }
   }
 }

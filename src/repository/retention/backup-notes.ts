@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { AbortOptions } from '../../store/object-store.ts'
+import type { CheckedPart } from '../check/check-part.ts'
 import { selectionSchema } from '../backups/manifest.ts'
 import { sealedKey } from '../objects/object-keys.ts'
 import type { Repository } from '../repository.ts'
@@ -22,6 +23,17 @@ export const noteSchema = z.discriminatedUnion('kind', [
     startedAt: z.iso.datetime(),
     damaged: z.array(z.ulid()),
   }),
+  /** How far a round has come that checks all data packs a part at a time: packs that it found damaged, and bytes. */
+  z.strictObject({
+    format: z.literal(1),
+    kind: z.literal('checking'),
+    level: z.int().min(2).max(3),
+    startedAt: z.iso.datetime(),
+    upTo: z.string(),
+    damaged: z.array(z.string()),
+    doneBytes: z.int(),
+    totalBytes: z.int(),
+  }),
 ])
 export type Note = z.output<typeof noteSchema>
 
@@ -32,10 +44,16 @@ export interface Pin {
 }
 
 export interface SavedCheck {
-  readonly noteId: string
   readonly level: number
   readonly startedAt: Date
   readonly damaged: readonly string[]
+}
+
+/** A round that is not over. */
+export interface SavedRound extends CheckedPart {
+  readonly level: number
+  /** By the store's clock. */
+  readonly startedAt: Date
 }
 
 export interface BackupNotes {
@@ -44,6 +62,10 @@ export interface BackupNotes {
   readonly acknowledged: readonly Acknowledgement[]
   /** Of each level the newest. */
   readonly checks: readonly SavedCheck[]
+  /** Of each level the newest. */
+  readonly rounds: readonly SavedRound[]
+  /** Of each level and kind, the ids of the notes on checks and rounds: a new one takes their place. */
+  readonly checkNotes: ReadonlyMap<string, readonly string[]>
   /** Keys of notes that are damaged or were written by a later version: nobody knows what they say. */
   readonly unreadable: readonly string[]
 }
@@ -52,29 +74,68 @@ export async function listNotes(repository: Repository, options: AbortOptions = 
   const pins = new Map<string, Pin>()
   const acknowledged: Acknowledgement[] = []
   const checks = new Map<number, SavedCheck>()
+  const rounds = new Map<number, SavedRound>()
+  const checkNotes = new Map<string, string[]>()
   const unreadable: string[] = []
   for await (const stored of repository.notes(options)) {
     const note = stored.state === 'saved' ? noteSchema.safeParse(stored.body).data : undefined
     if (stored.state !== 'saved' || !note) unreadable.push(sealedKey('note', stored.id))
     else if (note.kind === 'pinned') pins.set(note.backup, { reason: note.reason, pinnedAt: stored.savedAt })
     else if (note.kind === 'unpinned') pins.delete(note.backup)
-    else if (note.kind === 'checked')
-      checks.set(note.level, { ...note, noteId: stored.id, startedAt: new Date(note.startedAt) })
-    else acknowledged.push(note)
+    else if (note.kind === 'acknowledged') acknowledged.push(note)
+    else {
+      const startedAt = new Date(note.startedAt)
+      if (note.kind === 'checked') checks.set(note.level, { ...note, startedAt })
+      else rounds.set(note.level, { ...note, startedAt })
+      checkNotes.set(keyOf(note), [...(checkNotes.get(keyOf(note)) ?? []), stored.id])
+    }
   }
-  return { pins, acknowledged, checks: [...checks.values()], unreadable }
+  return { pins, acknowledged, checks: [...checks.values()], rounds: [...rounds.values()], checkNotes, unreadable }
 }
 
-/** Notes the outcome of a check in the place of the one before; nothing else depends on it. */
+type CheckNote = Extract<Note, { kind: 'checked' | 'checking' }>
+
+function keyOf({ kind, level }: Pick<CheckNote, 'kind' | 'level'>): string {
+  return `${kind} ${level}`
+}
+
+/** Notes the outcome of a check in the place of the one before, unless that is newer; nothing else depends on it. */
 export async function saveCheck(
   repository: Repository,
-  { level, startedAt, damaged }: Omit<SavedCheck, 'noteId'>,
+  { level, startedAt, damaged }: SavedCheck,
   options: AbortOptions = {},
 ): Promise<void> {
-  const before = (await listNotes(repository, options)).checks.filter((check) => check.level === level)
-  const note: Note = { format: 1, kind: 'checked', level, startedAt: startedAt.toISOString(), damaged: [...damaged] }
+  const { checks } = await listNotes(repository, options)
+  if (checks.some((check) => check.level === level && check.startedAt > startedAt)) return
+  const at = startedAt.toISOString()
+  await replaceNotes(repository, { format: 1, kind: 'checked', level, startedAt: at, damaged: [...damaged] }, options)
+}
+
+/** Notes how far a round has come, or, once it has come to its end, that it is over. */
+export async function saveRound(
+  repository: Repository,
+  { level, startedAt, upTo, damaged, doneBytes, totalBytes }: SavedRound,
+  options: AbortOptions = {},
+): Promise<void> {
+  const about = { kind: 'checking', level } as const
+  if (upTo === undefined) return removeNotes(repository, about, options)
+  const facts = { startedAt: startedAt.toISOString(), upTo, damaged: [...damaged], doneBytes, totalBytes }
+  await replaceNotes(repository, { format: 1, ...about, ...facts }, options)
+}
+
+async function replaceNotes(repository: Repository, note: CheckNote, options: AbortOptions): Promise<void> {
+  const before = (await listNotes(repository, options)).checkNotes.get(keyOf(note)) ?? []
   await repository.saveNote(note, options)
-  for (const { noteId } of before) await repository.store.delete(sealedKey('note', noteId), options)
+  for (const id of before) await repository.store.delete(sealedKey('note', id), options)
+}
+
+async function removeNotes(
+  repository: Repository,
+  about: Pick<CheckNote, 'kind' | 'level'>,
+  options: AbortOptions,
+): Promise<void> {
+  const ids = (await listNotes(repository, options)).checkNotes.get(keyOf(about)) ?? []
+  for (const id of ids) await repository.store.delete(sealedKey('note', id), options)
 }
 
 /** The newest check that saw a backup, and whether that was whole. */
