@@ -2,7 +2,7 @@ import { queryOptions, type QueryFunctionContext } from '@tanstack/react-query'
 import type { Me, Token, User } from '../../../src/shapes/access.ts'
 import type { Alert, Channel } from '../../../src/shapes/alert.ts'
 import type { Backup, BackupDetail, DatabaseSummary, RestoreState, Rows } from '../../../src/shapes/database.ts'
-import type { Repository, RepositoryKey } from '../../../src/shapes/repository.ts'
+import type { Repository, RepositoryKey, RetentionPolicy } from '../../../src/shapes/repository.ts'
 import type { LogLine, Run, RunDetail } from '../../../src/shapes/run.ts'
 import type { Schedule } from '../../../src/shapes/schedule.ts'
 import type { Overview, SettingsText } from '../../../src/shapes/service.ts'
@@ -67,6 +67,7 @@ export const queries = {
   log: (id: string) => queryOptions({ queryKey: ['log', id], queryFn: fetched<LogLine[]>(at`runs/${id}/log`) }),
   schedules: queryOptions({ queryKey: ['schedules'], queryFn: fetched<Schedule[]>(at`schedules`) }),
   repositories: queryOptions({ queryKey: ['repositories'], queryFn: fetched<Repository[]>(at`repositories`) }),
+  retention: queryOptions({ queryKey: ['retention'], queryFn: fetched<RetentionPolicy | null>(at`retention`) }),
   keys: (name: string) =>
     queryOptions({
       queryKey: ['repositories', name, 'keys'],

@@ -3,7 +3,7 @@ export function Line({ values, label, tall }: { values: (number | null)[]; label
   const known = values.flatMap((value, index) => (value === null ? [] : [{ index, value }]))
   const height = tall ? 56 : 22
   const width = tall ? 240 : 64
-  if (known.length < 2) return <svg className="line-chart" viewBox={`0 0 ${width} ${height}`} aria-hidden="true" />
+  if (known.length < 3) return <svg className="line-chart" viewBox={`0 0 ${width} ${height}`} aria-hidden="true" />
   const top = Math.max(...known.map((point) => point.value))
   const low = tall ? 0 : Math.min(...known.map((point) => point.value))
   const span = top - low || 1

@@ -81,3 +81,7 @@ export const exact = (time: string) => exactly.format(new Date(time))
 export const short = (time: string) => shortly.format(new Date(time))
 export const clock = (time: string) => clocks.format(new Date(time))
 export const dayOf = (time: string) => days.format(new Date(time))
+
+/** With a capital and a full stop. */
+export const sentence = (text: string) =>
+  text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')

@@ -6,7 +6,7 @@ import { useSession } from '../../app/session.ts'
 import { DayStrip } from '../../charts/DayStrip.tsx'
 import { Freshness } from '../../charts/Freshness.tsx'
 import { Line } from '../../charts/Line.tsx'
-import { duration, size } from '../../text/format.ts'
+import { roughly, sentence, size } from '../../text/format.ts'
 import { Button } from '../../ui/Button.tsx'
 import { ObjectiveMark, objectiveWords, ProofMark } from '../../ui/Marks.tsx'
 import { Menu, MenuAct, MenuLink } from '../../ui/Menu.tsx'
@@ -70,9 +70,6 @@ export function DatabaseRow({ database }: { database: DatabaseSummary }) {
   )
 }
 
-export const sentence = (text: string) =>
-  text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
-
 function Proof({ database: { lastProof, lastBackup } }: { database: DatabaseSummary }) {
   if (lastProof === null) {
     return (
@@ -87,7 +84,7 @@ function Proof({ database: { lastProof, lastBackup } }: { database: DatabaseSumm
       <span>
         <Ago at={lastProof.at} />
         <span className="small quiet block">
-          {lastProof.outcome} in {duration(lastProof.tookMs)}
+          {lastProof.outcome} in {roughly(lastProof.tookMs)}
         </span>
       </span>
     </span>

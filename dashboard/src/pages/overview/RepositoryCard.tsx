@@ -1,6 +1,6 @@
 import type { Repository } from '../../../../src/shapes/repository.ts'
 import { Line } from '../../charts/Line.tsx'
-import { factor, plural, size } from '../../text/format.ts'
+import { factor, plural, sentence, size } from '../../text/format.ts'
 import { Badge, ObjectiveMark } from '../../ui/Marks.tsx'
 import { Ago } from '../../ui/Time.tsx'
 
@@ -62,7 +62,7 @@ export function RepositoryCard({ repository }: { repository: Repository }) {
       )}
       {repository.error && (
         <p className="small tone-bad" role="alert">
-          {repository.error.message} {repository.error.hint}
+          {sentence(repository.error.message)} {repository.error.hint !== undefined && sentence(repository.error.hint)}
         </p>
       )}
     </article>

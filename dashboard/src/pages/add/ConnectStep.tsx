@@ -1,0 +1,112 @@
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import type { ConnectionTest } from '../../../../src/shapes/database.ts'
+import { at, post } from '../../api/client.ts'
+import { plural, size } from '../../text/format.ts'
+import { Button } from '../../ui/Button.tsx'
+import { TextField } from '../../ui/Field.tsx'
+import { ObjectiveMark } from '../../ui/Marks.tsx'
+import { Problem } from '../../ui/Note.tsx'
+
+/** A URL is tried as soon as it looks like one: whoever pastes it sees at once what was found. */
+export function ConnectStep({ then }: { then: (connection: { url: string; password: string; name: string }) => void }) {
+  const [url, setUrl] = useState('')
+  const [password, setPassword] = useState('')
+  const [name, setName] = useState<string | null>(null)
+  const tried = useTried(url.trim(), password)
+  const test = useQuery({
+    queryKey: ['connection', tried],
+    queryFn: () =>
+      post<ConnectionTest>(at`databases/test`, { url: tried.url, ...(tried.password && { password: tried.password }) }),
+    enabled: looksWhole(tried.url),
+    retry: false,
+    // The password must not stay longer than the page.
+    gcTime: 0,
+  })
+  const isCurrent = tried.url === url.trim() && tried.password === password
+  const found = isCurrent ? test.data : undefined
+  const suggested = (found?.database ?? '').replaceAll(/[^\w.-]/g, '_').replace(/^[^A-Za-z0-9]+/, '')
+  const chosen = name ?? suggested
+  return (
+    <form
+      className="form"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (found?.ok && chosen !== '') then({ url: url.trim(), password, name: chosen })
+      }}
+    >
+      <h2>Where is it?</h2>
+      <TextField
+        label="URL of the database"
+        className="mono"
+        autoFocus
+        required
+        value={url}
+        onChange={(event) => setUrl(event.target.value)}
+        placeholder="postgres://user:password@db.example:5432/shop"
+        hint="What your application uses will do; a role that may only read is better. docker://container/database is one, too."
+      />
+      <TextField
+        label="Password, if the URL has none"
+        type="password"
+        autoComplete="new-password"
+        value={password}
+        onChange={(event) => setPassword(event.target.value)}
+        hint="Kept in a file of its own, and never given out again."
+      />
+      <div className="connection" role="status">
+        {looksWhole(url.trim()) && (!isCurrent || test.isFetching) && <Trying />}
+        {found?.ok && (
+          <p className="with-mark">
+            <ObjectiveMark state="ok" />
+            <span>
+              <span className="strong">Connected.</span> PostgreSQL {found.serverVersion}, database {found.database}
+              {found.bytes !== null && `, ${size(found.bytes)}`}
+              {found.tables !== null && ` in ${plural(found.tables, 'table')}`}.
+            </span>
+          </p>
+        )}
+        {found?.error && <Problem error={found.error} />}
+        {isCurrent && test.error && <Problem error={test.error} />}
+      </div>
+      {found?.ok && (
+        <TextField
+          label="Call it"
+          required
+          pattern="[A-Za-z0-9][\w.\-]*"
+          maxLength={200}
+          value={chosen}
+          onChange={(event) => setName(event.target.value)}
+          hint="Its name here and in pgrevive.yaml."
+        />
+      )}
+      <div className="form-foot">
+        <Button kind="primary" type="submit" disabled={!found?.ok || chosen === ''}>
+          Go on
+        </Button>
+      </div>
+    </form>
+  )
+}
+
+const looksWhole = (url: string) =>
+  /^(postgres(ql)?|docker|podman):\/\/[^\s]+/.test(url) || /\b(host|dbname|service)=/.test(url)
+
+/** What is typed, once it has stayed the same for a moment. */
+function useTried(url: string, password: string) {
+  const [tried, setTried] = useState({ url: '', password: '' })
+  useEffect(() => {
+    const timer = setTimeout(() => setTried({ url, password }), 500)
+    return () => clearTimeout(timer)
+  }, [url, password])
+  return tried
+}
+
+function Trying() {
+  const [seconds, setSeconds] = useState(0)
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds((passed) => passed + 1), 1000)
+    return () => clearInterval(timer)
+  }, [])
+  return <p className="quiet">Trying it… {seconds > 0 && `${seconds} s`}</p>
+}

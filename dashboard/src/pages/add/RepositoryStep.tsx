@@ -1,0 +1,91 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
+import type { DatabaseSummary } from '../../../../src/shapes/database.ts'
+import type { Repository } from '../../../../src/shapes/repository.ts'
+import { at, post } from '../../api/client.ts'
+import { queries } from '../../api/queries.ts'
+import { Button } from '../../ui/Button.tsx'
+import { Problem } from '../../ui/Note.tsx'
+import { useAct } from '../../ui/use-act.ts'
+import { NewRepository } from '../repositories/NewRepository.tsx'
+
+/** Where backups lie: there may be repositories already; otherwise the first is made here. */
+export function RepositoryStep({
+  known,
+  connection,
+  then,
+}: {
+  known: Repository[]
+  connection: { url: string; password: string; name: string }
+  then: (database: string) => void
+}) {
+  const client = useQueryClient()
+  const added = useAct(
+    () =>
+      post<DatabaseSummary>(at`databases`, {
+        name: connection.name,
+        url: connection.url,
+        ...(connection.password && { password: connection.password }),
+      }),
+    () => {
+      void client.invalidateQueries({ queryKey: queries.overview.queryKey })
+      then(connection.name)
+    },
+  )
+  const [makesFirst, setMakesFirst] = useState(known.length === 0)
+  if (makesFirst) {
+    return (
+      <div className="stack">
+        <h2>Where do backups lie?</h2>
+        <p className="quiet">
+          Everything is encrypted before it is written. A directory will do to begin with; add a second place elsewhere
+          later.
+        </p>
+        <NewRepository
+          first
+          done={() => {
+            setMakesFirst(false)
+            void client.invalidateQueries({ queryKey: queries.repositories.queryKey })
+            void added.go()
+          }}
+        />
+        {added.error && <Problem error={added.error} />}
+      </div>
+    )
+  }
+  return <Existing known={known} busy={added.busy} error={added.error} go={() => void added.go()} />
+}
+
+function Existing({
+  known,
+  busy,
+  error,
+  go,
+}: {
+  known: Repository[]
+  busy: boolean
+  error: Error | null
+  go: () => void
+}) {
+  const button = useRef<HTMLButtonElement>(null)
+  useEffect(() => button.current?.focus(), [])
+  return (
+    <div className="stack">
+      <h2>Its backups go into {known.length === 1 ? 'the repository' : `all ${known.length} repositories`}</h2>
+      <ul className="stack tight">
+        {known.map((repository) => (
+          <li key={repository.name}>
+            <span className="strong">{repository.name}</span> <span className="quiet break">{repository.place}</span>
+          </li>
+        ))}
+      </ul>
+      <p className="quiet">What databases have in common is stored once.</p>
+      {error && <Problem error={error} />}
+      <div className="form-foot">
+        <Button kind="primary" disabled={busy} onClick={go} autoFocus>
+          Add the database
+        </Button>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,100 @@
+import { useState } from 'react'
+import type { Channel, Severity } from '../../../../src/shapes/alert.ts'
+import { at, put } from '../../api/client.ts'
+import { Button } from '../../ui/Button.tsx'
+import { SelectField, TextField } from '../../ui/Field.tsx'
+import { Note, Problem } from '../../ui/Note.tsx'
+import { tell } from '../../ui/toasts.tsx'
+import { useAct } from '../../ui/use-act.ts'
+import { channelEntry, channelFields } from './channel-kinds.ts'
+
+const kinds: Record<Channel['kind'], string> = {
+  email: 'E-mail',
+  slack: 'Slack',
+  discord: 'Discord',
+  telegram: 'Telegram',
+  webhook: 'Webhook, signed',
+  ntfy: 'ntfy',
+  pagerduty: 'PagerDuty',
+}
+
+export function ChannelForm({ channel, done }: { channel: Channel | null; done: () => void }) {
+  const [name, setName] = useState(channel?.name ?? '')
+  const [kind, setKind] = useState<Channel['kind']>(channel?.kind ?? 'email')
+  const [values, setValues] = useState<Record<string, string>>({})
+  const [least, setLeast] = useState<Severity>(channel?.least ?? 'warning')
+  const [from, setFrom] = useState('')
+  const [to, setTo] = useState('')
+  const saved = useAct(
+    async () => {
+      const { entry, secrets } = channelEntry(name, kind, values)
+      for (const [file, value] of Object.entries(secrets)) await put(at`secrets/${file}`, { value })
+      await put(at`channels/${name}`, { ...entry, least, ...(from !== '' && to !== '' ? { quiet: { from, to } } : {}) })
+    },
+    () => {
+      tell(`The channel “${name}” is saved. Send a test to see whether it arrives.`)
+      done()
+    },
+  )
+  return (
+    <form className="form" onSubmit={saved.submit}>
+      {channel && <Note tone="busy">Fill in all of it anew: what is secret is never shown again.</Note>}
+      <div className="form-row">
+        <TextField
+          label="Name"
+          required
+          pattern="[A-Za-z0-9][\w.\-]*"
+          readOnly={channel !== null}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          placeholder="ops"
+        />
+        <SelectField label="Kind" value={kind} onChange={(event) => setKind(event.target.value as Channel['kind'])}>
+          {Object.entries(kinds).map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </SelectField>
+      </div>
+      {channelFields[kind].map((field) => (
+        <TextField
+          key={`${kind} ${field.key}`}
+          label={field.optional ? `${field.label} (optional)` : field.label}
+          type={field.secret ? 'password' : (field.type ?? 'text')}
+          required={!field.optional}
+          autoComplete={field.secret ? 'new-password' : 'off'}
+          value={values[field.key] ?? ''}
+          onChange={(event) => setValues({ ...values, [field.key]: event.target.value })}
+          hint={field.hint}
+        />
+      ))}
+      <SelectField label="What is told" value={least} onChange={(event) => setLeast(event.target.value as Severity)}>
+        <option value="info">everything</option>
+        <option value="warning">warnings and critical alerts</option>
+        <option value="critical">critical alerts alone</option>
+      </SelectField>
+      <div className="form-row">
+        <TextField
+          label="Quiet from (optional)"
+          type="time"
+          value={from}
+          onChange={(event) => setFrom(event.target.value)}
+        />
+        <TextField
+          label="until"
+          type="time"
+          value={to}
+          onChange={(event) => setTo(event.target.value)}
+          hint="What is still true then is told then."
+        />
+      </div>
+      {saved.error && <Problem error={saved.error} />}
+      <div className="form-foot">
+        <Button kind="primary" type="submit" disabled={saved.busy}>
+          Save
+        </Button>
+      </div>
+    </form>
+  )
+}

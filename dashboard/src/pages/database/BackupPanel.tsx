@@ -1,0 +1,108 @@
+import { ArrowRight, Pin, RotateCcw } from 'lucide-react'
+import type { Backup } from '../../../../src/shapes/database.ts'
+import { useSession } from '../../app/session.ts'
+import { count, duration, size } from '../../text/format.ts'
+import { ButtonLink } from '../../ui/Button.tsx'
+import { ProofBadge } from '../../ui/Marks.tsx'
+import { Ago, When } from '../../ui/Time.tsx'
+
+/** What one backup is, in a few numbers; `restores` leads on to the restore of it. */
+export function BackupPanel({ backup, restores }: { backup: Backup; restores?: boolean }) {
+  const { may } = useSession()
+  const took = Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)
+  return (
+    <div className="backup-panel" aria-live="polite">
+      <div className="row spread">
+        <div className="row">
+          <h3>
+            <When at={backup.snapshotAt} />
+          </h3>
+          <ProofBadge outcome={backup.proof?.outcome ?? 'unproven'} />
+          {backup.pin && (
+            <span className="chip" title={backup.pin.reason}>
+              <Pin aria-hidden="true" size={12} /> {backup.pin.reason}
+            </span>
+          )}
+          {backup.imported && <span className="chip">imported</span>}
+          {backup.comment !== null && <span className="quiet">{backup.comment}</span>}
+        </div>
+        <div className="row">
+          <ButtonLink slim to={`/backups/${backup.id}`} icon={<ArrowRight />}>
+            Tables and proof
+          </ButtonLink>
+          {restores && may('restore') && (
+            <ButtonLink
+              slim
+              kind="primary"
+              icon={<RotateCcw />}
+              to={`/restore?database=${encodeURIComponent(backup.database)}&backup=${backup.id}`}
+            >
+              Restore this
+            </ButtonLink>
+          )}
+        </div>
+      </div>
+      <dl className="facts">
+        <div>
+          <dt>Restores to</dt>
+          <dd>
+            {size(backup.bytes)}
+            <small>
+              {count(backup.rows)} rows in {count(backup.tables)} tables
+            </small>
+          </dd>
+        </div>
+        <div>
+          <dt>Stored for it</dt>
+          <dd>
+            {size(backup.stored)}
+            <Part of={backup.bytes} part={backup.stored} />
+          </dd>
+        </div>
+        <div>
+          <dt>Took</dt>
+          <dd>{duration(took)}</dd>
+        </div>
+        <div>
+          <dt>Proof</dt>
+          <dd>
+            {backup.proof === null ? (
+              'not yet'
+            ) : (
+              <>
+                <Ago at={backup.proof.at} />
+                <small>
+                  {backup.proof.outcome} in {duration(backup.proof.tookMs)}
+                </small>
+              </>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Lies in</dt>
+          <dd>
+            {backup.places.map((place) => place.repository).join(', ')}
+            {backup.leftOut !== null && <small>without {backup.leftOut}</small>}
+          </dd>
+        </div>
+      </dl>
+    </div>
+  )
+}
+
+/** A share as a bar; never thinner than can be seen. */
+export function Part({ of, part }: { of: number; part: number }) {
+  const share = of === 0 ? 0 : Math.min(1, part / of)
+  return (
+    <svg
+      className="part"
+      viewBox="0 0 100 4"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`${(share * 100).toFixed(1)} %`}
+    >
+      <rect className="of" width="100" height="4" />
+      {part > 0 && <rect className="share" width={Math.max(1.5, share * 100)} height="4" />}
+    </svg>
+  )
+}

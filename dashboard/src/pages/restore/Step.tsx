@@ -1,0 +1,1 @@
+export const Step = ({ number }: { number: number }) => <span className="step">{number}</span>

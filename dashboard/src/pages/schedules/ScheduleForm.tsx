@@ -1,0 +1,223 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useDeferredValue, useState } from 'react'
+import type { ScheduleEntry, SchedulePreview } from '../../../../src/shapes/schedule.ts'
+import { at, post, put } from '../../api/client.ts'
+import { queries } from '../../api/queries.ts'
+import { Button } from '../../ui/Button.tsx'
+import { Check, SelectField, TextField } from '../../ui/Field.tsx'
+import { Problem } from '../../ui/Note.tsx'
+import { tell } from '../../ui/toasts.tsx'
+import { useAct } from '../../ui/use-act.ts'
+import { NextTimes } from './NextTimes.tsx'
+
+const commands: Record<ScheduleEntry['command'], string> = {
+  backup: 'backup: take backups',
+  prove: 'prove: restore the newest ones and compare (a drill)',
+  forget: 'forget: what the retention does not keep',
+  prune: 'prune: free what no backup needs',
+  sync: 'sync: give each repository what it lacks',
+  check: 'check: read repositories for damage',
+  refresh: 'refresh: restore into a staging database',
+}
+const examples = ['daily at 02:00', 'weekly on sunday at 05:00', 'every 6 hours', '0 4 * * 1-5']
+/** As the browser knows it: the nights of whoever makes the schedule. */
+export const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone
+
+const list = (text: string) => text.split(/[,\s]+/).filter(Boolean)
+const given = <Value,>(value: Value | undefined | '') => value !== undefined && value !== ''
+
+export function ScheduleForm({
+  name: known,
+  entry,
+  done,
+}: {
+  name: string
+  entry: ScheduleEntry | null
+  done: () => void
+}) {
+  const [name, setName] = useState(known)
+  const [command, setCommand] = useState<ScheduleEntry['command']>(entry?.command ?? 'backup')
+  const [when, setWhen] = useState(entry?.when ?? 'daily at 02:00')
+  const [zone, setZone] = useState(entry ? (entry.time_zone ?? '') : localZone)
+  const [jitter, setJitter] = useState(entry?.jitter ?? '')
+  const [databases, setDatabases] = useState(entry?.databases?.join(', ') ?? '')
+  const [repositories, setRepositories] = useState(entry?.repositories?.join(', ') ?? '')
+  const [from, setFrom] = useState(entry?.from ?? '')
+  const [to, setTo] = useState(entry?.to ?? '')
+  const [level, setLevel] = useState<NonNullable<ScheduleEntry['level']>>(entry?.level ?? 'bits')
+  const [budget, setBudget] = useState(entry?.budget ?? '')
+  const [refresh, setRefresh] = useState(entry?.refresh ?? '')
+  const [enabled, setEnabled] = useState(entry?.enabled ?? true)
+  const present = useQuery({
+    ...queries.overview,
+    select: (overview) => overview.databases.map((database) => database.name),
+  })
+
+  const ofDatabases = command === 'backup' || command === 'prove' || command === 'forget'
+  const ofRepositories = command === 'check' || command === 'forget' || command === 'prune'
+  const made: ScheduleEntry = {
+    command,
+    when,
+    ...(given(zone) && { time_zone: zone }),
+    ...(given(jitter) && { jitter }),
+    ...(ofDatabases && list(databases).length > 0 && { databases: list(databases) }),
+    ...(ofRepositories && list(repositories).length > 0 && { repositories: list(repositories) }),
+    ...(command === 'sync' && given(from) && { from }),
+    ...(command === 'sync' && given(to) && { to }),
+    ...(command === 'check' && { level }),
+    ...(command === 'check' && given(budget) && { budget }),
+    ...(command === 'refresh' && given(refresh) && { refresh }),
+    ...(!enabled && { enabled: false }),
+  }
+  const preview = usePreview(when, zone, jitter)
+  const saved = useAct(
+    () => put(at`schedules/${name}`, made),
+    () => {
+      tell(`The schedule “${name}” is saved.`)
+      done()
+    },
+  )
+  return (
+    <form className="schedule-form" onSubmit={saved.submit}>
+      <div className="form">
+        <TextField
+          label="Name"
+          required
+          pattern="[A-Za-z0-9][\w.\-]*"
+          maxLength={200}
+          readOnly={entry !== null}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          placeholder="nightly"
+        />
+        <SelectField
+          label="What"
+          value={command}
+          onChange={(event) => setCommand(event.target.value as ScheduleEntry['command'])}
+        >
+          {Object.entries(commands).map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </SelectField>
+        <TextField
+          label="When"
+          required
+          value={when}
+          onChange={(event) => setWhen(event.target.value)}
+          wrong={preview.data?.problem}
+          hint={
+            <span className="row">
+              {examples.map((example) => (
+                <button key={example} type="button" className="chip example" onClick={() => setWhen(example)}>
+                  {example}
+                </button>
+              ))}
+            </span>
+          }
+        />
+        <div className="form-row">
+          <TextField
+            label="Time zone"
+            value={zone}
+            onChange={(event) => setZone(event.target.value)}
+            placeholder="UTC"
+            list="zones"
+          />
+          <TextField
+            label="Up to so much later"
+            value={jitter}
+            onChange={(event) => setJitter(event.target.value)}
+            placeholder="0"
+            hint="10m: so that not all begin at once"
+          />
+        </div>
+        <datalist id="zones">
+          {['UTC', localZone].map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+        {ofDatabases && (
+          <TextField
+            label="Databases"
+            value={databases}
+            onChange={(event) => setDatabases(event.target.value)}
+            placeholder="all"
+            hint={`Names, or patterns such as app_*. ${present.data ? `There are: ${present.data.slice(0, 6).join(', ')}${present.data.length > 6 ? '…' : ''}` : ''}`}
+          />
+        )}
+        {ofRepositories && (
+          <TextField
+            label="Repositories"
+            value={repositories}
+            onChange={(event) => setRepositories(event.target.value)}
+            placeholder="all"
+          />
+        )}
+        {command === 'sync' && (
+          <div className="form-row">
+            <TextField label="From" value={from} onChange={(event) => setFrom(event.target.value)} placeholder="any" />
+            <TextField label="To" value={to} onChange={(event) => setTo(event.target.value)} placeholder="all" />
+          </div>
+        )}
+        {command === 'check' && (
+          <div className="form-row">
+            <SelectField label="Level" value={level} onChange={(event) => setLevel(event.target.value as typeof level)}>
+              <option value="list">list: what is there</option>
+              <option value="structure">structure: what refers to what</option>
+              <option value="bits">bits: every byte</option>
+              <option value="content">content: opened and hashed</option>
+            </SelectField>
+            <TextField
+              label="At most, each time"
+              value={budget}
+              onChange={(event) => setBudget(event.target.value)}
+              placeholder="no limit"
+              hint="10GB: what was read longest ago comes first"
+            />
+          </div>
+        )}
+        {command === 'refresh' && (
+          <TextField
+            label="Refresh"
+            required
+            value={refresh}
+            onChange={(event) => setRefresh(event.target.value)}
+            placeholder="staging"
+            hint="A name below “refreshes:” in pgrevive.yaml."
+          />
+        )}
+        <Check checked={enabled} onChange={(event) => setEnabled(event.target.checked)}>
+          It is on
+        </Check>
+      </div>
+      <aside className="stack tight schedule-preview">
+        <h3>Then it runs</h3>
+        <p className="quiet">
+          {preview.data?.meaning ?? (preview.data?.problem ? 'never, as it is written' : 'as soon as it is understood')}
+        </p>
+        <NextTimes times={preview.data?.next ?? []} />
+      </aside>
+      <div className="stack tight whole-row">
+        {saved.error && <Problem error={saved.error} />}
+        <div className="form-foot">
+          <Button kind="primary" type="submit" disabled={saved.busy || Boolean(preview.data?.problem)}>
+            Save
+          </Button>
+        </div>
+      </div>
+    </form>
+  )
+}
+
+/** What the service makes of it, while it is being typed. */
+export function usePreview(when: string, zone: string, jitter = '') {
+  const asked = useDeferredValue(JSON.stringify({ when, ...(zone && { time_zone: zone }), ...(jitter && { jitter }) }))
+  return useQuery({
+    queryKey: ['schedules', 'preview', asked],
+    queryFn: () => post<SchedulePreview>(at`schedules/preview`, JSON.parse(asked)),
+    enabled: when.trim() !== '',
+    placeholderData: keepPreviousData,
+  })
+}
