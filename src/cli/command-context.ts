@@ -1,5 +1,6 @@
 import type { OnProgress } from '../core/progress.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
+import type { GlobalOptions } from './global-options.ts'
 import type { BackupReference } from './repositories/backup-reference.ts'
 import type { Settings } from './settings/settings.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -21,6 +22,7 @@ export interface CommandContext {
   readonly onProgress: OnProgress
   /** Where a command runs on several repositories: the latest backup of all of them, by its id. */
   readonly latestOfAll?: (reference: BackupReference) => Promise<BackupReference>
+  readonly globals: GlobalOptions
   /** The global options, the environment and pgrevive.yaml in one; read at the first call. */
   readonly settings: () => Promise<Settings>
 }

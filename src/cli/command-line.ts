@@ -90,6 +90,7 @@ async function runInvocation(
       if (event.phase !== phase) terminal.record(event.phase)
       phase = event.phase
     },
+    globals,
     settings: () => (settings ??= loadSettings(globals, source)),
   }
   if (asked?.command.keepsLog) {

@@ -30,6 +30,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   'key kit': async () => (await import('./commands/key-kit.ts')).keyKitCommand,
   check: async () => (await import('./commands/check.ts')).checkCommand,
   schedule: async () => (await import('./commands/schedule.ts')).scheduleCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   errors: async () => (await import('./commands/errors.ts')).errorsCommand,
 }

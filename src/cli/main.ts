@@ -9,7 +9,8 @@ import { listenForStop } from './stop-signals.ts'
 
 const signal = listenForStop(process, {
   exit: (code) => process.exit(code),
-  tell: (text) => process.stderr.write(text),
+  // whoever asked for JSON reads lines of it
+  tell: (text) => void (process.argv.includes('--json') || process.stderr.write(text)),
 })
 const service = openServiceChannel(process)
 

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { retentionTime, transferRate } from './value-types.ts'
 import { alerts } from './config-alerts.ts'
 import { hooks } from './config-hooks.ts'
+import { serverFields } from './config-servers.ts'
+import { service } from './config-service.ts'
 import { objectives } from './config-objectives.ts'
 import { refreshes } from './config-refreshes.ts'
 import { schedules } from './config-schedules.ts'
@@ -77,6 +79,11 @@ const database = z.strictObject({
   objectives: objectives.describe('What is demanded of its backups, each in place of the one for all').optional(),
 })
 
+const server = z.strictObject({
+  ...serverFields,
+  retention: retention.describe('Which backups of its databases "forget" keeps').optional(),
+})
+
 /** What may stand in pgrevive.yaml; also the source of its JSON Schema and its reference. */
 export const configFileSchema = z.strictObject({
   repository: repository.describe('Where the backups are, if in one place').optional(),
@@ -95,17 +102,23 @@ export const configFileSchema = z.strictObject({
   retention: retention.describe('Which backups "forget" keeps of each database').optional(),
   hooks: hooks.describe('What is run around backups and restores; docs/how-to/hooks.md').optional(),
   databases: z.record(name, database).describe('The databases to back up, by the names that commands use').optional(),
+  servers: z
+    .record(z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'must be letters, digits, ".", "_" and "-"'), server)
+    .describe('Servers whose databases are all backed up, also new ones, each as SERVER/DATABASE; docs/how-to/serve.md')
+    .optional(),
   objectives: objectives.describe('What is demanded of the backups of each database').optional(),
   schedules: schedules.describe('What "serve" runs by itself, and when; docs/how-to/schedules.md').optional(),
   refreshes: refreshes
     .describe('Databases that are filled from a backup again and again, such as for staging')
     .optional(),
+  service: service.describe('How "serve" runs; docs/how-to/serve.md').optional(),
   alerts: alerts.describe('Who is told when something is wrong; docs/how-to/alerts.md').optional(),
 })
 
 export type ConfigFile = z.output<typeof configFileSchema>
 export type RepositoryEntry = z.output<typeof repository>
 export type DatabaseEntry = z.output<typeof database>
+export type ServerEntry = z.output<typeof server>
 export type RetentionEntry = z.output<typeof retention>
 
 /** The keys that are known at a path of the file, for a suggestion. */

@@ -263,4 +263,56 @@ schedules: { morning: { command: refresh, when: daily at 07:00, refresh: staging
       '1: the url of refreshes.a.to holds a password; use password_env, password_file or ~/.pgpass',
     ])
   })
+
+  it('names servers, whose databases are known by name without being listed', () => {
+    const { databases } = parseConfig(
+      `servers:
+  main: { url: 'postgres://u@h:5/postgres?sslmode=require', password_env: SECRET, exclude: ['test_*'], objectives: { rpo: 1h } }
+  box: { url: 'compose://shop/db/app?sslmode=disable', include: [app, 'a b*'] }
+databases: { shop: { url: postgres:///shop } }
+`,
+      options,
+    )
+    assert.deepEqual([...databases.keys()], ['shop'])
+    const known = databases.get('main/shop')
+    assert.equal(known?.conninfo, "user='u' dbname='shop' host='h' port='5' sslmode='require'")
+    assert.deepEqual(
+      [known.name, known.password, known.objectives.rpo],
+      ['main/shop', { kind: 'variable', name: 'SECRET' }, 3600_000],
+    )
+    assert.match(databases.get("main/--all a='b\\c")?.conninfo ?? '', /dbname='--all a=\\'b\\\\c' /)
+    assert.equal(databases.get('box/a b/c?d')?.conninfo, 'compose://shop/db/a%20b%2Fc%3Fd?sslmode=disable')
+    for (const name of ['main/test_1', 'main/', 'main', 'other/shop', 'box/shop']) assert.ok(!databases.has(name), name)
+    assert.deepEqual(problems(`servers: { main: { url: h } }\ndatabases: { main/shop: { url: x } }`), [
+      '2: "main/shop" is the name of a database of the server main',
+    ])
+  })
+
+  it('says how the service runs', () => {
+    const usual = parseConfig('', options).service
+    assert.deepEqual([usual.listen, usual.atOnce, usual.stopWithinMs], [{ host: '127.0.0.1', port: 8432 }, 2, 30_000])
+    const { service } = parseConfig(
+      `service:
+  listen: '[::1]:9000'
+  state: ./state
+  tls: { certificate_file: tls.crt, key_file: tls.key }
+  sign_in: { oidc: { corp: { issuer: https://id.example, client_id: us, client_secret_env: SECRET, roles: { dba: admin } } } }
+`,
+      options,
+    )
+    assert.deepEqual(
+      [service.listen, service.state, service.tls?.keyFile],
+      [{ host: '::1', port: 9000 }, '/etc/state', '/etc/tls.key'],
+    )
+    assert.equal(service.oidc.get('corp')?.roles.get('dba'), 'admin')
+    assert.deepEqual(
+      problems('service:\n  listen: 127.0.0.1:99999\n  trusted_proxies: [10.0.0.0/8, proxy]\n  stop_within: soon\n'),
+      [
+        '2: service.listen: must have a port up to 65535',
+        '3: service.trusted_proxies.1: must be an address or a network such as 10.0.0.0/8',
+        '4: service.stop_within: must be a time such as 30s, 5m or 2h',
+        '4: service.stop_within: must be from 1s to 576h, which is 24 days',
+      ],
+    )
+  })
 })

@@ -8,6 +8,7 @@ import type { Environment } from '../postgres/target/connection-target.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
 import type { Assertion } from '../restore/run-assertions.ts'
 import { type StorePlace, isStoreUrl, parseStorePlace } from '../store/store-place.ts'
+import { everything } from '../repository/backups/manifest.ts'
 import type { RetentionPolicy } from '../repository/retention/retention.ts'
 import { pgDumpChoice, retentionMs, transferRate } from './value-types.ts'
 import { readConfigFile, refuseForeign } from './config-file.ts'
@@ -25,6 +26,8 @@ import { type ConfiguredObjectives, type ObjectivesEntry, resolveObjectives } fr
 import { type ConfiguredRefresh, type ReachedDatabase, resolveRefreshes } from './config-refreshes.ts'
 import { type ConfiguredSchedule, resolveSchedules } from './config-schedules.ts'
 import { type PartResolver, resolveSecret } from './config-secret.ts'
+import { ConfiguredDatabases, type ConfiguredServer } from './config-servers.ts'
+import { type ConfiguredService, resolveService } from './config-service.ts'
 import { expandEnvironment, findPassword } from './config-url.ts'
 
 /** pgrevive.yaml, understood. Paths are absolute. */
@@ -50,7 +53,10 @@ export interface Config {
   readonly retention: ConfiguredRetention | undefined
   /** For databases that have none of their own. */
   readonly hooks: ConfiguredHooks | undefined
+  /** Those that are named, in the order of the file; `get` knows those of `servers`, too. */
   readonly databases: ReadonlyMap<string, ConfiguredDatabase>
+  readonly servers: ReadonlyMap<string, ConfiguredServer>
+  readonly service: ConfiguredService
 }
 
 export interface ConfiguredRetention {
@@ -95,8 +101,9 @@ function namesPrograms(config: Config): boolean {
   return typeof config.pgDump === 'object' || namesHooks(config)
 }
 
-export function namesHooks({ hooks, databases }: Config): boolean {
-  return hooks !== undefined || Array.from(databases.values()).some((one) => one.hooks !== undefined)
+export function namesHooks({ hooks, databases, servers }: Config): boolean {
+  const all = [...databases.values(), ...Array.from(servers.values(), ({ common }) => common)]
+  return hooks !== undefined || all.some((one) => one.hooks !== undefined)
 }
 
 export function parseConfig(text: string, options: ConfigSurroundings & { file: string }): Config {
@@ -179,7 +186,15 @@ class ConfigResolver implements PartResolver {
   }
 
   resolve(input: ConfigFile): Config {
-    const databases = Object.entries(input.databases ?? {})
+    const servers = this.#servers(input)
+    const databases = Object.entries(input.databases ?? {}).map(([name, entry]): [string, ConfiguredDatabase] => {
+      const server = servers.get(name.split('/', 1)[0] ?? '')
+      if (server && name.includes('/')) {
+        const message = `"${name}" is the name of a database of the server ${server.name}`
+        this.problems.push({ path: ['databases', name], message })
+      }
+      return [name, this.#database(name, entry, input.objectives)]
+    })
     const repositories = this.#repositories(input)
     const refreshes = resolveRefreshes(input.refreshes ?? {}, (to, path) => this.#reach(to, path), this)
     const schedules = resolveSchedules(
@@ -202,7 +217,9 @@ class ConfigResolver implements PartResolver {
       limitDownload: resolveRate(input.limit_download),
       retention: input.retention && resolveRetention(input.retention),
       hooks: input.hooks && resolveHooks(input.hooks),
-      databases: new Map(databases.map(([name, entry]) => [name, this.#database(name, entry, input.objectives)])),
+      databases: new ConfiguredDatabases(databases, servers),
+      servers,
+      service: resolveService(input.service ?? {}, this),
     }
   }
 
@@ -261,6 +278,22 @@ class ConfigResolver implements PartResolver {
       hooks: entry.hooks && resolveHooks(entry.hooks),
       objectives: resolveObjectives(entry.objectives, objectivesOfAll),
     }
+  }
+
+  #servers({ servers = {}, objectives }: ConfigFile): ReadonlyMap<string, ConfiguredServer> {
+    return new Map(
+      Object.entries(servers).map(([name, entry]): [string, ConfiguredServer] => {
+        const common = {
+          ...this.#reach(entry, ['servers', name]),
+          selection: everything,
+          assertions: [],
+          retention: entry.retention && resolveRetention(entry.retention),
+          hooks: entry.hooks && resolveHooks(entry.hooks),
+          objectives: resolveObjectives(entry.objectives, objectives),
+        }
+        return [name, { name, include: entry.include ?? ['*'], exclude: entry.exclude ?? [], common }]
+      }),
+    )
   }
 
   #reach(entry: ReachEntry, path: readonly string[]): ReachedDatabase {

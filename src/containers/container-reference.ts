@@ -41,6 +41,16 @@ export function parseContainerUrl(text: string): ContainerReference {
   }
 }
 
+/** The URL of another database in the same container. Throws `connection-invalid`. */
+export function withContainerDatabase(url: string, database: string): string {
+  const place = parseContainerUrl(url).in
+  const [beginning = '', query] = url.split('?', 2)
+  const parts = beginning.replace(/\/$/, '').split('/')
+  // scheme, nothing, container or project, and of compose the service
+  const kept = parts.slice(0, place.kind === 'service' ? 4 : 3)
+  return [...kept, encodeURIComponent(database)].join('/') + (query === undefined ? '' : `?${query}`)
+}
+
 /** Throws `container-missing`. */
 export async function findContainer(engine: Engine, reference: ContainerReference): Promise<Container> {
   const place = reference.in

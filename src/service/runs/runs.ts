@@ -106,7 +106,7 @@ export class Runs {
     const row = this.#row(id)
     if (!row) throw unknownRun(id)
     if (row.state === 'waiting') this.#change(id, { state: 'canceled', canceled_by: by, ended_at: this.#now() })
-    else if (row.state === 'running') this.#change(id, { canceled_by: by })
+    else if (row.state === 'running') this.#set(id, { canceled_by: by })
     else return
     const active = this.#active.get(id)
     if (active) this.#stop(active, 'cancel')
@@ -197,7 +197,7 @@ export class Runs {
     const { process } = active
     using _ = active.log
     const identity = await process.identity
-    if (identity) this.#change(row.id, { pid: identity.pid, pid_started: identity.startTime })
+    if (identity) this.#set(row.id, { pid: identity.pid, pid_started: identity.startTime })
     process.begin()
     const end = await process.ended
     this.#active.delete(row.id)
