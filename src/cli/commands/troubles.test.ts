@@ -85,7 +85,7 @@ describe('doctor names each trouble, and what mends it', { timeout: 300_000 }, (
   })
 
   it('backups that have stopped, and proofs', async () => {
-    await using host = await createHost('expect: { backup_within: 2h, proof_within: 1d }\n')
+    await using host = await createHost('objectives: { rpo: 2h, prove_every: 1d }\n')
     await host.succeed('backup')
     assertBad(await consult(host), 'shop: newest proven', /can be restored/, /^pgrevive prove --database shop$/)
     await host.succeed('prove')
