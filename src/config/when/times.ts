@@ -64,22 +64,24 @@ export function nextTimes(when: When, after: Date, count: number): Date[] {
 
 const mostCounted = 1000
 
-/** The newest time after one moment and not after another. `count`: how many are between them; 1000 are many. */
+/** The newest and the first time after one moment and not after another. `count`: how many there are; 1000 are many. */
 export function newestDue(
   when: When,
   after: Date,
   until: Date,
-): { readonly at: Date; readonly count: number } | undefined {
+): { readonly at: Date; readonly first: Date; readonly count: number } | undefined {
   // Those before `until`, to the second. One whose jitter has not passed yet leaves the turn to the one before.
   const newest = cronJob(when).previousRuns(2, new Date(until.getTime() + 1000))
   const at = newest.map((time) => withJitter(when, time)).find((time) => time > after && time <= until)
   if (!at) return undefined
   let count = 0
+  let first = at
   for (const time of timesAfter(when, after)) {
     if (time > at || count === mostCounted) break
+    if (count === 0) first = time
     count++
   }
-  return { at, count }
+  return { at, first, count }
 }
 
 function withJitter({ jitterMs, seed }: When, time: Date): Date {
