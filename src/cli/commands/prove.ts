@@ -21,14 +21,14 @@ import { text } from '../../config/value-types.ts'
 
 const proveOptions = z
   .strictObject({
-    backup: backupReference.optional(),
+    backups: z.array(backupReference).default([]),
     database: text.optional(),
     on: text.optional(),
     jobs: jobs.optional(),
     keep: flag,
   })
   .refine(
-    ({ backup, database }) => backup === undefined || database === undefined,
+    ({ backups, database }) => backups.length === 0 || database === undefined,
     'BACKUP and --database exclude each other',
   )
 export type ProveOptions = z.output<typeof proveOptions>
@@ -77,15 +77,14 @@ async function reachServer(on: string, context: CommandContext): Promise<Connect
   return reachDatabase(named ?? { conninfo: on, environment }, context)
 }
 
-/** The one that is named, or the newest of every database: of those of pgrevive.yaml, if it names some. */
+/** Those that are named, or the newest of every database: of those of pgrevive.yaml, if it names some. */
 async function chooseBackups(
   listed: Awaited<ReturnType<typeof listBackups>>,
-  { backup, database }: ProveOptions,
+  { backups, database }: ProveOptions,
   context: CommandContext,
 ): Promise<Backup[]> {
-  if (backup || database !== undefined) {
-    return [await findHere(listed, backup ?? { kind: 'latest', database }, context)]
-  }
+  const named = database === undefined ? backups : [{ kind: 'latest', database } as const]
+  if (named.length > 0) return Promise.all(named.map((reference) => findHere(listed, reference, context)))
   const { config } = await context.settings()
   const databases = new Set(listed.backups.map(({ record }) => record.database))
   const configured = [...databases].filter((name) => config?.databases.has(name))
@@ -137,9 +136,9 @@ export const proveCommand = defineCommand({
     'Restores a backup into a throw-away PostgreSQL of a fitting version, reads every table back, and compares rows, content hashes, sequences, large objects, extensions and definitions with what was backed up; then runs the assertions of pgrevive.yaml. The outcome is stored in the repository: list shows it. A backup that differs is refuted, with exit code 7.',
   arguments: [
     {
-      key: 'backup',
+      key: 'backups',
       name: 'BACKUP',
-      presence: 'optional',
+      presence: 'any number',
       help: `${backupReferenceHelp} (default: the newest of every database)`,
     },
   ],
