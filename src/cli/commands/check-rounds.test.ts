@@ -76,7 +76,7 @@ describe('check --budget', { timeout: 120_000 }, () => {
       if (ended.exitCode !== 0) assertFailed(ended, 'check-damaged')
       isOver = round.parse(JSON.parse(ended.stdout)).round.isOver
     }
-    assert.deepEqual(seen, seen.toSorted()) // once seen, always seen
+    assert.ok(seen.slice(seen.indexOf(true)).every(Boolean)) // once seen, always seen
     assert.equal(seen.at(-1), true)
     await writeFile(path, bytes)
     await host.succeed('check', '--budget', '1GB')
