@@ -1,8 +1,8 @@
 import { AppError, hasCode, messageOf } from '../core/app-error.ts'
+import { endSessionsIn } from '../postgres/server/end-sessions.ts'
 import {
   dropAbandonedDatabases,
   dropTemporaryDatabase,
-  endSessionsIn,
   reserveTemporaryDatabase,
 } from '../postgres/server/temporary-database.ts'
 import { quoteIdentifier } from '../postgres/sql/quote.ts'

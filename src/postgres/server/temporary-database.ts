@@ -5,6 +5,7 @@ import { Connection } from '../wire/connection.ts'
 import { withDatabase } from '../target/connection-target.ts'
 import { sqlStateOf } from '../wire/postgres-error.ts'
 import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts'
+import { endSessionsOfKilledRun } from './end-sessions.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -78,40 +79,6 @@ export async function dropAbandonedDatabases(
       )
     }
   }
-}
-
-/** A statement such as CREATE INDEX runs on after its client is gone. Only sessions of pgrevive's name are ended. */
-function endSessionsOfKilledRun(maintenance: Connection, name: string, options: QueryOptions): Promise<number> {
-  const ours = "application_name OPERATOR(pg_catalog.=) pg_catalog.current_setting('application_name')"
-  return endSessions(maintenance, name, ours, options)
-}
-
-/** Whose sessions the current role may end: nobody but superusers those of superusers. */
-const mayEnd = `(SELECT me.rolsuper OR NOT other.rolsuper AND
-       (pg_catalog.pg_has_role(other.oid, 'MEMBER') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))
-     FROM pg_catalog.pg_roles me, pg_catalog.pg_roles other
-     WHERE me.rolname OPERATOR(pg_catalog.=) CURRENT_USER AND other.oid OPERATOR(pg_catalog.=) usesysid)`
-
-/**
- * Ends what is connected to a database, as far as the current role may, so that it can be renamed: pools keep sessions
- * open, and monitoring connects everywhere. Returns how many were told to end.
- */
-export function endSessionsIn(maintenance: Connection, name: string, options: QueryOptions = {}): Promise<number> {
-  return endSessions(maintenance, name, mayEnd, options)
-}
-
-async function endSessions(
-  maintenance: Connection,
-  name: string,
-  condition: string,
-  options: QueryOptions,
-): Promise<number> {
-  const [[count] = ['0']] = await maintenance.query(
-    `SELECT pg_catalog.count(*) FILTER (WHERE pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
-     WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(name)} AND ${condition}`,
-    options,
-  )
-  return Number(count)
 }
 
 /** If it is there. `force` ends sessions that are connected to it. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AppError } from '../../core/app-error.ts'
-import { endSessionsIn, reserveTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
+import { endSessionsIn } from '../../postgres/server/end-sessions.ts'
+import { reserveTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
 import { type ConnectionTarget, type Environment, withDatabase } from '../../postgres/target/connection-target.ts'
 import { readDatabaseProperties } from '../../postgres/catalog/database.ts'
 import { Connection } from '../../postgres/wire/connection.ts'

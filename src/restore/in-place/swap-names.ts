@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, hasCode, messageOf } from '../../core/app-error.ts'
-import { endSessionsIn } from '../../postgres/server/temporary-database.ts'
+import { endSessionsIn } from '../../postgres/server/end-sessions.ts'
 import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
 import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'

@@ -1,4 +1,5 @@
-import { dropTemporaryDatabase, endSessionsIn } from '../../postgres/server/temporary-database.ts'
+import { endSessionsIn } from '../../postgres/server/end-sessions.ts'
+import { dropTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
 import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'

@@ -6,7 +6,8 @@ import {
   grantStatements,
   readDatabaseProperties,
 } from '../../postgres/catalog/database.ts'
-import { endSessionsIn, reserveTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
+import { endSessionsIn } from '../../postgres/server/end-sessions.ts'
+import { reserveTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
 import { databaseLimitStatements } from '../../postgres/sql/database-statements.ts'
 import { quoteIdentifier } from '../../postgres/sql/quote.ts'
 import { type ConnectionTarget, type Environment, withDatabase } from '../../postgres/target/connection-target.ts'

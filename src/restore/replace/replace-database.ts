@@ -1,3 +1,4 @@
+import { endClientsIn } from '../../postgres/server/end-sessions.ts'
 import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, type Environment, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
@@ -23,7 +24,7 @@ import {
 import { claimDatabase, removeUnfinishedMark, setUnfinishedMark } from '../unfinished-mark.ts'
 import { verifyRestored } from '../verify-restored.ts'
 import { dropObjects, emptyConfigurationTables, largeObjectsAtOnce } from './drop-objects.ts'
-import { endOtherSessions, holdStill } from './hold-still.ts'
+import { holdStill } from './hold-still.ts'
 import { loadAtOnce, loadInParallel, rehearse } from './load-contents.ts'
 import { refuseUnfit } from './refuse-unfit.ts'
 import { type AmongOthers, amongOthers } from './others-objects.ts'
@@ -138,12 +139,12 @@ async function replaceContents(connection: Connection, job: ReplaceJob): Promise
   let safetyBackup = unfinished?.safetyBackup
   let isCommitting = false
   try {
-    const ended = await endOtherSessions(connection, options)
+    const ended = await endClientsIn(connection, job.target.database, options)
     if (ended > 0) notes.push(`${ended === 1 ? '1 session' : `${ended} sessions`} in the database ended for it`)
     await holdStill(connection, scene.tables, options)
     // what a restore that did not end has left is no state to come back to
     safetyBackup ??= await options.backUp(job.manifest.selection)
-    await endOtherSessions(connection, options)
+    await endClientsIn(connection, job.target.database, options)
     await explainWaits(options, () => refuseChanges(connection, job))
     await explainWaits(options, () => dropObjects(connection, scene, options))
     await emptyConfigurationTables(connection, job.plan.tables, scene, options)
