@@ -68,6 +68,23 @@ describe('when the way to the server or the server itself breaks', { timeout: 30
     assert.deepEqual(left, [])
   })
 
+  it('a restore whose server can not be reached any more says so, and what it left goes with the next one', async () => {
+    const id = await bench.backUp(source)
+    const [host] = bench.server.target.hosts
+    assert.ok(host)
+    await using broken = await TestProxy.start(host)
+    const target = broken.reach(bench.server.target)
+    const onProgress = during('data', () => void broken[Symbol.asyncDispose]())
+    await assert.rejects(bench.restore(id, 'left', {}, { target, onProgress }), (error) => {
+      assert.ok(hasCode(error, 'connection-lost'), String(error))
+      assert.match(error.message, /the unfinished database pgrevive_restore_\w+ could not be dropped/)
+      assert.match(error.hint ?? '', /run again, or do it yourself: DROP DATABASE/)
+      return true
+    })
+    const { outcome } = await bench.restore(id, 'left')
+    assert.match(outcome.notes.join(), /dropped the database pgrevive_restore_/)
+  })
+
   /** A condition of an extension's configuration table takes as long as one likes. */
   const readFor = (seconds: number) =>
     `CREATE EXTENSION citext; CREATE TABLE slow AS SELECT 1 AS i; ALTER EXTENSION citext ADD TABLE slow;

@@ -78,9 +78,11 @@ export async function dropWorkingDatabase(target: ConnectionTarget, working: str
     await using connection = await connectForMaintenance(target, {})
     await dropTemporaryDatabase(connection, working, { force: true })
   } catch (error) {
-    throw new AppError('restore-failed', `${messageOf(why)}; the unfinished database ${working} could not be dropped`, {
+    const { code, hint } = why instanceof AppError ? why : { code: 'restore-failed' as const, hint: undefined }
+    const left = `the unfinished database ${working} could not be dropped (${messageOf(error)})`
+    throw new AppError(code, `${messageOf(why)}; ${left}`, {
       cause: why,
-      hint: `the next restore onto the server drops it, or do it yourself: DROP DATABASE ${quoteIdentifier(working)}; (${messageOf(error)})`,
+      hint: `${hint === undefined ? '' : `${hint}; `}the same command drops it when it is run again, or do it yourself: DROP DATABASE ${quoteIdentifier(working)}`,
     })
   }
 }
