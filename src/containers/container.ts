@@ -103,7 +103,7 @@ export class Container {
     } finally {
       socket.on('error', () => undefined).destroy()
     }
-    const exitCode = await this.#exitCode(id)
+    const exitCode = await this.#exitCode(id, signal)
     return { exitCode, output: kept.output.toString(), errors: kept.errors.toString() }
   }
 
@@ -164,8 +164,10 @@ export class Container {
     })
   }
 
-  async #exitCode(id: string): Promise<number> {
+  /** A program may have closed its output, and go on. */
+  async #exitCode(id: string, signal: AbortSignal): Promise<number> {
     for (;;) {
+      signal.throwIfAborted()
       const state = await this.engine.ask(`the exit code of a program in ${this.name}`, (docker) =>
         docker.getExec(id).inspect(),
       )
