@@ -12,7 +12,8 @@ export function toldPlace(
   to: string | undefined,
   settings: Pick<Settings, 'given' | 'repositories'>,
 ): string {
-  const place = to === undefined || redactPasswords(to) === to ? to : withoutPassword(target)
+  const bare = to?.replace(/^(\w+:\/\/[^\s:/?#@]*):[^\s/?#@]*@(?!.*@)/, '$1@') // a URL may say more than host and name
+  const place = bare === undefined || redactPasswords(bare) === bare ? bare : withoutPassword(target)
   return [...(place === undefined ? [] : [`--to ${shellWord(place)}`]), ...toldRepositories(settings)].join(' ')
 }
 
