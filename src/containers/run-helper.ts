@@ -1,5 +1,6 @@
 import { AppError } from '../core/app-error.ts'
 import type { Container } from './container.ts'
+import { OutputFrames } from './output-frames.ts'
 
 /**
  * Runs a shell script to its end in a container of its own, of the image of another one, which has no network and sees
@@ -51,11 +52,11 @@ export async function runHelper(
   })
 }
 
-/** Without the headers of frames. */
+/** What it printed, errors last. */
 function wordsOf(log: Buffer): string {
-  let text = ''
-  for (let at = 0; at + 8 <= log.length; at += 8 + log.readUInt32BE(at + 4)) {
-    text += log.toString('utf8', at + 8, at + 8 + log.readUInt32BE(at + 4))
-  }
-  return text.trim()
+  const errors: Buffer[] = []
+  const output = new OutputFrames((bytes) => errors.push(bytes)).unwrap(log)
+  return Buffer.concat([...output, ...errors])
+    .toString()
+    .trim()
 }
