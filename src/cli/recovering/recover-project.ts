@@ -99,8 +99,8 @@ async function restoreInto(server: ConnectionTarget, chosen: ChosenBackup, conte
   const options = { choices: restoreEverything, jobs, onProgress, signal }
   tell(`restoring ${printable(target.database)} from ${backup.id}`, context)
   await using maintenance = await connectForMaintenance(target, context)
-  // The image has just made it, with what its scripts put there.
-  await maintenance.execute(`DROP DATABASE IF EXISTS ${quoteIdentifier(target.database)}`, { signal })
+  // The image has just made it, with what its scripts put there; whoever looks in already is no reason to fail.
+  await maintenance.execute(`DROP DATABASE IF EXISTS ${quoteIdentifier(target.database)} WITH (FORCE)`, { signal })
   const outcome = await restoreBackup(repository, backup, target, { ...options, createRoles: true, analyze: true })
   const leftOut = describeSelection(backup.record.selection)
   const notes = leftOut === undefined ? [] : [`this backup does not hold everything; left out were ${leftOut}`]
