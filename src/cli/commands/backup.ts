@@ -9,6 +9,7 @@ import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
 import { type DatabaseTarget, findDatabases } from '../databases/database-target.ts'
 import type { Hooked } from '../../hooks/open-hooks.ts'
 import { hooksOf } from '../hooks/command-hooks.ts'
+import { databasesOn } from '../databases/server-databases.ts'
 import { reachDatabase } from '../databases/reach-database.ts'
 import { describeSelection } from '../repositories/describe-backup.ts'
 import { errorDocument } from '../terminal/error-text.ts'
@@ -60,11 +61,11 @@ interface Source {
 
 async function backup(options: BackupOptions, context: CommandContext): Promise<Outcome> {
   const places = await openRepositories(context)
-  const sources = await findSources(options, context)
+  const failures: { database: string; error: unknown }[] = []
+  const sources = await findSources(options, failures, context)
   const lacking = new Map(places.failed.map((failed) => [failed.name, failed]))
   for (const { name, error } of places.failed) warnOf(name, error, context)
   const done: BackedUp[] = []
-  const failures: { database: string; error: unknown }[] = []
   let hookFailure: AppError | undefined
   for (const source of sources) {
     try {
@@ -104,8 +105,9 @@ async function backup(options: BackupOptions, context: CommandContext): Promise<
       : `next: pgrevive prove ${sources.length === 1 ? last.id : ''}`.trimEnd() + '\n'
   const [first] = failures
   if (first) {
+    const all = done.length + failures.length
     const failure = inContext(
-      `${failures.length} of ${sources.length} databases were not backed up; ${first.database}`,
+      `${failures.length} of ${all} databases were not backed up; ${first.database}`,
       first.error,
     )
     if (!(failure instanceof AppError)) throw failure
@@ -154,9 +156,16 @@ function notEverywhere(lacking: readonly FailedRepository[], { opened, failed }:
   })
 }
 
-async function findSources(options: BackupOptions, context: CommandContext): Promise<Source[]> {
+/** What can not be looked for is pushed to `failures`. */
+async function findSources(
+  options: BackupOptions,
+  failures: { database: string; error: unknown }[],
+  context: CommandContext,
+): Promise<Source[]> {
   const { config } = await context.settings()
-  const databases = await findDatabases(options.databases, { config, environment: context.environment })
+  const named = options.databases.length > 0 ? options.databases : await findAll(failures, context)
+  if (named.length === 0 && failures.length > 0) throw failures[0]?.error
+  const databases = await findDatabases(named, { config, environment: context.environment })
   const sources = await Promise.all(
     databases.map(async (database): Promise<Source> => {
       const target = await reachDatabase(database, context)
@@ -176,6 +185,25 @@ async function findSources(options: BackupOptions, context: CommandContext): Pro
     }),
   )
   return all.flat()
+}
+
+/** All of pgrevive.yaml, and all that its servers have. */
+async function findAll(
+  failures: { database: string; error: unknown }[],
+  context: CommandContext,
+): Promise<readonly string[]> {
+  const { config } = await context.settings()
+  const names = [...(config?.databases.keys() ?? [])]
+  for (const server of config?.servers.values() ?? []) {
+    try {
+      names.push(...(await databasesOn(server, context)))
+    } catch (thrown) {
+      const error = expected(thrown, context)
+      failures.push({ database: `server ${server.name}`, error })
+      context.terminal.warn(printable(`the databases of server ${server.name} are not known: ${error.message}`))
+    }
+  }
+  return names
 }
 
 async function backUpWithHooks(
@@ -261,7 +289,7 @@ export const backupCommand = defineCommand({
   name: 'backup',
   summary: 'back up one database, several, or a whole server',
   description:
-    "Backs up every given database at one moment of its own, while others go on using it. DATABASE is a URL, a libpq connection string, or a name from pgrevive.yaml; without one, all databases of pgrevive.yaml are backed up, or the one that libpq's variables (PGHOST, PGDATABASE, …) name. A backup is listed only once every byte of it is stored. Patterns are those of pg_dump; given here they replace the ones of pgrevive.yaml.",
+    "Backs up every given database at one moment of its own, while others go on using it. DATABASE is a URL, a libpq connection string, or a name from pgrevive.yaml; without one, all databases of pgrevive.yaml and of its servers are backed up, or the one that libpq's variables (PGHOST, PGDATABASE, …) name. A backup is listed only once every byte of it is stored. Patterns are those of pg_dump; given here they replace the ones of pgrevive.yaml.",
   arguments: [
     {
       key: 'databases',

@@ -8,17 +8,21 @@ import { failureOf } from '../repositories/each-repository.ts'
 import { errorDocument } from '../terminal/error-text.ts'
 import { printable } from '../../core/text/printable.ts'
 import { describeProof, describeSelection } from '../repositories/describe-backup.ts'
-import { formatAge, formatBytes, formatCount, formatTable } from '../../core/text/format.ts'
+import { formatAge, formatBytes, formatCount, formatQuantity, formatTable } from '../../core/text/format.ts'
 import { type ListedRepository, listAll } from '../repositories/locate-backup.ts'
+import { repositorySizes } from '../../repository/repository-sizes.ts'
+import { listDatabases } from '../databases/list-databases.ts'
 import { z } from 'zod'
 import type { CommandContext } from '../command-context.ts'
 import { type Outcome, defineCommand } from '../define-command.ts'
-import { wholeNumber } from '../option-types.ts'
+import { flag, wholeNumber } from '../option-types.ts'
 import { text } from '../../config/value-types.ts'
 
 const listOptions = z.strictObject({
   database: text.optional(),
   limit: wholeNumber({ min: 1, max: 1_000_000 }).optional(),
+  sizes: flag,
+  databases: flag,
 })
 export type ListOptions = z.output<typeof listOptions>
 
@@ -33,6 +37,7 @@ interface Copy {
 }
 
 async function list(options: ListOptions, context: CommandContext): Promise<Outcome> {
+  if (options.databases) return listDatabases(context)
   const { listed, failed } = await listAll(context)
   const { terminal } = context
   for (const { name, error } of failed) terminal.warn(printable(`${name} can not be listed: ${error.message}`))
@@ -52,11 +57,13 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
       hint: '"pgrevive list" shows all',
     })
   }
-  const isOne = listed.length + failed.length === 1
+  const sizes = options.sizes ? await Promise.all(listed.map((one) => sizesOf(one, context))) : undefined
+  const isOne = listed.length + failed.length === 1 && !sizes
   const outcome = {
     document: {
       backups: backups.map((held) => documentOf(held, isOne)),
       damaged: listed.flatMap(({ damaged }) => damaged),
+      ...(sizes && { repositories: sizes }),
       ...(rounds.length > 0 && { rounds }),
       ...(isOne
         ? {}
@@ -65,9 +72,31 @@ async function list(options: ListOptions, context: CommandContext): Promise<Outc
     text:
       backups.length === 0
         ? 'no backups yet\nnext: pgrevive backup postgres://user@host/database\n'
-        : tableOf(backups, isOne, context) + rounds.map((round) => lineOf(round, isOne)).join(''),
+        : tableOf(backups, isOne, context) +
+          (sizes ?? []).map(describeSizes).join('') +
+          rounds.map((round) => lineOf(round, isOne)).join(''),
   }
   return failed.length === 0 ? outcome : { ...outcome, failure: failureOf(failed, listed.length + failed.length) }
+}
+
+/** What a repository holds and takes, and when all of it was checked last. */
+async function sizesOf({ name, repository, backups }: ListedRepository, context: CommandContext) {
+  const { stored, packed, unique } = await repositorySizes(repository, context)
+  const { checks } = await listNotes(repository, context)
+  const [last] = checks.toSorted((a, b) => +b.startedAt - +a.startedAt)
+  return {
+    repository: name,
+    backups: backups.length,
+    bytes: backups.reduce((sum, { record }) => sum + record.totals.bytes, 0),
+    unique,
+    packed,
+    stored,
+    checked: last ? { level: last.level, at: last.startedAt, isWhole: last.damaged.length === 0 } : null,
+  }
+}
+
+function describeSizes({ repository, backups, bytes, stored }: Awaited<ReturnType<typeof sizesOf>>): string {
+  return `${printable(repository)}: ${formatQuantity(backups, 'backup')} of ${formatBytes(bytes)} in ${formatBytes(stored)}\n`
 }
 
 /** A round of checks that goes on. */
@@ -193,6 +222,11 @@ export const listCommand = defineCommand({
   options: [
     { flags: '--database <NAME>', help: 'only backups of the database of this name' },
     { flags: '--limit <N>', help: 'only the newest N' },
+    { flags: '--sizes', help: 'also what each repository holds, and what it takes' },
+    {
+      flags: '--databases',
+      help: 'in place of backups the databases that "backup" backs up: those of pgrevive.yaml, and those that its servers have',
+    },
   ],
   examples: [
     { command: 'pgrevive list --repo ./backups', meaning: 'every backup' },

@@ -139,6 +139,31 @@ async function findSetAside(
   })
 }
 
+/**
+ * The names of all databases that restores in place have made or set aside, whatever of. One that only says so of itself is
+ * not among them: it must belong to a superuser, to the current user, or to the owner of the database that it names.
+ */
+export async function setAsideNames(connection: Connection, options: QueryOptions = {}): Promise<Set<string>> {
+  const ofOwner = z.object({ ...rowSchema.omit({ bytes: true }).shape, siblings: z.array(z.string()) })
+  const rows = await queryJson(
+    connection,
+    ofOwner,
+    `SELECT d.datname AS name, o.rolname AS owner, pg_catalog.shobj_description(d.oid, 'pg_database') AS comment,
+       o.rolsuper OR o.rolname OPERATOR(pg_catalog.=) CURRENT_USER AS trusted,
+       (SELECT pg_catalog.json_agg(n.datname) FROM pg_catalog.pg_database n
+        WHERE n.datdba OPERATOR(pg_catalog.=) d.datdba) AS siblings
+     FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) d.datdba
+     WHERE pg_catalog.strpos(pg_catalog.shobj_description(d.oid, 'pg_database'), ${quoteLiteral(marker, connection)}) OPERATOR(pg_catalog.>) 0`,
+    options,
+  )
+  const ours = rows.filter(({ name, comment, trusted, siblings }) => {
+    const record = parseRecord(comment)
+    if (!record || !(trusted || siblings.includes(record.of))) return false
+    return isKept(record) ? name === keptName(record) : workingName.test(name)
+  })
+  return new Set(ours.map(({ name }) => name))
+}
+
 /** Those that can be trusted. One that can not is an error where something set aside is `needed` and there is nothing else. */
 export async function listSetAside(
   connection: Connection,

@@ -31,12 +31,13 @@ export function checkArguments({ arguments: words }: WantedRun): void {
 }
 
 /** What a run must have for itself: two that change one database never meet, nor two of the same kind about the same. */
-export function exclusionsOf({ command, databases, repositories }: WantedRun): string[] {
+export function exclusionsOf({ command, arguments: words, databases, repositories }: WantedRun): string[] {
   switch (command) {
     case 'backup':
     case 'restore':
-    case 'refresh':
       return databases.map((name) => `database ${name}`)
+    case 'refresh':
+      return [`refresh ${words.join(' ')}`]
     case 'prove':
       return databases.map((name) => `prove ${name}`)
     case 'forget':
