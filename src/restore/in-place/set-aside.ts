@@ -114,10 +114,10 @@ const rowSchema = z.object({
  * The databases that restores in place of `of` have made or set aside. Anybody who may create databases could make one that
  * says so of itself: `trusted` is what belongs to the owner of `of`, to the current user or to a superuser.
  */
-async function findSetAside(
+export async function findSetAside(
   connection: Connection,
   of: string,
-  options: QueryOptions,
+  options: QueryOptions = {},
 ): Promise<(SetAside & { readonly trusted: boolean })[]> {
   const rows = await queryJson(
     connection,

@@ -11,6 +11,7 @@ import {
   type SetAside,
   type WorkingRecord,
   belongsToAnother,
+  findSetAside,
   isKept,
   keptOnes,
   listSetAside,
@@ -85,14 +86,14 @@ export async function findUnfinished(
   )
 }
 
-/** What follows the swap has been done. */
+/** What follows the swap has been done. `kept` is known from the swap itself, and may belong to anybody. */
 export async function endSwap(
   maintenance: Connection,
   kept: string,
   of: string,
   options: QueryOptions = {},
 ): Promise<void> {
-  const [found] = (await listSetAside(maintenance, of, options)).filter(({ name }) => name === kept)
+  const found = (await findSetAside(maintenance, of, options)).find(({ name }) => name === kept)
   if (!found || !isKept(found.record)) return
   await maintenance.execute(recordStatement(kept, { ...found.record, ended: true }, maintenance), options)
 }
