@@ -235,26 +235,38 @@ describe('a restore in place of a live database', () => {
     await host.succeed('restore', '--abort', '--to', url)
     assert.deepEqual(await databases('pgrevive%'), [])
     await leaveVerified(id, url)
+    await loadSql(server.target, `CREATE ROLE latter_${created}; ALTER DATABASE ${name} OWNER TO latter_${created}`)
     await host.succeed('restore', id, '--in-place', '--to', url)
     assert.deepEqual(await databases('pgrevive%'), [])
+    assertFailed(await host.run('restore', '--undo', '--to', url), 'permission-denied', { message: /to latter/ })
+    const [kept = ''] = await databases(`${name}_before_%`)
+    await loadSql(server.target, `ALTER DATABASE ${kept} OWNER TO CURRENT_USER`)
+    assertFailed(await host.run('restore', '--resume', '--to', url), 'nothing-to-resume')
+    await host.succeed('restore', '--undo', '--to', url)
   })
 
   it('that is stopped after the swap says that it is done, and resume does what was to follow', async () => {
     const { name, url, id } = await shop()
     await query(name, 'DELETE FROM goods')
-    await configure(`hooks: { after_restore: [{ run: 'touch reached; sleep 100' }] }`)
-    const running = await host.start('restore', id, '--in-place', '--to', url)
-    await until(async () => (await readdir(host.directory)).includes('reached'))
-    running.child.kill('SIGINT')
-    const ended = await running.ended
+    const stopAfterSwap = async (reached: string) => {
+      await configure(`hooks: { after_restore: [{ run: 'touch ${reached}; sleep 100' }] }`)
+      const running = await host.start('restore', id, '--in-place', '--to', url)
+      await until(async () => (await readdir(host.directory)).includes(reached))
+      running.child.kill('SIGINT')
+      return running.ended
+    }
+    const ended = await stopAfterSwap('first')
     assertFailed(ended, 'interrupted')
     assert.match(ended.stdout, /^restored .* in place.*\n {2}swapped at/)
     assert.deepEqual(await query(name, 'SELECT count(*) FROM goods'), ['1000'])
     await configure(`hooks: { after_restore: [{ run: 'touch resumed' }] }`)
     await host.succeed('restore', '--resume', '--to', url)
     assert.ok((await readdir(host.directory)).includes('resumed'))
-    await configure('')
     assertFailed(await host.run('restore', '--resume', '--to', url), 'nothing-to-resume')
+    await stopAfterSwap('second')
+    await configure('')
+    const finished = await host.succeed('restore', '--finish', '--to', url)
+    assert.match(finished, /did not end: start what its hooks stopped/)
   })
 
   it('takes a backup of another database only if that is confirmed', async () => {

@@ -67,6 +67,13 @@ export async function finishRestore(options: WayOptions, context: CommandContext
   }
   const notes = await dropUnfinished(maintenance, target, context)
   if (all.length + notes.length === 0) throw nothingKept(target)
+  const last = all.at(-1)
+  if (last && !last.record.ended) {
+    const at = formatTime(new Date(last.record.at))
+    notes.push(
+      `the run that swapped the names at ${at} did not end: start what its hooks stopped, and do what after_restore does`,
+    )
+  }
   for (const kept of all) {
     const safety = await backUpBefore(kept.name, withDatabase(target, kept.name), options, context)
     notes.push(...(await dropKept(maintenance, kept, context)))
