@@ -1,17 +1,6 @@
 import type { Day } from '../../../src/shapes/database.ts'
 import { plural } from '../text/format.ts'
-
-type Kind = 'proven' | 'backed-up' | 'refuted' | 'failed' | 'missed' | 'none'
-
-/** The worst that is true of a day; a proof outweighs a try that failed before it. */
-export function kindOf(day: Day): Kind {
-  if (day.refuted > 0) return 'refuted'
-  if (day.proven > 0) return 'proven'
-  if (day.backups > 0) return 'backed-up'
-  if (day.failed > 0) return 'failed'
-  if (day.missed > 0) return 'missed'
-  return 'none'
-}
+import { dayText, kindOf, type DayKind } from './day-kind.ts'
 
 const width = 5
 const gap = 2
@@ -36,7 +25,7 @@ export function DayStrip({ days }: { days: Day[] }) {
   )
 }
 
-function shapeOf(kind: Kind) {
+function shapeOf(kind: DayKind) {
   switch (kind) {
     case 'proven':
       return <rect className="fill" y="3" width={width} height={height - 6} rx="1.5" />
@@ -51,15 +40,4 @@ function shapeOf(kind: Kind) {
     case 'none':
       return <circle className="dot" cx={width / 2} cy={height - 5.5} r="1" />
   }
-}
-
-export function dayText(day: Day): string {
-  const parts = [
-    day.backups > 0 && plural(day.backups, 'backup'),
-    day.proven > 0 && `${day.proven} proven`,
-    day.refuted > 0 && `${day.refuted} refuted`,
-    day.failed > 0 && `${day.failed} failed`,
-    day.missed > 0 && `${day.missed} missed`,
-  ].filter(Boolean)
-  return `${day.date}: ${parts.length === 0 ? 'nothing' : parts.join(', ')}`
 }

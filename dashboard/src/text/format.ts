@@ -41,9 +41,11 @@ export function duration(ms: number): string {
   return both(ms, day, 'd', hour, 'h')
 }
 
+/** Rounded first, so that the second one never fills a whole first one. */
 function both(ms: number, large: number, largeName: string, small: number, smallName: string): string {
-  const whole = Math.floor(ms / large)
-  const rest = Math.round((ms - whole * large) / small)
+  const rounded = Math.round(ms / small) * small
+  const whole = Math.floor(rounded / large)
+  const rest = (rounded - whole * large) / small
   return rest === 0 ? `${whole} ${largeName}` : `${whole} ${largeName} ${rest} ${smallName}`
 }
 

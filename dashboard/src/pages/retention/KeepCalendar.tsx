@@ -16,36 +16,38 @@ export function KeepCalendar({ decisions }: { decisions: Decision[] }) {
   const weeks = Math.floor((last - first) / 7) + 1
   const kept = decisions.filter((decision) => decision.keep).length
   return (
-    <div className="table-scroll calendar-scroll" tabIndex={0} role="region" aria-label="Calendar of backups">
-      <svg
-        className="calendar"
-        width={weeks * (cell + gap) + 34}
-        height={7 * (cell + gap) + 22}
-        role="img"
-        aria-label={`${kept} of ${decisions.length} backups stay`}
-      >
-        {['Mon', 'Wed', 'Fri', 'Sun'].map((day, index) => (
-          <text key={day} x="0" y={20 + index * 2 * (cell + gap) + 13}>
-            {day}
-          </text>
-        ))}
-        {Array.from({ length: weeks }, (_, week) => {
-          const begin = new Date((first + week * 7) * dayMs)
-          return begin.getUTCDate() <= 7 && (week === 0 || weeks - week > 1) ? (
-            <text key={week} x={34 + week * (cell + gap)} y="11">
-              {months.format(begin)}
+    <div>
+      <div className="table-scroll" ref={toTheEnd} tabIndex={0} role="region" aria-label="Calendar of backups">
+        <svg
+          className="calendar"
+          width={weeks * (cell + gap) + 34}
+          height={7 * (cell + gap) + 22}
+          role="img"
+          aria-label={`${kept} of ${decisions.length} backups stay`}
+        >
+          {['Mon', 'Wed', 'Fri', 'Sun'].map((day, index) => (
+            <text key={day} x="0" y={20 + index * 2 * (cell + gap) + 13}>
+              {day}
             </text>
-          ) : null
-        })}
-        {[...byDay].map(([day, ofDay]) => (
-          <Day
-            key={day}
-            x={34 + Math.floor((day - first) / 7) * (cell + gap)}
-            y={20 + ((day - first) % 7) * (cell + gap)}
-            decisions={ofDay}
-          />
-        ))}
-      </svg>
+          ))}
+          {Array.from({ length: weeks }, (_, week) => {
+            const begin = new Date((first + week * 7) * dayMs)
+            return begin.getUTCDate() <= 7 && (week === 0 || weeks - week > 1) ? (
+              <text key={week} x={34 + week * (cell + gap)} y="11">
+                {months.format(begin)}
+              </text>
+            ) : null
+          })}
+          {[...byDay].map(([day, ofDay]) => (
+            <Day
+              key={day}
+              x={34 + Math.floor((day - first) / 7) * (cell + gap)}
+              y={20 + ((day - first) % 7) * (cell + gap)}
+              decisions={ofDay}
+            />
+          ))}
+        </svg>
+      </div>
       <p className="legend small quiet">
         <svg width="12" height="12" className="calendar" aria-hidden="true">
           <rect className="keep" width="12" height="12" rx="3" />
@@ -79,6 +81,11 @@ function Day({ x, y, decisions }: { x: number; y: number; decisions: Decision[] 
       <title>{said + (decisions.length > 8 ? `\nand ${decisions.length - 8} more` : '')}</title>
     </rect>
   )
+}
+
+/** The newest are what people look at; older ones are to be scrolled to. */
+function toTheEnd(element: HTMLDivElement | null): void {
+  if (element) element.scrollLeft = element.scrollWidth
 }
 
 /** Days since 1970 on the calendar of whoever looks. */
