@@ -1,4 +1,4 @@
-import type { QueryClient } from '@tanstack/react-query'
+import type { InfiniteData, QueryClient } from '@tanstack/react-query'
 import type { LogLine, Progress, Run, RunDetail } from '../../../src/shapes/run.ts'
 import type { Overview, ServiceEvent } from '../../../src/shapes/service.ts'
 import type { Page } from './queries.ts'
@@ -93,5 +93,9 @@ function putProgress(client: QueryClient, id: string, progress: Progress): void 
   const moved = (run: Run) => (run.id === id ? { ...run, progress } : run)
   client.setQueryData<RunDetail>(['run', id], (old) => old && { ...old, progress })
   client.setQueryData<Overview>(['overview'], (old) => old && { ...old, runs: old.runs.map(moved) })
-  client.setQueriesData<Page<Run>>({ queryKey: ['runs'] }, (old) => old && { ...old, items: old.items.map(moved) })
+  client.setQueriesData<Page<Run> | InfiniteData<Page<Run>>>({ queryKey: ['runs'] }, (old) => {
+    if (!old) return old
+    const movedPage = (page: Page<Run>) => ({ ...page, items: page.items.map(moved) })
+    return 'pages' in old ? { ...old, pages: old.pages.map(movedPage) } : movedPage(old)
+  })
 }

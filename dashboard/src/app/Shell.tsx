@@ -9,6 +9,7 @@ import { Button } from '../ui/Button.tsx'
 import { Loading } from '../ui/Note.tsx'
 import { Toasts } from '../ui/toasts.tsx'
 import { Brand } from './Brand.tsx'
+import { Mishap } from './Mishap.tsx'
 import { KeysHelp } from './KeysHelp.tsx'
 import { useKeys } from './keys.ts'
 import { places } from './navigation.ts'
@@ -106,9 +107,11 @@ export function Shell() {
         </div>
       </nav>
       <main className="main" id="main" ref={main} tabIndex={-1}>
-        <Suspense fallback={<Loading what="the page" />}>
-          <Outlet />
-        </Suspense>
+        <Mishap key={path}>
+          <Suspense fallback={<Loading what="the page" />}>
+            <Outlet />
+          </Suspense>
+        </Mishap>
       </main>
       <Toasts />
       <KeysHelp open={asked === 'keys'} onClose={() => setAsked(null)} />
