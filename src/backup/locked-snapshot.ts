@@ -9,7 +9,13 @@ import { prepareForReading } from '../postgres/wire/session-settings.ts'
 const locksPerStatement = 500
 const attempts = 10
 /** Longer than a busy system's DDL takes, shorter than an operator's patience with silence. */
-const lockTimeoutMs = 60_000
+const usualLockTimeoutMs = 60_000
+
+interface TakeOptions {
+  /** How long a lock of another session is waited for; absent: a minute. */
+  readonly lockTimeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
 
 /**
  * A connection that holds ACCESS SHARE on every table and, in the same transaction, the snapshot that all else reads.
@@ -30,7 +36,7 @@ export class LockedSnapshot implements AsyncDisposable {
   static async take(
     target: ConnectionTarget,
     selection: SelectionPatterns,
-    options: { signal?: AbortSignal | undefined } = {},
+    options: TakeOptions = {},
   ): Promise<LockedSnapshot> {
     await using owned = new AsyncDisposableStack()
     const connection = owned.use(await Connection.connect(target, options))
@@ -46,7 +52,8 @@ export class LockedSnapshot implements AsyncDisposable {
       await connection.execute('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', options)
       if (await lockTables(connection, expected, options)) {
         const [[name] = ['']] = await connection.query('SELECT pg_catalog.pg_export_snapshot()', options)
-        const relations = await listRelations(connection, selection, options)
+        const sized = expected.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
+        const relations = await listRelations(connection, selection, { ...options, sized })
         if (identity(lockable(relations)) === identity(expected)) {
           refuseEmptySelection(relations, selection)
           owned.move()
@@ -83,11 +90,8 @@ function identity(relations: readonly Relation[]): string {
 }
 
 /** false: a table went away between the list and the lock. */
-async function lockTables(
-  connection: Connection,
-  tables: readonly Relation[],
-  options: { signal?: AbortSignal | undefined },
-): Promise<boolean> {
+async function lockTables(connection: Connection, tables: readonly Relation[], options: TakeOptions): Promise<boolean> {
+  const { lockTimeoutMs = usualLockTimeoutMs } = options
   try {
     await connection.execute(`SET LOCAL lock_timeout = ${lockTimeoutMs}`, options)
     for (let first = 0; first < tables.length; first += locksPerStatement) {

@@ -27,7 +27,7 @@ const relationSchema = z.object({
   accessMethod: z.string().nullable(),
   unlogged: z.boolean(),
   populated: z.boolean(),
-  /** Of the main fork, for ctid ranges. */
+  /** Of the main fork, for ctid ranges; 0 where nobody asked. */
   heapBytes: z.coerce.number(),
   /** With TOAST: how much there is to read. */
   totalBytes: z.coerce.number(),
@@ -63,14 +63,15 @@ export type Relation = z.output<typeof relationSchema>
 /**
  * Lists what a dump would hold. Members of extensions are left out but for their configuration tables (pg_extension.
  * extconfig). Patterns without a schema mean the default search_path, as with pg_dump; it is empty again afterwards.
+ * `sized`: OIDs of tables whose size is asked; PostgreSQL locks them for that, so one that is locked would be waited for.
  */
 export async function listRelations(
   connection: Connection,
   selection: SelectionPatterns,
-  options: QueryOptions = {},
+  { sized = [], ...options }: QueryOptions & { readonly sized?: readonly string[] } = {},
 ): Promise<Relation[]> {
   await connection.execute('RESET search_path', options)
-  const relations = await queryJson(connection, relationSchema, relationsQuery(selection), options)
+  const relations = await queryJson(connection, relationSchema, relationsQuery(selection, sized), options)
   await connection.execute("SET search_path = ''", options)
   return withOwnedSequences(selection.tables.length === 0 ? relations : withPartitions(relations))
 }
@@ -104,11 +105,12 @@ const columnsOf = (relation: string) => `
       AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''::pg_catalog."char"
     ORDER BY a.attnum)`
 
-function relationsQuery(selection: SelectionPatterns): string {
+function relationsQuery(selection: SelectionPatterns, sized: readonly string[]): string {
   const { schemas, excludeSchemas, tables, excludeTables, excludeTableData } = selection
   const any = (conditions: string[]) => (conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`)
   const anyTable = (patterns: readonly string[]) => any(patterns.map((pattern) => tablePatternCondition(pattern)))
   const anySchema = (patterns: readonly string[]) => any(patterns.map((pattern) => schemaPatternCondition(pattern)))
+  const isSized = `c.oid IN (SELECT pg_catalog.unnest('{${sized.join()}}'::pg_catalog.oid[]))`
   const everything = schemas.length === 0 && tables.length === 0
   // as in pg_dump, patterns for tables leave those for schemas without effect
   const byName =
@@ -152,10 +154,8 @@ function relationsQuery(selection: SelectionPatterns): string {
     SELECT c.oid::pg_catalog.text AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
       c.relfilenode::pg_catalog.text AS relfilenode, am.amname AS "accessMethod",
       c.relpersistence OPERATOR(pg_catalog.=) 'u' AS unlogged, c.relispopulated AS populated,
-      CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r'
-        THEN coalesce(pg_catalog.pg_relation_size(c.oid), 0) ELSE 0 END::pg_catalog.text AS "heapBytes",
-      CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r'
-        THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE 0 END::pg_catalog.text AS "totalBytes",
+      CASE WHEN ${isSized} THEN coalesce(pg_catalog.pg_relation_size(c.oid), 0) ELSE 0 END::pg_catalog.text AS "heapBytes",
+      CASE WHEN ${isSized} THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE 0 END::pg_catalog.text AS "totalBytes",
       CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' THEN ${columnsOf('c.oid')} ELSE '{}' END AS columns,
       CASE WHEN r.leaf IS NOT NULL THEN pg_catalog.json_build_object(
         'schema', r.nspname, 'name', r.relname, 'columns', r.columns) END AS "loadVia",
