@@ -143,6 +143,7 @@ describe('before a restore touches anything, it looks at all that it needs', { t
     assert.equal(failureOf((await preview(live, { way: 'replace' })).findings), undefined)
     const beside = await preview(live, { way: 'in-place' })
     assert.match(JSON.stringify(beside.findings), /reader_of_changes stay with the old database/)
+    assert.equal(beside.findings.find(({ check }) => check === 'sessions')?.answer, '1', 'the one of this test')
     await bench.query(live, "SELECT pg_drop_replication_slot('reader_of_changes')")
   })
 

@@ -47,6 +47,7 @@ export async function previewRestore(
   const { way, plan, ...found } = existing ? await checkThere(existing, job, options) : checkAbsent(job, options)
   await using maintenance =
     way === 'new' || way === 'in-place' ? await connectForMaintenance(target, options) : undefined
+  if (maintenance) await existing?.[Symbol.asyncDispose]() // it is none of those that use the database
   const connection = maintenance ?? existing
   if (!connection) throw new Error('nothing is connected')
   const findings = [...found.findings, ...(await preflight(connection, { ...job, plan, way, jobs }, options))]
