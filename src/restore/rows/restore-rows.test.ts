@@ -226,6 +226,20 @@ describe('rows of a backup come back beside the live ones', { timeout: 300_000 }
     assert.deepEqual(await bench.query(target, "SELECT FROM pg_namespace WHERE nspname = 'restored'"), [])
   })
 
+  it('waits for nobody without end', async () => {
+    const target = await bench.database('CREATE TABLE t AS SELECT 1 AS i')
+    const id = await bench.backUp(target)
+    await using somebody = await bench.server.connect(target.database)
+    await somebody.execute('BEGIN; CREATE SCHEMA restored')
+    const options = { tables: ['t'], lockTimeoutMs: 200 }
+    await assert.rejects(
+      restore(id, target, options),
+      (error) => hasCode(error, 'table-locked') && /locked for 0\.2 s/.test(error.message),
+    )
+    await somebody.execute('ROLLBACK')
+    assert.equal((await restore(id, target, options)).tables[0]?.rows, 1)
+  })
+
   it('refuses to send new tables to subscribers that lack them', async () => {
     await using logical = await TestBench.start({ settings: { wal_level: 'logical' } })
     const target = await logical.database(

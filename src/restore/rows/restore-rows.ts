@@ -7,12 +7,14 @@ import type { QualifiedName } from '../../repository/backups/manifest.ts'
 import type { Backup } from '../../repository/backups/open-backup.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { collectStatistics } from '../collect-statistics.ts'
+import { type WaitOptions, limitWaits } from '../lock-waits.ts'
+import { explainWait } from './explain-wait.ts'
 import { makeCopy, tableExists } from './make-copy.ts'
 import { refusePublished } from './refuse-published.ts'
 import { type RowsOptions, type RowsSession, openRowsSession } from './rows-session.ts'
 import { type TableCopy, planCopy } from './table-copy.ts'
 
-export interface RestoreRowsOptions extends RowsOptions {
+export interface RestoreRowsOptions extends RowsOptions, WaitOptions {
   /** All tables under their names into a schema; or the only one under another name, in its own schema if none is given. */
   readonly into: { readonly schema: string } | { readonly schema: string | undefined; readonly name: string }
   /** A condition on rows. */
@@ -42,6 +44,24 @@ export async function restoreRows(
   const { connection } = session
   const copies = planCopies(session, options)
   const notes = copies.flatMap((copy) => copy.notes)
+  await limitWaits(connection, options)
+  const tables = await makeCopies(session, copies, backup, options).catch((error: unknown) => {
+    throw explainWait(error, options)
+  })
+  if (options.analyze) {
+    const onNote = (note: string) => void notes.push(note)
+    for (const { into } of copies) await collectStatistics(connection, into, { ...options, onNote })
+  }
+  return { tables, notes }
+}
+
+async function makeCopies(
+  session: RowsSession,
+  copies: readonly TableCopy[],
+  backup: Backup,
+  options: RestoreRowsOptions,
+): Promise<RestoredRows['tables']> {
+  const { connection } = session
   await connection.execute('BEGIN; SET LOCAL synchronous_commit TO DEFAULT', options)
   for (const { into } of copies) {
     if (await tableExists(connection, into, options)) throw nameTaken(into)
@@ -57,11 +77,7 @@ export async function restoreRows(
     })
   }
   await connection.execute('COMMIT', options)
-  if (options.analyze) {
-    const onNote = (note: string) => void notes.push(note)
-    for (const { into } of copies) await collectStatistics(connection, into, { ...options, onNote })
-  }
-  return { tables, notes }
+  return tables
 }
 
 /** In UTF-8, as nearly every database has it. A server cuts longer ones, and another table would have the name then. */
