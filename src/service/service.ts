@@ -5,6 +5,7 @@ import { type AppError, messageOf } from '../core/app-error.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import type { ServiceEvent } from '../shapes/service.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { Catalog } from './catalog/catalog.ts'
 import { Runs } from './runs/runs.ts'
 import { serverKey } from './server-key.ts'
 import { State } from './state/state.ts'
@@ -51,6 +52,7 @@ export class Service implements AsyncDisposable {
   readonly clock: Clock
   readonly state: State
   readonly runs: Runs
+  readonly catalog: Catalog
   readonly options: ServiceOptions
   readonly #config: WatchedConfig
   readonly #parts: Part[] = []
@@ -72,6 +74,15 @@ export class Service implements AsyncDisposable {
       serversOf: (names) => [...new Set(names.flatMap((name) => this.#serverOf(name)))],
       onFault: (error) => this.fault('run', error),
     })
+    this.catalog = this.add(
+      new Catalog({
+        state,
+        clock: this.clock,
+        runs: this.runs,
+        config: () => this.config,
+        onFault: (error) => this.fault('catalog', error),
+      }),
+    )
     this.#pass()
   }
 
@@ -133,6 +144,7 @@ export class Service implements AsyncDisposable {
     this.events.emit('configuration', problem)
     this.events.emit('event', { kind: 'changed', what: 'settings' })
     this.runs.proceed()
+    if (!problem) this.catalog.reconsider()
   }
 
   /** Tells what went wrong in the service itself. */
@@ -154,7 +166,8 @@ export class Service implements AsyncDisposable {
   }
 
   #pass(): void {
-    const { runs, events } = this
+    const { runs, catalog, events } = this
+    catalog.events.on('changed', (what) => events.emit('event', { kind: 'changed', what }))
     runs.events.on('run', (run) => {
       events.emit('event', { kind: 'run', run })
       if (run.command === 'list' || run.state === 'waiting') return

@@ -2,7 +2,8 @@ import type { BackupRecord } from '../../repository/backups/backup-record.ts'
 import { warningsOf } from '../../repository/backups/manifest.ts'
 import { listNotes } from '../../repository/retention/backup-notes.ts'
 import { listProofs, readManifest } from '../../repository/backups/open-backup.ts'
-import { describeProof, describeSelection, proofStyle } from '../repositories/describe-backup.ts'
+import { describeSelection } from '../../repository/backups/manifest-selection.ts'
+import { describeProof, proofStyle } from '../repositories/describe-backup.ts'
 import {
   formatBytes,
   formatCount,

@@ -1,5 +1,6 @@
 import type { CommandContext } from '../command-context.ts'
-import { describeProof, describeSelection } from '../repositories/describe-backup.ts'
+import { describeSelection } from '../../repository/backups/manifest-selection.ts'
+import { describeProof } from '../repositories/describe-backup.ts'
 import { formatAge, formatBytes, formatDuration, formatQuantity, formatTime } from '../../core/text/format.ts'
 import { printable, printableLines } from '../../core/text/printable.ts'
 import { shellWord } from '../../core/text/shell-word.ts'

@@ -22,3 +22,16 @@ export function seriesOf({ content, ...patterns }: Selection): string {
 }
 
 const patternKinds = ['schemas', 'excludeSchemas', 'tables', 'excludeTables', 'excludeTableData'] as const
+
+/** What a backup does not hold, in words; undefined when it holds everything. */
+export function describeSelection(selection: Selection): string | undefined {
+  const words: string[] = []
+  if (selection.content === 'schema-only') words.push('all rows')
+  if (selection.content === 'data-only') words.push('all definitions')
+  if (selection.schemas.length > 0) words.push(`all but schemas ${selection.schemas.join(', ')}`)
+  if (selection.tables.length > 0) words.push(`all but tables ${selection.tables.join(', ')}`)
+  if (selection.excludeSchemas.length > 0) words.push(`schemas ${selection.excludeSchemas.join(', ')}`)
+  if (selection.excludeTables.length > 0) words.push(`tables ${selection.excludeTables.join(', ')}`)
+  if (selection.excludeTableData.length > 0) words.push(`rows of ${selection.excludeTableData.join(', ')}`)
+  return words.length === 0 ? undefined : words.join('; ')
+}

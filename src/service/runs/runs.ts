@@ -84,7 +84,7 @@ export class Runs {
 
   /**
    * Puts a run into the queue; it is durable when this returns. Of a schedule and a moment there is only one, and what a
-   * schedule asks for is not put there twice. Throws `usage-invalid` for arguments that can not be.
+   * schedule asks for is not put there twice, nor a look at all repositories. Throws `usage-invalid` for arguments that can not be.
    */
   request(wanted: WantedRun): Run {
     checkArguments(wanted)
@@ -319,15 +319,17 @@ export class Runs {
 
   /** The run that is the one that is wanted. */
   #known({ schedule, dueAt, command, cause, arguments: words }: WantedRun): RunRow | undefined {
-    if (schedule === undefined) return undefined
+    if (schedule === undefined && command !== 'list') return undefined
     const ofMoment =
+      schedule !== undefined &&
       dueAt &&
       this.#state.first(
         runRow,
         `select ${runColumns} from run where schedule = :schedule and due_at = :dueAt and again_of is null`,
         { schedule, dueAt: dueAt.toISOString() },
       )
-    if (ofMoment || cause === 'request') return ofMoment
+    if (ofMoment) return ofMoment
+    if (cause === 'request' && command !== 'list') return undefined
     return this.#state.first(
       runRow,
       `select ${runColumns} from run where state = 'waiting' and command = :command and arguments = :words`,

@@ -55,7 +55,7 @@ export function loadsServers(command: RunCommand): boolean {
   return command === 'backup' || command === 'restore' || command === 'refresh'
 }
 
-/** Whether it can be begun again after it was interrupted, without anybody having looked. */
+/** Whether it is begun again after it was interrupted, without anybody having looked. To list is asked for at each start. */
 export function isRepeatable(command: RunCommand): boolean {
-  return command !== 'restore' && command !== 'refresh'
+  return command !== 'restore' && command !== 'refresh' && command !== 'list'
 }

@@ -74,7 +74,7 @@ export const migrations: readonly string[] = [
     proof_at text,
     proof_ms integer,
     pinned integer not null,
-    -- JSON of "pgrevive list --json" of this one.
+    -- JSON: a Backup as src/shapes has it, as if it lay here only.
     document text not null,
     primary key (database, snapshot_at, id, repository)
   ) strict, without rowid;
@@ -88,6 +88,8 @@ export const migrations: readonly string[] = [
     backups integer not null default 0,
     bytes integer,
     stored integer,
+    -- Of the packs, and of what they hold before compression, each chunk once.
+    packed integer,
     unique_bytes integer,
     last_check text
   ) strict, without rowid;
