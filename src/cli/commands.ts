@@ -31,12 +31,16 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./commands/check.ts')).checkCommand,
   schedule: async () => (await import('./commands/schedule.ts')).scheduleCommand,
   serve: async () => (await import('./commands/serve.ts')).serveCommand,
+  'notify test': async () => (await import('./commands/notify-test.ts')).notifyTestCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   errors: async () => (await import('./commands/errors.ts')).errorsCommand,
 }
 
 /** First words that are no command by themselves. */
-export const commandGroups: Readonly<Record<string, string>> = { key: 'who can read and write: list, add, remove' }
+export const commandGroups: Readonly<Record<string, string>> = {
+  key: 'who can read and write: list, add, remove',
+  notify: 'whom alerts are told: test',
+}
 
 /** The commands whose name begins with this word, or else all. */
 export async function loadCommands(word?: string): Promise<Command[]> {
