@@ -76,7 +76,8 @@ export class RunWatch {
     }
     if (run.command === 'check') {
       for (const name of run.repositories) {
-        if (alerts.open('repository', name)?.run != null) alerts.close('repository', name)
+        const open = alerts.open('repository', name)
+        if (open && open.run !== null) alerts.close('repository', name)
       }
     }
     for (const { kind, subject, run: id } of alerts.openOf()) {
