@@ -19,10 +19,49 @@ export function endSessionsIn(connection: Connection, database: string, options:
   return endSessions(connection, database, mayEnd, options)
 }
 
+/** What others' sessions are is told to nobody but members of pg_read_all_stats. */
+const isClient = "coalesce(backend_type, 'client backend') OPERATOR(pg_catalog.=) 'client backend'"
+
 /** Ends what other clients are connected to a database, as far as the current role may, but no replication. */
 export function endClientsIn(connection: Connection, database: string, options: QueryOptions = {}): Promise<number> {
-  const isClient = "coalesce(backend_type, 'client backend') OPERATOR(pg_catalog.=) 'client backend'"
   return endSessions(connection, database, `${mayEnd} AND ${isClient}`, options)
+}
+
+/** Autovacuum, which has no user, takes such a lock too, and lets go of it for others. */
+const holdsTable = `${isClient} AND usesysid IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l
+         WHERE l.pid OPERATOR(pg_catalog.=) pg_stat_activity.pid AND l.granted
+           AND l.locktype OPERATOR(pg_catalog.=) 'relation' AND l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock')`
+
+/** A client that has a table for itself, in words that tell role, program and pid. */
+export interface LockHolder {
+  readonly who: string
+  /** Whether the current role may end it. */
+  readonly mayEnd: boolean
+}
+
+export async function listLockHolders(
+  connection: Connection,
+  database: string,
+  options: QueryOptions = {},
+): Promise<LockHolder[]> {
+  const rows = await connection.query(
+    `SELECT usename, application_name, pid, ${mayEnd} FROM pg_catalog.pg_stat_activity
+     WHERE datname OPERATOR(pg_catalog.=) ${quoteLiteral(database, connection)} AND ${holdsTable} ORDER BY pid`,
+    options,
+  )
+  return rows.map(([user, program, pid, may]) => ({
+    who: `${user ?? ''} (${program === '' ? '' : `${program ?? ''}, `}pid ${pid ?? ''})`,
+    mayEnd: may === 't',
+  }))
+}
+
+/** Ends clients that have tables of a database for themselves, as far as the current role may. */
+export function endLockHoldersIn(
+  connection: Connection,
+  database: string,
+  options: QueryOptions = {},
+): Promise<number> {
+  return endSessions(connection, database, `${mayEnd} AND ${holdsTable}`, options)
 }
 
 /** A statement such as CREATE INDEX runs on after its client is gone. Only sessions of pgrevive's name are ended. */

@@ -4,8 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode } from '../../core/app-error.ts'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { type ConnectionTarget, withDatabase } from '../../postgres/target/connection-target.ts'
+import { Connection } from '../../postgres/wire/connection.ts'
 import { TestProxy } from '../../postgres/wire/test-proxy.ts'
-import { type Swap, swapNames } from './swap-names.ts'
+import { type Swap, endLockHolders, swapNames } from './swap-names.ts'
 
 describe('the swap of two names', { timeout: 60_000 }, () => {
   let server: TestServer
@@ -57,5 +58,38 @@ describe('the swap of two names', { timeout: 60_000 }, () => {
     await commenting.execute("BEGIN; COMMENT ON DATABASE office IS 'an office'")
     await assert.rejects(swap('office'), (error) => hasCode(error, 'target-busy') && /pg_locks/.test(error.hint ?? ''))
     assert.deepEqual(await databases('office'), ['office', 'office_restored'])
+  })
+
+  it('names who holds a table and can not be ended, and ends who can', async () => {
+    await make('bank')
+    await loadSql(server.target, "CREATE ROLE teller LOGIN PASSWORD 't'; GRANT pg_monitor, pg_signal_backend TO owner")
+    await loadSql(
+      withDatabase(server.target, 'bank'),
+      'CREATE TABLE a (); CREATE TABLE b (); ALTER TABLE b OWNER TO teller',
+    )
+    await using watching = await server.connect()
+    await using staying = await server.connect('bank')
+    await using ending = await Connection.connect({
+      ...withDatabase(server.target, 'bank'),
+      user: 'teller',
+      password: () => 't',
+    })
+    await staying.execute("SET application_name = 'night shift'; BEGIN; LOCK a")
+    await ending.execute('BEGIN; LOCK b')
+    const notices: string[] = []
+    const options = { graceMs: 0, onNotice: (notice: string) => void notices.push(notice) }
+    const isNamed = (error: unknown) =>
+      hasCode(error, 'target-busy') &&
+      error.message.startsWith(`postgres (night shift, pid ${staying.processId}) `) &&
+      /nothing was changed/.test(error.hint ?? '')
+    await assert.rejects(endLockHolders(withDatabase(owner, 'bank'), options), isNamed)
+    assert.match(notices.join(), new RegExp(`: teller \\([^,]*, pid ${ending.processId}\\)$`))
+    const alive = `SELECT FROM pg_stat_activity WHERE pid = ${ending.processId}`
+    while ((await watching.query(alive)).length > 0) await delay(10)
+    // what it does is told to nobody but pg_monitor, and that it holds a table to everybody
+    await loadSql(server.target, 'REVOKE pg_monitor FROM owner')
+    await assert.rejects(endLockHolders(withDatabase(owner, 'bank'), options), isNamed)
+    await staying.execute('ROLLBACK')
+    await endLockHolders(withDatabase(owner, 'bank'), options)
   })
 })

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, hasCode, messageOf } from '../../core/app-error.ts'
-import { endSessionsIn } from '../../postgres/server/end-sessions.ts'
+import { endLockHoldersIn, endSessionsIn, listLockHolders } from '../../postgres/server/end-sessions.ts'
 import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
 import { type ConnectionTarget, describeTarget } from '../../postgres/target/connection-target.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
@@ -130,29 +130,33 @@ export async function isThere(connection: Connection, database: string): Promise
 
 /**
  * Ends sessions that keep a backup of the database from being taken: those that hold a table for themselves, and go on doing
- * so for as long as transactions may take.
+ * so for as long as transactions may take. Throws `target-busy` when there are some that the current role can not end.
  */
 export async function endLockHolders(target: ConnectionTarget, options: SwapOptions): Promise<void> {
   const { graceMs, onNotice, signal } = options
+  const { database } = target
   await using connection = await connectForMaintenance(target, options)
-  const find = (what: string) =>
-    connection.query(
-      `SELECT ${what} FROM pg_catalog.pg_stat_activity a WHERE a.datname OPERATOR(pg_catalog.=) ${quoteLiteral(target.database, connection)}
-         AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid OPERATOR(pg_catalog.=) a.pid AND l.granted
-           AND l.locktype OPERATOR(pg_catalog.=) 'relation' AND l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock')
-         AND a.backend_type OPERATOR(pg_catalog.=) 'client backend'`,
-      options,
-    )
   const deadline = performance.now() + graceMs
-  let holders = await find('a.usename, a.application_name')
+  let holders = await listLockHolders(connection, database, options)
   while (holders.length > 0 && performance.now() < deadline) {
     await delay(100, undefined, { signal })
-    holders = await find('a.usename, a.application_name')
+    holders = await listLockHolders(connection, database, options)
   }
-  if (holders.length === 0) return
-  const who = holders.map(([user, program]) => `${user} (${program})`).join(', ')
-  onNotice(`sessions that hold tables in ${target.database} for themselves are ended: ${who}`)
-  await find('pg_catalog.pg_terminate_backend(a.pid)')
+  const [ours, others] = [true, false].map((mayEnd) =>
+    holders.flatMap((holder) => (holder.mayEnd === mayEnd ? [holder.who] : [])).join(', '),
+  )
+  if (ours) {
+    onNotice(`sessions that hold tables in ${database} for themselves are ended: ${ours}`)
+    await endLockHoldersIn(connection, database, options)
+  }
+  if (!others) return
+  throw new AppError(
+    'target-busy',
+    `${others} holds tables in ${describeTarget(target)} for itself, and may not be ended`,
+    {
+      hint: 'nothing was changed; end that as a superuser, with pg_terminate_backend of its pid, or wait until it has ended',
+    },
+  )
 }
 
 /** Says who is connected, and gives transactions that are under way their time. */
