@@ -261,19 +261,24 @@ describe('replace, as a role that owns a database and may create none', { timeou
     assert.deepEqual(await bench.query(target, 'SELECT i FROM t'), [['2']])
   })
 
-  it('says so when a session keeps a table locked, rather than wait before sessions are ended', async () => {
+  it('ends a session that keeps a table locked, and says so where it may not end it, rather than wait', async () => {
     const target = await shop('CREATE TABLE t AS SELECT 1 AS i; CREATE VIEW v AS SELECT * FROM t')
     const id = await bench.backUp(target)
     const before = await dumpOf(target)
+    {
+      await using holder = await bench.server.connect(target.database)
+      await holder.execute('BEGIN; LOCK TABLE t')
+      await expectRefused(replace(id, target, { lockTimeoutMs: 200 }), 'table-locked', {
+        message: /^other sessions kept tables locked for 0\.2 s; .* is as it was before$/,
+        hint: /nothing was changed; .*pg_locks/,
+      })
+      await holder.execute('COMMIT')
+      assert.equal(await dumpOf(target), before)
+    }
     await using holder = await Connection.connect(target)
     await holder.execute('BEGIN; LOCK TABLE t')
-    await expectRefused(replace(id, target, { lockTimeoutMs: 200 }), 'table-locked', {
-      message: /^other sessions kept tables locked for 0\.2 s$/,
-      hint: /nothing was changed; .*pg_locks/,
-    })
-    await holder.execute('COMMIT')
-    assert.equal(await dumpOf(target), before)
-    await replace(id, target, { lockTimeoutMs: 200 })
+    const { notes } = await replace(id, target, { lockTimeoutMs: 200 })
+    assert.ok(notes.includes('1 session in the database ended for it'), notes.join())
   })
 
   it('does not say that all is as it was when the answer to COMMIT is lost', async () => {
