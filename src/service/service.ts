@@ -5,10 +5,12 @@ import { type AppError, messageOf } from '../core/app-error.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import type { ServiceEvent } from '../shapes/service.ts'
 import { type Clock, systemClock } from './clock.ts'
+import type { Alerts } from './alerts/alerts.ts'
 import { Catalog } from './catalog/catalog.ts'
 import { Runs } from './runs/runs.ts'
 import { serverKey } from './server-key.ts'
 import { State } from './state/state.ts'
+import { Watch } from './watch/watch.ts'
 import { WatchedConfig } from './watched-config.ts'
 
 const tickMs = 1000
@@ -53,6 +55,8 @@ export class Service implements AsyncDisposable {
   readonly state: State
   readonly runs: Runs
   readonly catalog: Catalog
+  /** Schedules, objectives, alerts. */
+  readonly watch: Watch
   readonly options: ServiceOptions
   readonly #config: WatchedConfig
   readonly #parts: Part[] = []
@@ -83,6 +87,19 @@ export class Service implements AsyncDisposable {
         onFault: (error) => this.fault('catalog', error),
       }),
     )
+    this.watch = this.add(
+      new Watch({
+        state,
+        clock: this.clock,
+        runs: this.runs,
+        catalog: this.catalog,
+        config: () => this.config,
+        configProblem: () => this.configProblem,
+        environment: options.environment,
+        onFault: (event, error) => this.fault(event, error),
+        tell: (event, message) => options.tell({ level: 'warning', event, message }),
+      }),
+    )
     this.#pass()
   }
 
@@ -93,14 +110,16 @@ export class Service implements AsyncDisposable {
   static async open(options: ServiceOptions): Promise<Service> {
     const config = await WatchedConfig.open(options.configFile, options)
     const directory = options.stateDirectory ?? config.current.service.state ?? usualState(options)
-    const service = new Service(options, config, State.open(directory))
-    // Here whatever acts by itself is put together, each a part: this.add(new Scheduler(…)), Alerts, …
-    return service
+    return new Service(options, config, State.open(directory))
   }
 
   /** As it is now; to be read anew each time. */
   get config(): Config {
     return this.#config.current
+  }
+
+  get alerts(): Alerts {
+    return this.watch.alerts
   }
 
   get configFile(): string {
@@ -158,6 +177,7 @@ export class Service implements AsyncDisposable {
     this.#ticking?.[Symbol.dispose]()
     await this.#ticked
     await this.runs.stop({ withinMs: this.config.service.stopWithinMs })
+    await this.watch.settled()
     this.state[Symbol.dispose]()
   }
 
@@ -177,6 +197,7 @@ export class Service implements AsyncDisposable {
       const told = { run: id, state, ...(error ? { code: error.code } : {}) }
       this.options.tell({ level, event: 'run', message: `${commandLine}: ${state}${why}`, ...told })
     })
+    this.alerts.events.on('alert', (alert) => events.emit('event', { kind: 'alert', alert }))
     runs.events.on('progress', (run, progress) => events.emit('event', { kind: 'progress', run, progress }))
     runs.events.on('log', (run, line) => events.emit('event', { kind: 'log', run, line }))
   }

@@ -3,6 +3,7 @@ import { nextTimes } from '../../config/when/times.ts'
 import { matchesGlob } from '../../core/text/glob.ts'
 import type { Backup, Objectives } from '../../shapes/database.ts'
 import type { Repository } from '../../shapes/repository.ts'
+import type { Run } from '../../shapes/run.ts'
 import type { Runs } from '../runs/runs.ts'
 import { type BackupFact, type Facts, type Judgement, judge } from './judge.ts'
 
@@ -24,6 +25,8 @@ export interface JudgeOptions {
   readonly leftOutBy: (database: string) => string | null
 }
 
+/** How long it may take until what a run has done is seen. */
+const lookMs = 10 * 60_000
 /** How long the next times of schedules are believed. */
 const believedMs = 60_000
 
@@ -45,7 +48,11 @@ export class Judge {
     const repositories = catalog.repositories()
     const backups = catalog.backups(database)
     const active = runs.list({ database, states: ['waiting', 'running'] }).items
-    const [lastRun] = runs.list({ database, command: 'backup', states: ['done', 'failed'], limit: 1 }).items
+    const last = (command: 'backup' | 'prove') =>
+      runs.list({ database, command, states: ['done', 'failed'], limit: 1 }).items[0]
+    const isAtWork = (command: 'backup' | 'prove') =>
+      active.some((run) => run.command === command) || isUnseen(last(command), repositories, now)
+    const lastRun = last('backup')
     const newest = backups[0]?.snapshotAt ?? ''
     return {
       database,
@@ -57,8 +64,8 @@ export class Judge {
         failed: lastRun.state === 'failed' && newest < (lastRun.startedAt ?? lastRun.createdAt),
         error: lastRun.error?.message ?? null,
       },
-      isBackingUp: active.some(({ command }) => command === 'backup'),
-      isProving: active.some(({ command }) => command === 'prove'),
+      isBackingUp: isAtWork('backup'),
+      isProving: isAtWork('prove'),
       nextBackup: this.nextRun('backup', database, now),
       nextProof: this.nextRun('prove', database, now),
     }
@@ -92,6 +99,13 @@ export class Judge {
       proof: proof && { outcome: proof.outcome, at: new Date(proof.at), tookMs: proof.tookMs },
     }
   }
+}
+
+/** Whether a run has just ended, and nobody has looked into the repositories since. */
+function isUnseen(run: Run | undefined, repositories: readonly Repository[], now: Date): boolean {
+  const { endedAt } = run ?? { endedAt: null }
+  if (endedAt === null || Math.abs(now.getTime() - Date.parse(endedAt)) > lookMs) return false
+  return repositories.some(({ lookedAt }) => lookedAt === null || lookedAt < endedAt)
 }
 
 function isAbout(patterns: readonly string[] | undefined, database: string): boolean {

@@ -11,7 +11,6 @@ import type { Trouble } from '../alerts/alerts.ts'
 import { Runs } from '../runs/runs.ts'
 import { State } from '../state/state.ts'
 import { TestClock } from '../test-clock.ts'
-import { previewSchedule } from './describe-schedule.ts'
 import { Scheduler } from './scheduler.ts'
 import { type Surroundings, wantedBySchedule } from './wanted-by-schedule.ts'
 
@@ -269,17 +268,5 @@ describe('the run that a schedule means', () => {
       'offsite',
     ])
     assert.deepEqual(wanted({ command: 'refresh', refresh: 'staging' })?.arguments, ['--', 'staging'])
-  })
-})
-
-describe('a schedule that somebody types', () => {
-  it('is shown with its next ten times, or what is wrong', () => {
-    const now = new Date('2026-11-01T12:00:00Z')
-    const { meaning, next, problem } = previewSchedule({ when: 'daily at 02:00', time_zone: 'UTC' }, now)
-    assert.deepEqual(
-      [meaning, next.length, next[0], problem],
-      ['every day at 02:00 (UTC)', 10, '2026-11-02T02:00:00.000Z', null],
-    )
-    assert.match(previewSchedule({ when: 'dayly' }, now).problem ?? '', /did you mean "daily at 02:00"/)
   })
 })

@@ -1,4 +1,5 @@
-import type { Config } from '../../config/config.ts'
+import type { Config, ConfiguredDatabase } from '../../config/config.ts'
+import { describeSelection } from '../../repository/backups/manifest-selection.ts'
 import type { AppError } from '../../core/app-error.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
 import { Alerts } from '../alerts/alerts.ts'
@@ -26,7 +27,6 @@ export interface WatchOptions {
   /** Why what pgrevive.yaml says now does not count. */
   readonly configProblem: () => AppError | undefined
   readonly environment: Environment
-  readonly leftOutBy: (database: string) => string | null
   readonly onFault: (event: string, error: unknown) => void
   /** A line for the log of the service. */
   readonly tell: (event: string, message: string) => void
@@ -59,7 +59,7 @@ export class Watch {
       runs,
       schedules,
       objectivesOf: (name) => config().databases.get(name)?.objectives ?? config().objectives,
-      leftOutBy: options.leftOutBy,
+      leftOutBy: (name) => leftOutBy(config().databases.get(name)),
     })
     this.#scheduler = new Scheduler({
       state,
@@ -130,4 +130,18 @@ export class Watch {
       remedy: problem.hint ?? null,
     })
   }
+}
+
+/** What backups of a database lack because pgrevive.yaml says so: they are whole without it. */
+function leftOutBy(database: ConfiguredDatabase | undefined): string | null {
+  if (!database) return null
+  const { schemas, excludeSchemas, tables, excludeTables, excludeTableData } = database.selection
+  const selection = {
+    schemas: [...schemas],
+    excludeSchemas: [...excludeSchemas],
+    tables: [...tables],
+    excludeTables: [...excludeTables],
+    excludeTableData: [...excludeTableData],
+  }
+  return describeSelection({ ...selection, content: 'all' }) ?? null
 }
