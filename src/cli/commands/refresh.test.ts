@@ -184,6 +184,14 @@ describe('refresh', { timeout: 300_000 }, () => {
       "databases: { other: { url: 'postgres:///staging' } }\nrefreshes: { staging: { from: shop, to: { url: 'postgres:///staging' } } }\n",
     )
     assertFailed(await host.run('refresh', 'staging'), 'usage-invalid', { message: /is "other" itself/ })
+    await writeFile(
+      host.path('pgrevive.yaml'),
+      "servers: { main: { url: 'postgres:///postgres' } }\nrefreshes: { staging: { from: shop, to: { url: 'postgres:///staging' } } }\n",
+    )
+    assertFailed(await host.run('refresh', 'staging'), 'usage-invalid', {
+      message: /is "main\/staging" itself/,
+      hint: /exclude/,
+    })
     assert.deepEqual(await query('shop', 'SELECT count(*) FROM people'), [['300']])
   })
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AppError, hasCode, messageOf } from '../../core/app-error.ts'
+import { serverDatabaseName } from '../../config/config-servers.ts'
 import { type ServerIdentity, isSameServer, readServerIdentity } from '../../postgres/catalog/server-identity.ts'
 import { type ConnectionTarget, describeHost, describeTarget } from '../../postgres/target/connection-target.ts'
 import { Connection } from '../../postgres/wire/connection.ts'
@@ -27,11 +28,17 @@ export async function refuseBackedUp(
   const { server, database } = await readManifest(await repository.openReader(context), backup, context)
   const isSource = server.systemIdentifier !== null && server.systemIdentifier === here.systemIdentifier
   if (isSource && database.name === target.database) throw refusal(target, backup.record.database)
-  const { config } = await context.settings()
-  const answers = await Promise.all(
-    [...(config?.databases.keys() ?? [])].map((name) => compare(name, target, here, context)),
-  )
+  const names = await configuredNames(target, context)
+  const answers = await Promise.all(names.map((name) => compare(name, target, here, context)))
   return answers.flat()
+}
+
+/** Those that pgrevive.yaml names, and one of the target's name on each of its servers. */
+async function configuredNames({ database }: ConnectionTarget, context: CommandContext): Promise<string[]> {
+  const { config } = await context.settings()
+  if (!config) return []
+  const onServers = Array.from(config.servers.values(), (server) => serverDatabaseName(server, database))
+  return [...config.databases.keys(), ...onServers.filter((name) => config.databases.has(name))]
 }
 
 async function compare(
@@ -53,6 +60,7 @@ async function compare(
     context.signal.throwIfAborted()
     if (hasCode(error, 'usage-invalid') || !(error instanceof AppError || signal.aborted)) throw error
     if (configured && isSamePlace(configured, target)) throw refusal(target, name)
+    if (hasCode(error, 'database-missing')) return []
     return [`whether ${name} is another database could not be asked there: ${messageOf(error)}`]
   }
 }
@@ -68,6 +76,6 @@ async function identityBehind(connecting: Promise<Connection>, signal: AbortSign
 
 function refusal(target: ConnectionTarget, name: string): AppError {
   return new AppError('usage-invalid', `${describeTarget(target)} is "${name}" itself, which is backed up`, {
-    hint: 'nothing was changed; a refresh replaces a database of its own, such as staging: correct refreshes in pgrevive.yaml. A physical copy of the server counts as the server itself: call the database there by another name',
+    hint: 'nothing was changed; a refresh replaces a database of its own, such as staging: correct refreshes in pgrevive.yaml, or name it under exclude of the server. A physical copy of the server counts as the server itself: call the database there by another name',
   })
 }
