@@ -10,6 +10,7 @@ const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
   show: async () => (await import('./commands/show.ts')).showCommand,
   'show config': async () => (await import('./commands/show-config.ts')).showConfigCommand,
   rows: async () => (await import('./commands/rows.ts')).rowsCommand,
+  'show database': async () => (await import('./commands/show-database.ts')).showDatabaseCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   recover: async () => (await import('./commands/recover.ts')).recoverCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
