@@ -3,7 +3,7 @@ export interface ApiLog {
   request(line: RequestLine): void
   warning(text: string): void
   /** An error that nobody expected, with the id that the answer named. */
-  bug(bug: unknown): void
+  bug(bug: { readonly id: string; readonly error: unknown }): void
 }
 
 export interface RequestLine {

@@ -10,7 +10,7 @@ import type { Problem } from '../shapes/common.ts'
 export interface Failure {
   readonly status: ContentfulStatusCode
   readonly problem: Problem
-  readonly bug: unknown
+  readonly bug: { readonly id: string; readonly error: unknown } | undefined
 }
 
 /** Of codes that tell a browser or a proxy something; all others are 422: understood, and not done. */

@@ -5,22 +5,36 @@ import { createServer as createHttpServer } from 'node:http'
 import { type Server as HttpsServer, createServer as createHttpsServer } from 'node:https'
 import { fileURLToPath } from 'node:url'
 import { AppError, messageOf } from '../core/app-error.ts'
+import type { ConfiguredService } from '../config/config-service.ts'
+import type { Environment } from '../postgres/target/connection-target.ts'
+import { readText } from '../service/alerts/channels/secret-text.ts'
 import type { Clock } from '../service/clock.ts'
-import type { State } from '../service/state/state.ts'
 import { type AccessRoom, openAccess } from './access/open-access.ts'
 import type { OidcProvider } from './access/oidc.ts'
 import type { ApiLog } from './api-log.ts'
 import { type ApiApp, createApp } from './app.ts'
 import { type ListenSettings, type Places, placesOf, refuseOpen } from './places.ts'
+import type { ApiRoom } from './api-room.ts'
+import { openRoom } from './open-room.ts'
+import type { ApiService } from './api-service.ts'
 import { accountRoutes } from './routes/accounts.ts'
+import { alertRoutes } from './routes/alerts.ts'
+import { backupRoutes } from './routes/backups.ts'
+import { databaseRoutes } from './routes/databases.ts'
 import { descriptionRoute } from './routes/description.ts'
+import { eventRoutes } from './routes/events.ts'
+import { healthRoutes } from './routes/health.ts'
+import { overviewRoute } from './routes/overview.ts'
+import { repositoryRoutes } from './routes/repositories.ts'
+import { runRoutes } from './routes/runs.ts'
+import { scheduleRoutes } from './routes/schedules.ts'
+import { settingsRoutes } from './routes/settings.ts'
 import { signInRoutes } from './routes/sign-in.ts'
 
 export interface ServerOptions {
-  readonly listen: ListenSettings
-  readonly oidc: readonly OidcProvider[]
-  readonly state: State
-  readonly clock: Clock
+  readonly service: ApiService
+  /** In place of "listen:" of pgrevive.yaml. */
+  readonly listen?: { readonly host: string; readonly port: number } | undefined
   readonly log: ApiLog
   /** Of the dashboard that vite has built. */
   readonly pages?: string
@@ -36,28 +50,25 @@ export class ApiServer implements AsyncDisposable {
   readonly app: ApiApp
   readonly room: AccessRoom
   readonly places: Places
-  readonly #server: ServerType
-  readonly #timer: Disposable | undefined
+  readonly #resources: AsyncDisposableStack
 
-  private constructor(parts: {
-    app: ApiApp
-    room: AccessRoom
-    places: Places
-    server: ServerType
-    timer?: Disposable
-  }) {
+  private constructor(parts: Pick<ApiServer, 'app' | 'room' | 'places'>, resources: AsyncDisposableStack) {
     this.app = parts.app
     this.room = parts.room
     this.places = parts.places
-    this.#server = parts.server
-    this.#timer = parts.timer
+    this.#resources = resources
   }
 
   /** Rejects with `config-invalid` for what should not be opened, and with `service-failed` if it can not listen. */
-  static async open(options: ServerOptions): Promise<ApiServer> {
-    const { listen, oidc, state, clock, log, pages = builtPages } = options
+  static async open({ service, listen: place, log, pages = builtPages }: ServerOptions): Promise<ApiServer> {
+    const { config, clock, state } = service
+    const { url, tls, trustedProxies } = config.service
+    const listen: ListenSettings = { ...config.service.listen, ...place, url, tls, trustedProxies }
     const warning = refuseOpen(listen)
     if (warning !== undefined) log.warning(warning)
+    const oidc = await readProviders(config.service, service.options.environment)
+
+    await using resources = new AsyncDisposableStack()
     // Its links and cookies name the port, which is known once it listens.
     const ready: { app?: ApiApp } = {}
     const server = createServer(
@@ -65,6 +76,7 @@ export class ApiServer implements AsyncDisposable {
       (request, env) => ready.app?.fetch(request, env) ?? new Response(null, { status: 503 }),
     )
     const port = await listenAt(server, listen)
+    resources.defer(() => endServer(server))
     const places = placesOf(listen, port)
     const room = openAccess({
       state,
@@ -74,16 +86,21 @@ export class ApiServer implements AsyncDisposable {
       oidc,
       log: (text) => log.warning(`sign-in: ${text}`),
     })
+    const closing = new AbortController()
+    const api = openRoom(service, room, closing.signal)
+    resources.use(api.ask)
+    resources.defer(() => closing.abort())
     const app = (ready.app = createApp({
       room,
       places,
       trustedProxies: listen.trustedProxies,
       log,
       pages: { directory: pages },
-      routes: [(to) => signInRoutes(to, room), (to) => accountRoutes(to, room), descriptionRoute],
+      routes: routesOf(api),
     }))
-    const timer = listen.tls && renewed(server, listen.tls, { clock, log })
-    return new ApiServer({ app, room, places, server, ...(timer ? { timer } : {}) })
+    healthRoutes(app, service)
+    if (listen.tls) resources.use(renewed(server, listen.tls, { clock, log }))
+    return new ApiServer({ app, room, places }, resources.move())
   }
 
   /** Where the first account is made; undefined once there is one. It works once, and for a day. */
@@ -92,15 +109,46 @@ export class ApiServer implements AsyncDisposable {
     return token === undefined ? undefined : `${this.places.url}/setup#${token}`
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#timer?.[Symbol.dispose]()
-    const closed = new Promise((resolve) => this.#server.close(resolve))
-    if ('closeAllConnections' in this.#server) {
-      this.#server.closeIdleConnections()
-      setTimeout(() => 'closeAllConnections' in this.#server && this.#server.closeAllConnections(), farewellMs).unref()
-    }
-    await closed
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#resources.disposeAsync()
   }
+}
+
+/** Every area of the API. */
+export function routesOf(api: ApiRoom): ((app: ApiApp) => void)[] {
+  const { access, service } = api
+  return [
+    (app) => signInRoutes(app, access),
+    (app) => accountRoutes(app, access),
+    (app) => overviewRoute(app, api),
+    (app) => databaseRoutes(app, api),
+    (app) => backupRoutes(app, api),
+    (app) => runRoutes(app, { runs: service.runs, names: api.names }),
+    (app) => eventRoutes(app, { room: access, events: service.events, closing: api.closing }),
+    (app) => scheduleRoutes(app, api),
+    (app) => repositoryRoutes(app, api),
+    (app) => alertRoutes(app, api),
+    (app) => settingsRoutes(app, api),
+    descriptionRoute,
+  ]
+}
+
+async function endServer(server: ServerType): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  if (!('closeAllConnections' in server)) return void (await closed)
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), farewellMs)
+  await closed
+  clearTimeout(timer)
+}
+
+async function readProviders({ oidc }: ConfiguredService, environment: Environment): Promise<OidcProvider[]> {
+  return Promise.all(
+    [...oidc].map(async ([id, { clientSecret, ...provider }]) => {
+      if (clientSecret) return { ...provider, id, clientSecret: await readText(clientSecret, environment) }
+      throw new AppError('config-invalid', `the provider "${id}" of "sign_in:" has no client_secret_env or _file`)
+    }),
+  )
 }
 
 type Fetch = Parameters<typeof createAdaptorServer>[0]['fetch']

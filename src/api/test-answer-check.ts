@@ -17,6 +17,7 @@ export class AnswerCheck {
 
   constructor(description: object) {
     addFormats.default(this.#ajv)
+    this.#ajv.addFormat('ulid', /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/)
     this.#ajv.addSchema(closed({ ...description, $id: 'api' }) ?? {})
     this.#paths = described.parse(description).paths
   }

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { createTemporaryDirectory } from '../core/temporary-directory.ts'
-import { systemClock } from '../service/clock.ts'
-import { State } from '../service/state/state.ts'
+import { Service } from '../service/service.ts'
+import type { State } from '../service/state/state.ts'
 import { me } from '../shapes/access.ts'
 import type { RequestLine } from './api-log.ts'
 import { describeApi } from './app.ts'
 import { csrfHeader } from './guard.ts'
-import { ApiServer, type ServerOptions } from './server.ts'
+import { ApiServer } from './server.ts'
 import { AnswerCheck } from './test-answer-check.ts'
 
 export interface Answer {
@@ -23,12 +25,20 @@ export interface Answer {
 
 export const goodPassword = 'a long enough password'
 
-type Parts = Pick<TestApi, 'server' | 'state' | 'directory' | 'lines' | 'bugs' | 'check'>
+export interface TestApiOptions {
+  /** Of pgrevive.yaml. */
+  readonly config?: string
+  /** What lies there, and is left there. */
+  readonly directory?: string
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
 
-/** A server with a state of its own, on loopback. */
+type Parts = Pick<TestApi, 'server' | 'service' | 'directory' | 'lines' | 'bugs' | 'check'>
+
+/** A service with a state of its own, and its API on loopback. */
 export class TestApi implements AsyncDisposable {
   readonly server: ApiServer
-  readonly state: State
+  readonly service: Service
   readonly directory: string
   readonly lines: RequestLine[]
   readonly bugs: unknown[]
@@ -37,7 +47,7 @@ export class TestApi implements AsyncDisposable {
 
   private constructor(parts: Parts, resources: AsyncDisposableStack) {
     this.server = parts.server
-    this.state = parts.state
+    this.service = parts.service
     this.directory = parts.directory
     this.lines = parts.lines
     this.bugs = parts.bugs
@@ -45,17 +55,26 @@ export class TestApi implements AsyncDisposable {
     this.#resources = resources
   }
 
-  static async open(options: Partial<ServerOptions> = {}): Promise<TestApi> {
+  static async open(options: TestApiOptions = {}): Promise<TestApi> {
     await using resources = new AsyncDisposableStack()
-    const { path: directory } = resources.use(await createTemporaryDirectory('api'))
-    const state = options.state ?? resources.use(State.open(directory))
+    const directory = options.directory ?? resources.use(await createTemporaryDirectory('api')).path
+    const configFile = join(directory, 'pgrevive.yaml')
+    if (options.config !== undefined) await writeFile(configFile, options.config, { mode: 0o600 })
     const lines: RequestLine[] = []
     const bugs: unknown[] = []
+    const service = await Service.open({
+      configFile,
+      environment: { PATH: process.env['PATH'], HOME: join(directory, 'home'), ...options.environment },
+      homeDirectory: join(directory, 'home'),
+      stateDirectory: join(directory, 'state'),
+      tell: () => undefined,
+    })
+    resources.use(service)
     const server = resources.use(
       await ApiServer.open({
-        listen: { host: '127.0.0.1', port: 0, url: undefined, tls: undefined, trustedProxies: [] },
-        oidc: [],
-        clock: systemClock,
+        service,
+        listen: { host: '127.0.0.1', port: 0 },
+        pages: join(directory, 'pages'),
         log: {
           request: (line) => void lines.push(line),
           warning: (message) => void lines.push({ ...noRequest, path: message }),
@@ -64,12 +83,14 @@ export class TestApi implements AsyncDisposable {
             bugs.push(bug)
           },
         },
-        ...options,
-        state,
       }),
     )
     const check = new AnswerCheck(describeApi(server.app))
-    return new TestApi({ server, state, directory, lines, bugs, check }, resources.move())
+    return new TestApi({ server, service, directory, lines, bugs, check }, resources.move())
+  }
+
+  get state(): State {
+    return this.service.state
   }
 
   get url(): string {
@@ -93,6 +114,7 @@ export class TestApi implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync()
+    // last: a test that fails must not leave anything running
     assert.deepEqual(this.bugs, [], 'nothing failed in a way that nobody expected')
   }
 }

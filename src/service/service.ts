@@ -62,6 +62,7 @@ export class Service implements AsyncDisposable {
   readonly #parts: Part[] = []
   #ticking: Disposable | undefined
   #ticked = Promise.resolve()
+  #tickedAt: Date | undefined
 
   private constructor(options: ServiceOptions, config: WatchedConfig, state: State) {
     this.options = options
@@ -142,8 +143,14 @@ export class Service implements AsyncDisposable {
     this.#ticking = this.clock.every(tickMs, () => (this.#ticked = this.tick()))
   }
 
+  /** When it last had its turn. */
+  get tickedAt(): Date | undefined {
+    return this.#tickedAt
+  }
+
   /** What happens each second; a test may call it itself. */
   async tick(): Promise<void> {
+    this.#tickedAt = this.clock.now()
     await this.#try('configuration', () => this.lookAtConfig())
     const now = this.clock.now()
     for (const part of this.#parts) await this.#try('service', () => part.tick(now))
@@ -219,7 +226,8 @@ export class Service implements AsyncDisposable {
 /** What would stand before pgrevive.yaml, which is what counts here. */
 const overruling = new Set(['PGREVIVE_REPO', 'PGREVIVE_CONFIG'])
 
-function runEnvironment(environment: Environment): Environment {
+/** The variables that a run gets. */
+export function runEnvironment(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !overruling.has(name)))
 }
 

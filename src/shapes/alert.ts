@@ -63,6 +63,9 @@ export const channel = z
   .meta({ id: 'Channel' })
 export type Channel = z.output<typeof channel>
 
+/** As in pgrevive.yaml, "alerts: channels:"; secrets are named by keys such as url_file, after PUT /api/secrets/NAME. */
+export const channelEntry = z.looseObject({ kind: z.enum(channelKinds) }).meta({ id: 'ChannelEntry' })
+
 export const channelTest = z
   .object({ ok: z.boolean(), error: z.string().nullable(), tookMs: z.number() })
   .meta({ id: 'ChannelTest' })

@@ -187,6 +187,22 @@ export const newDatabase = z
   .meta({ id: 'NewDatabase' })
 export type NewDatabase = z.input<typeof newDatabase>
 
+/** What of a configured one is to be otherwise; another url comes with its password, if it has one. */
+export const databaseChange = z
+  .object({
+    url: z.string().min(1).max(2000).optional(),
+    password: z.string().max(1000).optional(),
+    tunnel: z.string().max(500).nullable().optional(),
+    objectives: newDatabase.shape.objectives,
+  })
+  .meta({ id: 'DatabaseChange' })
+
+/** With the first database comes the first repository, if there was none; its recovery kit is shown this once. */
+export const addedDatabase = databaseSummary
+  .extend({ recoveryKit: z.string().nullable() })
+  .meta({ id: 'AddedDatabase' })
+export type AddedDatabase = z.output<typeof addedDatabase>
+
 export const connectionTest = z
   .object({
     ok: z.boolean(),

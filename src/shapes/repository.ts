@@ -67,6 +67,10 @@ export const retentionPolicy = z
   .meta({ id: 'RetentionPolicy' })
 export type RetentionPolicy = z.output<typeof retentionPolicy>
 
+/** As it would be decided if "forget" ran now; without a policy, by what pgrevive.yaml says. */
+export const retentionPreviewRequest = z
+  .object({ policy: retentionPolicy.optional(), repository: name.optional() })
+  .meta({ id: 'RetentionPreviewRequest' })
 export const retentionPreview = z
   .object({
     decisions: z.array(

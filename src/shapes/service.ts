@@ -59,3 +59,5 @@ export const settingsPreview = z
 export type SettingsPreview = z.output<typeof settingsPreview>
 
 export const secretNames = z.object({ names: z.array(z.string()) }).meta({ id: 'SecretNames' })
+/** One line; written, and never given out. */
+export const newSecret = z.object({ value: z.string().min(1).max(10_000) }).meta({ id: 'NewSecret' })

@@ -15,7 +15,7 @@ export interface OidcProvider {
   readonly clientSecret: string
   /** Whose values say what somebody may do: a text or a list of texts. */
   readonly roleClaim: string
-  readonly roles: Readonly<Record<string, Role>>
+  readonly roles: ReadonlyMap<string, Role>
 }
 
 const answerWithinMs = 10_000
@@ -29,9 +29,7 @@ export function roleOf(
   claims: Readonly<Record<string, unknown>>,
 ): Role | undefined {
   const values = claim.safeParse(claims[roleClaim])
-  const given = (values.data ?? []).flatMap((value) =>
-    typeof value === 'string' && Object.hasOwn(map, value) ? [map[value]] : [],
-  )
+  const given = (values.data ?? []).flatMap((value) => (typeof value === 'string' ? [map.get(value)] : []))
   const [highest] = given.flatMap((one) => one ?? []).toSorted((a, b) => roles[b].length - roles[a].length)
   return highest
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
+import { createTemporaryDirectory } from '../../core/temporary-directory.ts'
 import { csrfHeader } from '../guard.ts'
 import { type TestClient, TestApi, codeOf, goodPassword } from '../test-api.ts'
 
@@ -22,8 +23,7 @@ describe('sessions', () => {
   })
 
   it('are secure cookies behind https', async () => {
-    const listen = { host: '127.0.0.1', port: 0, url: 'https://pgrevive.example', tls: undefined, trustedProxies: [] }
-    await using api = await TestApi.open({ listen })
+    await using api = await TestApi.open({ config: 'service: { url: https://pgrevive.example }' })
     const { users } = api.server.room
     const { token } = users.invite({ name: 'Ann', email: 'ann@example.com', role: 'viewer' })
     await users.acceptInvitation({ token, password: goodPassword })
@@ -123,16 +123,20 @@ describe('sessions', () => {
 
 describe('tries at signing in', () => {
   it('are limited by account and address, also many at once and after a restart, and are kept in the audit log', async () => {
-    await using api = await TestApi.open()
-    await api.person('admin')
-    const guess = () =>
-      api.client().ask('POST', '/api/auth/sign-in/email', { email: 'Admin@example.com', password: 'a wrong password' })
-    const answers = await Promise.all(Array.from({ length: 10 }, guess))
-    const codes = answers.map(codeOf)
-    assert.equal(codes.filter((code) => code === 'sign-in-failed').length, 6)
-    assert.equal(codes.filter((code) => code === 'tries-exhausted').length, 4)
-    await using again = await TestApi.open({ state: api.state })
-    assert.equal(codeOf(await again.client().signIn('admin@example.com', goodPassword)), 'tries-exhausted')
+    await using directory = await createTemporaryDirectory('api')
+    const account = { email: 'Admin@example.com', password: 'a wrong password' }
+    {
+      await using api = await TestApi.open({ directory: directory.path })
+      await api.person('admin')
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => api.client().ask('POST', '/api/auth/sign-in/email', account)),
+      )
+      const codes = answers.map(codeOf)
+      assert.equal(codes.filter((code) => code === 'sign-in-failed').length, 6)
+      assert.equal(codes.filter((code) => code === 'tries-exhausted').length, 4)
+    }
+    await using api = await TestApi.open({ directory: directory.path })
+    assert.equal(codeOf(await api.client().signIn('admin@example.com', goodPassword)), 'tries-exhausted')
     const kept = api.server.room.audit.list({ before: undefined, limit: 50 }).items
     const tries = kept.filter(({ act, outcome }) => act === 'signIn' && outcome === 'refused')
     assert.equal(tries.length, 11)

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { AppError } from '../../core/app-error.ts'
-import { printableLines } from '../../core/text/printable.ts'
+import { ApiServer } from '../../api/server.ts'
+import type { ApiLog } from '../../api/api-log.ts'
+import { AppError, messageOf } from '../../core/app-error.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import { redactPasswords } from '../../core/text/redact-passwords.ts'
 import { parsePlace } from '../../config/config-service.ts'
 import { text } from '../../config/value-types.ts'
@@ -24,7 +26,7 @@ const serveOptions = z.strictObject({
 })
 export type ServeOptions = z.output<typeof serveOptions>
 
-async function serve({ state }: ServeOptions, context: CommandContext): Promise<Outcome> {
+async function serve({ state, listen }: ServeOptions, context: CommandContext): Promise<Outcome> {
   const { environment, homeDirectory, currentDirectory, terminal, signal } = context
   refuseOverruling(context)
   const named = context.globals.config ?? (environment['PGREVIVE_CONFIG'] || 'pgrevive.yaml')
@@ -37,8 +39,12 @@ async function serve({ state }: ServeOptions, context: CommandContext): Promise<
     tell,
   })
   await using _ = service
+  await using api = await ApiServer.open({ service, listen, log: apiLog(tell, terminal) })
   service.start()
   tell({ level: 'info', event: 'service', message: `serving ${service.configFile}`, state: service.state.directory })
+  tell({ level: 'info', event: 'service', message: `open ${api.places.url} in a browser`, url: api.places.url })
+  const link = api.setupLink()
+  if (link !== undefined) printSetupLink(link, terminal)
   if (!signal.aborted) await once(signal, 'abort')
   tell({ level: 'info', event: 'service', message: 'stopping: runs at work get some time to end' })
   return { document: { stopped: true }, text: '' }
@@ -52,6 +58,41 @@ function refuseOverruling({ globals }: CommandContext): void {
   throw new AppError('usage-invalid', 'serve takes repositories, keys and limits from pgrevive.yaml alone', {
     hint: 'write them there: "repositories:", "key_file:", "limit_upload:"; --config names the file',
   })
+}
+
+/** It is as good as a password: it is printed, and no log line, which may be kept and sent on. */
+function printSetupLink(link: string, terminal: Terminal): void {
+  const { strong } = terminal.errorColors
+  terminal.printError(
+    `\nNobody has an account yet. This link makes the first one; it works once, until the next start, and for a day:\n\n    ${strong(link)}\n\n`,
+  )
+}
+
+/** At a terminal only what changes something, or fails, is told. */
+function apiLog(tell: (line: ServiceLine) => void, { json }: Terminal): ApiLog {
+  return {
+    request: ({ method, path, status, tookMs, address, by }) => {
+      if (!json && method === 'GET' && status < 500) return
+      const level = status >= 500 ? 'error' : 'info'
+      const message = printable(`${method} ${path} ${status}`)
+      tell({
+        level,
+        event: 'request',
+        message,
+        method,
+        path,
+        status,
+        tookMs,
+        address,
+        ...(by === undefined ? {} : { by }),
+      })
+    },
+    warning: (message) => tell({ level: 'warning', event: 'api', message }),
+    bug: ({ id, error }) => {
+      const stack = error instanceof Error ? error.stack : undefined
+      tell({ level: 'error', event: 'api', message: `unexpected (${id}): ${messageOf(error)}`, id, stack })
+    },
+  }
 }
 
 /** With --json a document for each line, else what a person reads. */

@@ -39,6 +39,7 @@ export const migrations: readonly string[] = [
   create unique index run_of_moment on run (schedule, due_at) where again_of is null;
   create index run_by_again on run (again_of) where again_of is not null;
   create index run_by_end on run (ended_at);
+  create index run_in_trouble on run (created_at) where state in ('failed', 'missed');
 
   -- Which databases a run is about, for lists of one database.
   create table run_database (

@@ -1,0 +1,85 @@
+import type { KnownDatabase } from '../../service/catalog/catalog.ts'
+import type { Backup, DatabaseSummary, Day } from '../../shapes/database.ts'
+import type { ApiService } from '../api-service.ts'
+import { readDays } from './days.ts'
+
+/** All databases that are configured, that were found on a server, or of which there are backups; what needs attention first. */
+export function summarizeAll(service: ApiService): DatabaseSummary[] {
+  return summarize(service.catalog.databases(), service).toSorted(byNeed)
+}
+
+/** Undefined for a name that nothing knows. */
+export function summarizeOne(name: string, service: ApiService): DatabaseSummary | undefined {
+  return summarize(
+    service.catalog.databases().filter((one) => one.name === name),
+    service,
+  )[0]
+}
+
+const needs = { failing: 0, 'at-risk': 1, unknown: 2, ok: 3 } as const
+
+function byNeed(one: DatabaseSummary, other: DatabaseSummary): number {
+  return (
+    Number(one.gone) - Number(other.gone) || needs[one.state] - needs[other.state] || (one.name < other.name ? -1 : 1)
+  )
+}
+
+function summarize(databases: readonly KnownDatabase[], service: ApiService): DatabaseSummary[] {
+  const now = service.clock.now()
+  const names = databases.map(({ name }) => name)
+  const days = readDays(service.state, names, now)
+  const active = service.runs.list({ states: ['running', 'waiting'], limit: 1000 }).items.toReversed()
+  const running = new Map<string, string>()
+  for (const state of ['running', 'waiting']) {
+    for (const run of active.filter((one) => one.state === state)) {
+      for (const name of run.databases) if (!running.has(name)) running.set(name, run.id)
+    }
+  }
+  return databases.map((database) =>
+    summaryOf(database, service, now, {
+      days: days.get(database.name) ?? [],
+      running: running.get(database.name) ?? null,
+    }),
+  )
+}
+
+function summaryOf(
+  { name, source, server, gone }: KnownDatabase,
+  { config, catalog, watch }: ApiService,
+  now: Date,
+  { days, running }: { days: Day[]; running: string | null },
+): DatabaseSummary {
+  const { rpo, proveEvery, restoreWithin } = config.databases.get(name)?.objectives ?? config.objectives
+  const backups = catalog.backups(name)
+  const judgement = gone ? undefined : watch.judge.judge(name, now)
+  const [newest] = backups
+  return {
+    name,
+    source,
+    server,
+    gone,
+    state: judgement?.state ?? 'unknown',
+    reasons: [...(judgement?.reasons ?? [])],
+    objectives: { rpo, proveEvery, restoreWithin },
+    restorableTo: judgement?.restorableTo?.toISOString() ?? null,
+    lastBackup: newest ? lastBackupOf(newest) : null,
+    lastProof: lastProofOf(backups),
+    days,
+    nextRun: gone ? null : (watch.judge.nextRun('backup', name, now)?.toISOString() ?? null),
+    running,
+  }
+}
+
+function lastBackupOf({ id, snapshotAt, bytes, stored, proof }: Backup): DatabaseSummary['lastBackup'] {
+  return { id, at: snapshotAt, bytes, stored, proof: proof?.outcome ?? 'unproven' }
+}
+
+function lastProofOf(backups: readonly Backup[]): DatabaseSummary['lastProof'] {
+  let last: DatabaseSummary['lastProof'] = null
+  for (const { id, proof } of backups) {
+    if (proof && (last === null || proof.at > last.at)) {
+      last = { backup: id, at: proof.at, outcome: proof.outcome, tookMs: proof.tookMs }
+    }
+  }
+  return last
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFile, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
+import { addedDatabase, connectionTest, databaseSummary, restoreState } from '../../shapes/database.ts'
+import { run, runDetail } from '../../shapes/run.ts'
+import { overview } from '../../shapes/service.ts'
+import { type TestClient, TestApi, codeOf } from '../test-api.ts'
+
+/** What a new user does, through the API. */
+describe('from nothing to a backup', () => {
+  let server: TestServer
+  let port = 0
+  let api: TestApi
+  let admin: TestClient
+  const secret = 'a password of the database'
+
+  before(async () => {
+    port = await freePort()
+    server = await startTestServer({ settings: { listen_addresses: '127.0.0.1', port: String(port) } })
+    const [host] = server.target.hosts
+    const target = { ...server.target, hosts: [{ host: host?.host ?? '', port }] }
+    await loadSql(target, `CREATE ROLE backup SUPERUSER LOGIN PASSWORD '${secret}'`)
+    await loadSql(target, 'CREATE DATABASE shop TEMPLATE template0')
+    await loadSql({ ...target, database: 'shop' }, 'CREATE TABLE orders AS SELECT generate_series(1, 100) AS id')
+    api = await TestApi.open()
+    api.service.start()
+    admin = await api.person('admin')
+  })
+  after(async () => {
+    await server[Symbol.asyncDispose]()
+    await api[Symbol.asyncDispose]()
+  })
+
+  const url = (database = 'shop') => `postgres://backup:${encodeURIComponent(secret)}@127.0.0.1:${port}/${database}`
+
+  it('a database is tried, and what is wrong is told', async () => {
+    const tried = connectionTest.parse((await admin.ask('POST', '/api/databases/test', { url: url() })).body)
+    assert.deepEqual([tried.ok, tried.database, tried.tables, tried.error], [true, 'shop', 1, null])
+    const missing = connectionTest.parse((await admin.ask('POST', '/api/databases/test', { url: url('nothing') })).body)
+    assert.deepEqual([missing.ok, missing.error?.code], [false, 'database-missing'])
+  })
+
+  it('it is added, with a repository, and no password is anywhere but in its own file', async () => {
+    const answer = await admin.ask('POST', '/api/databases', { url: url() })
+    assert.equal(answer.status, 200, answer.text)
+    const added = addedDatabase.parse(answer.body)
+    assert.match(added.recoveryKit ?? '', /AGE-SECRET-KEY/)
+    const file = join(api.directory, 'pgrevive.yaml')
+    const text = await readFile(file, 'utf8')
+    assert.doesNotMatch(text, /a password|a%20password/)
+    assert.equal((await stat(file)).mode & 0o777, 0o600)
+    const kept = join(api.directory, 'pgrevive.secrets', 'shop-password')
+    assert.equal(await readFile(kept, 'utf8'), `${secret}\n`)
+    assert.deepEqual([(await stat(kept)).mode & 0o777, (await stat(join(kept, '..'))).mode & 0o777], [0o600, 0o700])
+    const audit = JSON.stringify(api.server.room.audit.list({ before: undefined, limit: 100 }))
+    assert.doesNotMatch(audit, /a password|a%20password/)
+    assert.equal(codeOf(await admin.ask('POST', '/api/databases', { url: url() })), 'request-conflict')
+  })
+
+  it('it is backed up, and what happens is told as it happens', async () => {
+    const begun = await admin.ask('POST', '/api/runs', { command: 'backup', databases: ['shop'] })
+    assert.equal(begun.status, 200, begun.text)
+    const { id } = run.parse(begun.body)
+    for (;;) {
+      const now = runDetail.parse((await admin.ask('GET', `/api/runs/${id}`)).body)
+      if (now.endedAt !== null) {
+        assert.deepEqual([now.state, now.error], ['done', null])
+        break
+      }
+      await delay(50)
+    }
+    assert.equal((await admin.ask('GET', `/api/runs/${id}/log`)).status, 200)
+    const front = overview.parse((await admin.ask('GET', '/api/overview')).body)
+    assert.deepEqual(
+      front.databases.map(({ name }) => name),
+      ['shop'],
+    )
+    assert.ok(!front.todo.includes('database') && !front.todo.includes('repository'))
+    assert.equal(databaseSummary.parse((await admin.ask('GET', '/api/databases/shop')).body).gone, false)
+    const left = restoreState.parse((await admin.ask('GET', '/api/databases/shop/restores')).body)
+    assert.deepEqual(left, { database: 'shop', unfinished: null, kept: [] })
+  })
+
+  it('a schedule, objectives and retention are set, and comments of the file stay', async () => {
+    const file = join(api.directory, 'pgrevive.yaml')
+    const read = z.object({ text: z.string(), revision: z.string() })
+    const { text, revision } = read.parse((await admin.ask('GET', '/api/settings')).body)
+    const commented = `# ours\n${text}`
+    assert.equal((await admin.ask('PUT', '/api/settings', { text: commented, revision })).status, 200)
+    assert.equal(codeOf(await admin.ask('PUT', '/api/settings', { text, revision })), 'request-conflict')
+    const nightly = { command: 'backup', when: 'daily at 02:00' }
+    await Promise.all([
+      admin.ask('PUT', '/api/schedules/nightly', nightly),
+      admin.ask('PUT', '/api/schedules/drill', { command: 'prove', when: 'weekly on sunday at 05:00' }),
+      admin.ask('PATCH', '/api/databases/shop', { objectives: { rpo: '12h' } }),
+      admin.ask('PUT', '/api/retention', { keep_daily: 7 }),
+    ])
+    const after = await readFile(file, 'utf8')
+    for (const part of ['# ours', 'nightly:', 'drill:', 'rpo: 12h', 'keep_daily: 7'])
+      assert.ok(after.includes(part), part)
+    const schedules = z.array(z.object({ name: z.string(), next: z.array(z.string()) }))
+    const listed = schedules.parse((await admin.ask('GET', '/api/schedules')).body)
+    assert.deepEqual(
+      listed.map(({ name, next }) => [name, next.length]),
+      [
+        ['nightly', 10],
+        ['drill', 10],
+      ],
+    )
+    assert.equal((await admin.ask('DELETE', '/api/schedules/drill')).status, 200)
+    const wrong = await admin.ask('PUT', '/api/schedules/odd', { command: 'backup', when: 'whenever' })
+    assert.equal(codeOf(wrong), 'config-invalid')
+  })
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = z.object({ port: z.number() }).parse(server.address())
+  server.close()
+  await once(server, 'close')
+  return port
+}
