@@ -1,3 +1,4 @@
+import { useState, type PointerEvent } from 'react'
 import type { Day } from '../../../src/shapes/database.ts'
 import { plural } from '../text/format.ts'
 import { dayText, kindOf, type DayKind } from './day-kind.ts'
@@ -5,39 +6,59 @@ import { dayText, kindOf, type DayKind } from './day-kind.ts'
 const width = 5
 const gap = 2
 const height = 26
+const kinds: DayKind[] = ['proven', 'backed-up', 'refuted', 'failed', 'missed', 'none']
 
-/** Thirty days: a full bar was proven, a hollow one backed up, a cross failed, a dash missed, a dot is nothing. */
+/**
+ * Thirty days: a full bar was proven, a hollow one backed up, a broken one refuted; a cross failed, a dash was missed, a dot is
+ * nothing. One path a kind, not one a day: there may be hundreds of strips.
+ */
 export function DayStrip({ days }: { days: Day[] }) {
-  const wide = days.length * (width + gap) - gap
-  const proven = days.filter((day) => day.proven > 0).length
-  const bad = days.filter((day) => ['refuted', 'failed', 'missed'].includes(kindOf(day))).length
-  const said = `The last ${plural(days.length, 'day')}: ${plural(proven, 'day')} with a proven backup${bad === 0 ? '' : `, ${plural(bad, 'day')} with trouble`}`
+  const [pointed, setPointed] = useState<Day | undefined>()
+  const wide = Math.max(1, days.length * (width + gap) - gap)
+  const point = (event: PointerEvent<SVGSVGElement>) => {
+    const { left, width: shown } = event.currentTarget.getBoundingClientRect()
+    setPointed(days[Math.floor(((event.clientX - left) / shown) * days.length)])
+  }
   return (
-    <svg className="day-strip" viewBox={`0 0 ${Math.max(wide, 1)} ${height}`} role="img" aria-label={said}>
-      {days.map((day, index) => (
-        <g key={day.date} className={`day ${kindOf(day)}`} transform={`translate(${index * (width + gap)} 0)`}>
-          <title>{dayText(day)}</title>
-          <rect className="target" x={-gap / 2} width={width + gap} height={height} />
-          {shapeOf(kindOf(day))}
-        </g>
-      ))}
+    <svg
+      className="day-strip"
+      viewBox={`0 0 ${wide} ${height}`}
+      role="img"
+      aria-label={summary(days)}
+      onPointerMove={point}
+      onPointerLeave={() => setPointed(undefined)}
+    >
+      <title>{pointed ? dayText(pointed) : summary(days)}</title>
+      <rect className="target" width={wide} height={height} />
+      {kinds.map((kind) => {
+        const path = days
+          .map((day, index) => (kindOf(day) === kind ? shapeOf(kind, index * (width + gap)) : ''))
+          .join('')
+        return path === '' ? null : <path key={kind} className={`day ${kind}`} d={path} />
+      })}
     </svg>
   )
 }
 
-function shapeOf(kind: DayKind) {
+function summary(days: Day[]): string {
+  const proven = days.filter((day) => day.proven > 0).length
+  const bad = days.filter((day) => ['refuted', 'failed', 'missed'].includes(kindOf(day))).length
+  return `The last ${plural(days.length, 'day')}: ${plural(proven, 'day')} with a proven backup${bad === 0 ? '' : `, ${plural(bad, 'day')} with trouble`}`
+}
+
+function shapeOf(kind: DayKind, x: number): string {
   switch (kind) {
     case 'proven':
-      return <rect className="fill" y="3" width={width} height={height - 6} rx="1.5" />
+      return `M${x} 3h${width}v${height - 6}h-${width}z`
     case 'backed-up':
-      return <rect className="hollow" x="0.6" y="9.6" width={width - 1.2} height={height - 13.2} rx="1.2" />
+      return `M${x + 0.6} 9.6h${width - 1.2}v${height - 13.2}h-${width - 1.2}z`
     case 'refuted':
-      return <path className="fill" d={`M0 3h${width}v8L0 14ZM0 16.5l${width}-3V23H0Z`} />
+      return `M${x} 3h${width}v8l-${width} 3zM${x} 16.5l${width} -3v9.5h-${width}z`
     case 'failed':
-      return <path className="line" d={`m0.4 ${height - 8} 4.2 4.6m0-4.6-4.2 4.6`} />
+      return `M${x + 0.4} ${height - 8}l4.2 4.6m0 -4.6l-4.2 4.6`
     case 'missed':
-      return <path className="line" d={`M0 ${height - 5.5}h${width}`} />
+      return `M${x} ${height - 5.5}h${width}`
     case 'none':
-      return <circle className="dot" cx={width / 2} cy={height - 5.5} r="1" />
+      return `M${x + width / 2} ${height - 5.5}h0.01`
   }
 }

@@ -1,4 +1,4 @@
-import { useDeferredValue, useState } from 'react'
+import { startTransition, useDeferredValue, useEffect, useState } from 'react'
 import type { DatabaseSummary, ObjectiveState } from '../../../../src/shapes/database.ts'
 import { plural } from '../../text/format.ts'
 import { Choices } from '../../ui/Choices.tsx'
@@ -7,10 +7,15 @@ import { DatabaseRow } from './DatabaseRow.tsx'
 
 const urgency: Record<ObjectiveState, number> = { failing: 0, 'at-risk': 1, unknown: 2, ok: 3 }
 
+/** As many rows as a screen shows, and some; the others come right after the first paint. */
+const firstRows = 25
+
 /** What needs attention comes first. Rows out of sight are not laid out (content-visibility), so that hundreds are no burden. */
 export function DatabaseList({ databases }: { databases: DatabaseSummary[] }) {
   const [text, setText] = useState('')
   const [state, setState] = useState<ObjectiveState | 'all'>('all')
+  const [all, setAll] = useState(false)
+  useEffect(() => startTransition(() => setAll(true)), [])
   const wanted = useDeferredValue(text.trim().toLowerCase())
   const shown = databases
     .filter((database) => (state === 'all' || database.state === state) && database.name.toLowerCase().includes(wanted))
@@ -57,7 +62,7 @@ export function DatabaseList({ databases }: { databases: DatabaseSummary[] }) {
           <span />
         </div>
         <ul>
-          {shown.map((database) => (
+          {(all ? shown : shown.slice(0, firstRows)).map((database) => (
             <DatabaseRow key={database.name} database={database} />
           ))}
         </ul>
