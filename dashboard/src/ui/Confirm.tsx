@@ -3,6 +3,7 @@ import { Button } from './Button.tsx'
 import { Dialog } from './Dialog.tsx'
 import { TextField } from './Field.tsx'
 import { Problem } from './Note.tsx'
+import { Waiting } from './Waiting.tsx'
 
 /** Asks before something that can't be taken back; with `typed`, that has to be typed first. */
 export function Confirm({
@@ -59,6 +60,7 @@ export function Confirm({
             onChange={(event) => setText(event.target.value)}
           />
         )}
+        {busy && <Waiting what={verb} />}
         {error && <Problem error={error} />}
         <div className="form-foot">
           <Button onClick={close}>Leave it as it is</Button>

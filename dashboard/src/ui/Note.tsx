@@ -1,7 +1,8 @@
 import { CircleAlert, CircleCheck, Info, TriangleAlert } from 'lucide-react'
-import { useEffect, useState, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { ApiError } from '../api/client.ts'
 import type { Tone } from './Marks.tsx'
+import { Waiting } from './Waiting.tsx'
 
 const icons = { ok: CircleCheck, risk: TriangleAlert, bad: CircleAlert, idle: Info, busy: Info } as const
 
@@ -67,23 +68,16 @@ export function Empty({
   )
 }
 
-/** Nothing for a moment, then what is waited for, and for how many seconds so far. */
+/** Lines where there will be some, and what is waited for. */
 export function Loading({ what }: { what: string }) {
-  const [seconds, setSeconds] = useState(0)
-  useEffect(() => {
-    const timer = setInterval(() => setSeconds((passed) => passed + 1), 1000)
-    return () => clearInterval(timer)
-  }, [])
   return (
-    <div className="loading" role="status">
+    <div className="loading">
       <div className="loading-lines" aria-hidden="true">
         <span />
         <span />
         <span />
       </div>
-      <p className={seconds === 0 ? 'hidden-text' : ''}>
-        Reading {what}… {seconds > 0 && `${seconds} s`}
-      </p>
+      <Waiting what={`Reading ${what}`} />
     </div>
   )
 }

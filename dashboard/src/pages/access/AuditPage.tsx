@@ -68,7 +68,7 @@ export function AuditPage() {
                     <time dateTime={entry.at}>{exact(entry.at)}</time>
                   </td>
                   <td>{entry.by ?? <span className="quiet">somebody unknown</span>}</td>
-                  <td className="strong">{entry.act}</td>
+                  <td className="strong">{words(entry.act)}</td>
                   <td className="break">
                     {entry.subject}
                     {entry.detail !== null && <span className="quiet block">{entry.detail}</span>}
@@ -102,3 +102,6 @@ export function AuditPage() {
     </Page>
   )
 }
+
+/** "issueToken" → "issue token". */
+const words = (act: string) => act.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)

@@ -7,6 +7,7 @@ import { Button } from '../../ui/Button.tsx'
 import { TextField } from '../../ui/Field.tsx'
 import { ObjectiveMark } from '../../ui/Marks.tsx'
 import { Problem } from '../../ui/Note.tsx'
+import { Waiting } from '../../ui/Waiting.tsx'
 
 /** A URL is tried as soon as it looks like one: whoever pastes it sees at once what was found. */
 export function ConnectStep({ then }: { then: (connection: { url: string; password: string; name: string }) => void }) {
@@ -54,8 +55,8 @@ export function ConnectStep({ then }: { then: (connection: { url: string; passwo
         onChange={(event) => setPassword(event.target.value)}
         hint="Kept in a file of its own, and never given out again."
       />
-      <div className="connection" role="status">
-        {looksWhole(url.trim()) && (!isCurrent || test.isFetching) && <Trying />}
+      <div className="connection" aria-live="polite">
+        {looksWhole(url.trim()) && (!isCurrent || test.isFetching) && <Waiting what="Trying it" />}
         {found?.ok && (
           <p className="with-mark">
             <ObjectiveMark state="ok" />
@@ -100,13 +101,4 @@ function useTried(url: string, password: string) {
     return () => clearTimeout(timer)
   }, [url, password])
   return tried
-}
-
-function Trying() {
-  const [seconds, setSeconds] = useState(0)
-  useEffect(() => {
-    const timer = setInterval(() => setSeconds((passed) => passed + 1), 1000)
-    return () => clearInterval(timer)
-  }, [])
-  return <p className="quiet">Trying it… {seconds > 0 && `${seconds} s`}</p>
 }

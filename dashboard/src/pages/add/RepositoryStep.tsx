@@ -7,6 +7,7 @@ import { queries } from '../../api/queries.ts'
 import { Button } from '../../ui/Button.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { useAct } from '../../ui/use-act.ts'
+import { Waiting } from '../../ui/Waiting.tsx'
 import { NewRepository } from '../repositories/NewRepository.tsx'
 
 /** Where backups lie: there may be repositories already; otherwise the first is made here. */
@@ -49,6 +50,7 @@ export function RepositoryStep({
             void added.go()
           }}
         />
+        {added.busy && <Waiting what="Adding the database" />}
         {added.error && <Problem error={added.error} />}
       </div>
     )
@@ -80,6 +82,7 @@ function Existing({
         ))}
       </ul>
       <p className="quiet">What databases have in common is stored once.</p>
+      {busy && <Waiting what="Adding the database" />}
       {error && <Problem error={error} />}
       <div className="form-foot">
         <Button kind="primary" disabled={busy} onClick={go} autoFocus>

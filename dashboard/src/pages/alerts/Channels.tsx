@@ -14,6 +14,7 @@ import { ObjectiveMark } from '../../ui/Marks.tsx'
 import { Empty, Note } from '../../ui/Note.tsx'
 import { Ago } from '../../ui/Time.tsx'
 import { useAct } from '../../ui/use-act.ts'
+import { Waiting } from '../../ui/Waiting.tsx'
 import { ChannelForm } from './ChannelForm.tsx'
 
 export function Channels() {
@@ -109,6 +110,7 @@ function ChannelCard({ channel, edit, drop }: { channel: Channel; edit: () => vo
           </span>
         </p>
       )}
+      {test.busy && <Waiting what="Sending" />}
       {(result ?? test.error) && (
         <div role="status">
           {result?.ok ? (

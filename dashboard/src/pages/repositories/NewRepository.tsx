@@ -5,6 +5,7 @@ import { Button } from '../../ui/Button.tsx'
 import { Check, TextField } from '../../ui/Field.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { useAct } from '../../ui/use-act.ts'
+import { Waiting } from '../../ui/Waiting.tsx'
 import { RecoveryKit } from './RecoveryKit.tsx'
 
 interface Made {
@@ -50,6 +51,7 @@ export function NewRepository({ done, first }: { done: () => void; first?: boole
           There is a repository already: use it
         </Check>
       )}
+      {making.busy && <Waiting what="Trying the place, and making keys" />}
       {making.error && <Problem error={making.error} />}
       <div className="form-foot">
         <Button kind="primary" type="submit" disabled={making.busy}>
