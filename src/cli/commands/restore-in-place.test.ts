@@ -127,6 +127,45 @@ describe('a restore in place of a live database', () => {
     assertFailed(await host.run('restore', '--abort', '--to', url), 'nothing-to-resume')
   })
 
+  it('finish shuts everybody out before the last backup begins; a failure lets all be as it was', async () => {
+    const { name, url, id } = await shop()
+    await host.succeed('restore', id, '--in-place', '--to', url)
+    const [kept] = await databases(`${name}_before_%`)
+    assert.ok(kept)
+    await using pooled = await Connection.connect(withDatabase(server.target, kept))
+    await using blocked = await server.connect()
+    await blocked.execute(`BEGIN; COMMENT ON DATABASE ${kept} IS 'mine'`)
+    assertFailed(await host.run('restore', '--finish', '--to', url), 'target-busy')
+    await blocked.execute('ROLLBACK')
+    assert.deepEqual(await databases(`${name}_%`), [kept])
+    await configure('pg_dump: /nowhere/pg_dump')
+    assert.notEqual((await host.run('restore', '--finish', '--to', url)).exitCode, 0)
+    await configure('')
+    await assert.rejects(pooled.query("INSERT INTO goods VALUES (0, 'lost?')"))
+    assert.deepEqual(await databases(`${name}_%`), [kept])
+    assert.deepEqual(await query(kept, 'SELECT count(*) FROM goods'), ['1000'])
+    // killed while it is saved: nobody can connect to it by its name, and later runs find it
+    await writeFile(
+      host.path('waiting'),
+      `#!/bin/sh
+case "$*" in *--version*) ;; *) touch ${host.path('saving')}; while [ ! -e ${host.path('go')} ]; do sleep 0.05; done ;; esac
+exec /usr/lib/postgresql/15/bin/pg_dump "$@"
+`,
+      { mode: 0o755 },
+    )
+    await configure('pg_dump: ./waiting')
+    const running = await host.start('restore', '--finish', '--to', url)
+    await until(async () => (await readdir(host.directory)).includes('saving'))
+    await assert.rejects(query(kept, 'DELETE FROM goods'), { code: 'database-missing' })
+    running.child.kill('SIGKILL')
+    await running.ended
+    await writeFile(host.path('go'), '')
+    assert.deepEqual(await databases(`${name}_%`), [kept.replace('_before_', '_before_dropping_')])
+    await host.succeed('restore', '--finish', '--to', url)
+    await configure('')
+    assert.deepEqual(await databases(`${name}%`), [name])
+  })
+
   it('takes names that no shell would like, and as long as they may be', async () => {
     for (const odd of [`it's "odd"; DROP DATABASE x --`, 'ö'.repeat(31)]) {
       const { name, url, id } = await shop(odd)

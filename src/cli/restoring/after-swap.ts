@@ -4,8 +4,8 @@ import { type ConnectionTarget, withDatabase } from '../../postgres/target/conne
 import { restoreEverything } from '../../repository/backups/restore-plan.ts'
 import { checkReplaceable } from '../../restore/in-place/check-replaceable.ts'
 import { swapIn } from '../../restore/in-place/restore-in-place.ts'
-import { claimName, isKept } from '../../restore/in-place/set-aside.ts'
-import { dropKept, findKept, undoSwap } from '../../restore/in-place/undo.ts'
+import { claimName, isKept, keptName } from '../../restore/in-place/set-aside.ts'
+import { dropSaved, findKept, undoSwap } from '../../restore/in-place/undo.ts'
 import { isThere } from '../../restore/in-place/swap-names.ts'
 import { dropUnfinished, findUnfinished } from '../../restore/in-place/unfinished.ts'
 import { connectForMaintenance } from '../../restore/maintenance-connection.ts'
@@ -18,7 +18,7 @@ import { formatBytes, formatTime } from '../../core/text/format.ts'
 import { printable } from '../../core/text/printable.ts'
 import { findLive, nameOfLive } from './find-target.ts'
 import { describeSwap, markEnded, swapOptions, takePlace } from './restore-in-place.ts'
-import { backUpBefore } from './safety-backup.ts'
+import { backUpBefore, backUpDropped } from './safety-backup.ts'
 import { tellWritten } from './written-since.ts'
 
 /** Swaps back what the newest restore in place, or the newest undo, has replaced. */
@@ -75,9 +75,11 @@ export async function finishRestore(options: WayOptions, context: CommandContext
     )
   }
   for (const kept of all) {
-    const safety = await backUpBefore(kept.name, withDatabase(target, kept.name), options, context)
-    notes.push(...(await dropKept(maintenance, kept, context)))
-    dropped.push({ database: kept.name, bytes: kept.bytes, safetyBackup: safety ?? null })
+    const name = keptName(kept.record)
+    const save = (now: string) => backUpDropped(name, withDatabase(target, now), options, context)
+    const { saved, notes: gone } = await dropSaved(maintenance, kept, save, context)
+    notes.push(...gone)
+    dropped.push({ database: name, bytes: kept.bytes, safetyBackup: saved ?? null })
   }
   const lines = dropped.map(
     ({ database, bytes, safetyBackup }) =>

@@ -53,6 +53,18 @@ export async function backUpBefore(
   }
 }
 
+/** Backs up what had been kept and is about to be dropped. Returns the id; undefined with --no-safety-backup. */
+export async function backUpDropped(
+  kept: string,
+  target: ConnectionTarget,
+  { safetyBackup, jobs }: Pick<RestoreOptions, 'safetyBackup' | 'jobs'>,
+  context: CommandContext,
+): Promise<string | undefined> {
+  if (!safetyBackup) return undefined
+  const comment = `what ${kept} was when it was dropped`
+  return (await takeSafetyBackup(target, { name: kept, selection: everything, comment, jobs }, context)).id
+}
+
 /** Backs up what only this backup will hold: no policy forgets it. Tells the id at once, and returns it. */
 export async function backUpForGood(
   target: ConnectionTarget,

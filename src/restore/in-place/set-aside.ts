@@ -60,7 +60,15 @@ export function runAt(time: Date): string {
 
 /** `shop_before_20261122_210405`; a long name is cut so that it fits into PostgreSQL's 63 bytes. */
 export function keptName({ of, state, run }: Pick<KeptRecord, 'of' | 'state' | 'run'>): string {
-  const ending = `_${state}_${run}`
+  return nameWithEnding(of, `_${state}_${run}`)
+}
+
+/** `shop_before_dropping_20261122_210405`: while it is saved for the last time, and dropped, it has a name that nobody uses. */
+export function droppingName({ of, state, run }: Pick<KeptRecord, 'of' | 'state' | 'run'>): string {
+  return nameWithEnding(of, `_${state}_dropping_${run}`)
+}
+
+function nameWithEnding(of: string, ending: string): string {
   const room = longestName - Buffer.byteLength(ending)
   const beginning = Buffer.from(of)
     .subarray(0, room)
@@ -90,6 +98,11 @@ function sentence(record: SwapRecord): string {
     case 'undone':
       return `This was ${name}, restored from backup ${record.backup}, until that was undone at ${record.at}: pgrevive restore --finish drops it.`
   }
+}
+
+/** Whether a database that says so of itself has a name that it would have. */
+function isNamedFor(record: SwapRecord, name: string): boolean {
+  return isKept(record) ? [keptName(record), droppingName(record)].includes(name) : workingName.test(name)
 }
 
 function parseRecord(comment: string): SwapRecord | undefined {
@@ -134,7 +147,7 @@ export async function findSetAside(
   )
   return rows.flatMap(({ comment, bytes, ...row }) => {
     const record = parseRecord(comment)
-    const isOurs = record?.of === of && (isKept(record) ? row.name === keptName(record) : workingName.test(row.name))
+    const isOurs = record?.of === of && isNamedFor(record, row.name)
     return isOurs ? [{ ...row, bytes: Number(bytes ?? 0), record }] : []
   })
 }
@@ -158,8 +171,7 @@ export async function setAsideNames(connection: Connection, options: QueryOption
   )
   const ours = rows.filter(({ name, comment, trusted, siblings }) => {
     const record = parseRecord(comment)
-    if (!record || !(trusted || siblings.includes(record.of))) return false
-    return isKept(record) ? name === keptName(record) : workingName.test(name)
+    return record && (trusted || siblings.includes(record.of)) && isNamedFor(record, name)
   })
   return new Set(ours.map(({ name }) => name))
 }

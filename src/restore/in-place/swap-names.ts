@@ -59,37 +59,62 @@ export async function swapNames(
   // From here on without the signal: a swap takes less than a second, or the server refuses it. The first statement locks
   // the database, so that nobody can connect any more, and waits up to five seconds for sessions to leave it; and no longer
   // for who has it locked from elsewhere.
-  const renaming = swapping
-    .execute(
-      [
-        "BEGIN; SET LOCAL lock_timeout = '5s'",
-        `ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(outgoing)}`,
-        `ALTER DATABASE ${quoted(incoming.name)} RENAME TO ${quoted(name)}`,
-        recordStatement(outgoing, record, swapping),
-        commentStatement(name, incoming.comment, swapping),
-        'COMMIT',
-      ].join('; '),
-    )
-    .then(
-      () => ({ done: true as const }),
-      (error: unknown) => ({ done: true as const, error }),
-    )
-  let endedSessions = 0
-  const state = { done: false }
-  void renaming.then(() => (state.done = true))
-  while (!state.done) {
-    endedSessions += await endSessionsIn(ending, name).catch((error: unknown) => {
-      if (error instanceof AppError) return 0 // the swap goes on without it, or fails by itself
-      throw error
-    })
-    await Promise.race([renaming, delay(20)])
-  }
-  const ended = await renaming
+  const renaming = swapping.execute(
+    [
+      "BEGIN; SET LOCAL lock_timeout = '5s'",
+      `ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(outgoing)}`,
+      `ALTER DATABASE ${quoted(incoming.name)} RENAME TO ${quoted(name)}`,
+      recordStatement(outgoing, record, swapping),
+      commentStatement(name, incoming.comment, swapping),
+      'COMMIT',
+    ].join('; '),
+  )
+  const { endedSessions, failure } = await endSessionsDuring(renaming, ending, name)
   const withoutNameMs = Math.round(performance.now() - startedMs)
   const swap = { kept: outgoing, run: record.run, at: record.at, withoutNameMs, endedSessions }
-  if (!('error' in ended)) return swap
-  if (hasCode(ended.error, 'connection-lost') && (await hasHappened(target, outgoing, swapping.processId))) return swap
-  throw explainBusy(ended.error, [name, incoming.name])
+  if (failure === undefined) return swap
+  if (hasCode(failure, 'connection-lost') && (await hasHappened(target, outgoing, swapping.processId))) return swap
+  throw explainBusy(failure, [name, incoming.name])
+}
+
+/** Ends sessions in a database for as long as something waits until there are none; says how that ended. */
+async function endSessionsDuring(
+  work: Promise<void>,
+  ending: Connection,
+  name: string,
+): Promise<{ readonly endedSessions: number; readonly failure: unknown }> {
+  let failure: unknown
+  let endedSessions = 0
+  const state = { done: false }
+  const settled = work
+    .catch((error: unknown) => {
+      failure = error
+    })
+    .then(() => (state.done = true))
+  while (!state.done) {
+    endedSessions += await endSessionsIn(ending, name).catch((error: unknown) => {
+      if (error instanceof AppError) return 0 // the work goes on without it, or fails by itself
+      throw error
+    })
+    await Promise.race([settled, delay(20)])
+  }
+  return { endedSessions, failure }
+}
+
+/** Gives a database a name that is free, and ends its sessions for it. Throws `target-busy`. */
+export async function renameDatabase(
+  maintenance: Connection,
+  name: string,
+  wanted: string,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  await using ending = await connectForMaintenance(maintenance.target, options)
+  const quoted = (database: string) => quoteIdentifier(database, maintenance)
+  const renaming = maintenance.execute(
+    `SET LOCAL lock_timeout = '5s'; ALTER DATABASE ${quoted(name)} RENAME TO ${quoted(wanted)}`,
+  )
+  const { failure } = await endSessionsDuring(renaming, ending, name)
+  if (failure !== undefined) throw explainBusy(failure, [name])
 }
 
 /** The answer to COMMIT may have been lost with the connection, and the server may still be about to commit. */

@@ -1,11 +1,20 @@
+import { AppError } from '../../core/app-error.ts'
 import { endSessionsIn } from '../../postgres/server/end-sessions.ts'
 import { dropTemporaryDatabase } from '../../postgres/server/temporary-database.ts'
 import { quoteIdentifier, quoteLiteral } from '../../postgres/sql/quote.ts'
 import type { ConnectionTarget } from '../../postgres/target/connection-target.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import { checkReplaceable } from './check-replaceable.ts'
-import { type KeptRecord, type SetAside, commentStatement, keptOnes, listSetAside } from './set-aside.ts'
-import { type Swap, type SwapOptions, explainBusy, isThere, swapNames } from './swap-names.ts'
+import {
+  type KeptRecord,
+  type SetAside,
+  commentStatement,
+  droppingName,
+  keptName,
+  keptOnes,
+  listSetAside,
+} from './set-aside.ts'
+import { type Swap, type SwapOptions, explainBusy, isThere, renameDatabase, swapNames } from './swap-names.ts'
 
 interface QueryOptions {
   readonly signal?: AbortSignal | undefined
@@ -47,7 +56,7 @@ export async function undoSwap(
  */
 export async function dropKept(
   maintenance: Connection,
-  { name }: SetAside<KeptRecord>,
+  { name, record }: Pick<SetAside<KeptRecord>, 'name' | 'record'>,
   options: QueryOptions = {},
 ): Promise<string[]> {
   const slots = await maintenance.query(
@@ -60,5 +69,40 @@ export async function dropKept(
   } catch (error) {
     throw explainBusy(error, [name])
   }
-  return slots.map(([slot]) => `the logical replication slot ${slot} went with ${name}`)
+  return slots.map(([slot]) => `the logical replication slot ${slot} went with ${keptName(record)}`)
+}
+
+/**
+ * Saves a database that was set aside, and drops it. Before it is saved, its sessions are ended, and until it is dropped it
+ * has a name that no client uses: nothing is written to it that would not be saved. A failure gives it its name back.
+ */
+export async function dropSaved<Saved>(
+  maintenance: Connection,
+  { name, record }: SetAside<KeptRecord>,
+  save: (name: string) => Promise<Saved>,
+  options: QueryOptions = {},
+): Promise<{ readonly saved: Saved; readonly notes: string[] }> {
+  const [kept, dropping] = [keptName(record), droppingName(record)]
+  // a run that was killed may have given it this name, and somebody may have found it since
+  if (name === dropping) await renameDatabase(maintenance, dropping, kept, options)
+  await renameDatabase(maintenance, kept, dropping, options)
+  try {
+    const saved = await save(dropping)
+    return { saved, notes: await dropKept(maintenance, { name: dropping, record }, options) }
+  } catch (error) {
+    await giveBackName(maintenance, dropping, kept, error)
+    throw error
+  }
+}
+
+/** Whatever was stopped: without a signal. */
+async function giveBackName(maintenance: Connection, dropping: string, kept: string, error: unknown): Promise<void> {
+  try {
+    await renameDatabase(maintenance, dropping, kept)
+  } catch (problem) {
+    if (!(error instanceof AppError && problem instanceof AppError)) throw error
+    const { code, message, cause, hint } = error
+    const stays = `${kept} is called ${dropping} now (${problem.message}); --finish and --undo find it`
+    throw new AppError(code, message, { cause, hint: hint === undefined ? stays : `${hint}; ${stays}` })
+  }
 }
