@@ -110,8 +110,9 @@ export class ServiceBench implements AsyncDisposable {
 /** Waits until `found` returns something. */
 export async function until<Value>(
   found: () => Value | undefined | false | Promise<Value | undefined | false>,
+  patienceMs = 30_000,
 ): Promise<Value> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + patienceMs
   for (;;) {
     const value = await found()
     if (value !== undefined && value !== false) return value
