@@ -63,9 +63,7 @@ export async function killService(options: {
     await end(service, signal)
     if (time % 10 === 9) tell(`${time + 1} times ended, ${requested.length} runs were asked for`)
   }
-  const last = await startService(bench)
-  await until(() => rowsOf(bench).every(({ state }) => state !== 'waiting' && state !== 'running'), 300_000)
-  await end(last, 'SIGTERM')
+  await drain(bench)
   const rows = rowsOf(bench)
   assertNoneLost(requested, rows)
   assertNeverTogether(rows)
@@ -77,6 +75,17 @@ export async function killService(options: {
     requested: requested.length,
     states: countBy(rows),
     backups: assertBackups(bench, rows),
+  }
+}
+
+/** Lets the service do what is left. */
+async function drain(bench: ServiceBench): Promise<void> {
+  const service = await startService(bench)
+  try {
+    const isOver = () => rowsOf(bench).every(({ state }) => state !== 'waiting' && state !== 'running')
+    await until(isOver, 900_000)
+  } finally {
+    await end(service, 'SIGTERM')
   }
 }
 
