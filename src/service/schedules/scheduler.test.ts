@@ -230,9 +230,10 @@ describe('the run that a schedule means', () => {
   const wanted = (entry: Omit<ScheduleEntry, 'when'>, at = '2026-11-04T00:00:00Z') =>
     wantedBySchedule({ entry: { when: 'hourly', ...entry } }, surroundings, new Date(at))
 
-  it('names each database: those that were found, too', () => {
+  it('means all databases that there are, or names those that match', () => {
     const all = wanted({ command: 'backup' })
-    assert.deepEqual(all?.arguments, ['--', 'shop', 'app_1', 'main/x y', 'empty'])
+    assert.deepEqual(all?.arguments, [])
+    assert.deepEqual(all.databases, surroundings.databases)
     assert.deepEqual(all.repositories, ['local', 'offsite'])
     const some = wanted({ command: 'backup', databases: ['app_*', 'main/*'], repositories: ['offsite'] })
     assert.deepEqual(some?.arguments, ['--repo', 'offsite', '--', 'app_1', 'main/x y'])

@@ -28,6 +28,8 @@ export function wantedBySchedule(
   switch (command) {
     case 'backup':
       if (databases.length === 0) return undefined
+      // without names the run itself asks the servers which there are: one that was made a minute ago is backed up, too
+      if (entry.databases === undefined) return { command, arguments: repoOptions, databases, repositories }
       return { command, arguments: [...repoOptions, '--', ...databases], databases, repositories }
     case 'prove':
       return drill(databases, { ...surroundings, repositories }, dueAt)
