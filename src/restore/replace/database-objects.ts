@@ -18,6 +18,8 @@ export interface DatabaseObject {
   readonly owner: string
   /** The current role may drop it, and is to. */
   readonly mine: boolean
+  /** Another one as soon as its definition, its privileges or its comment is another one. */
+  readonly version: string
 }
 
 /** Catalogs of what has an owner: owner, schema, and a condition. Large objects are listed by themselves. */
@@ -42,6 +44,30 @@ const catalogs: readonly (readonly [catalog: string, owner: string, schema: stri
   ['pg_publication', 'pubowner', '0'],
 ]
 
+/**
+ * Which transactions have written the rows that define an object, but for those of tables, which a lock keeps as they are.
+ * REFRESH writes that of a materialized view, and does not change how it is defined.
+ */
+const versionOf = (rowVersion: string) => {
+  const written = (catalog: string, condition: string) =>
+    `(SELECT pg_catalog.string_agg(v.xmin::text, ' ' ORDER BY v.xmin::text) FROM pg_catalog.${catalog} v WHERE ${condition})`
+  const itself = (column: string) => `${column} OPERATOR(pg_catalog.=) o.objid`
+  const rows = [
+    `CASE WHEN i.type OPERATOR(pg_catalog.<>) 'materialized view' THEN ${rowVersion} END`,
+    written('pg_description', `${itself('v.objoid')} AND v.classoid OPERATOR(pg_catalog.=) o.classid`),
+    written('pg_enum', itself('v.enumtypid')),
+    written('pg_constraint', itself('v.contypid')),
+    written('pg_rewrite', itself('v.ev_class')),
+    written('pg_trigger', itself('v.tgrelid')),
+    written('pg_sequence', itself('v.seqrelid')),
+    written(
+      'pg_attribute',
+      `v.attrelid OPERATOR(pg_catalog.=) (SELECT t.typrelid FROM pg_catalog.pg_type t WHERE ${itself('t.oid')})`,
+    ),
+  ]
+  return `pg_catalog.concat_ws('/', ${rows.map((row) => `coalesce(${row}, '')`).join(', ')})`
+}
+
 /** FirstNormalObjectId of transam.h: what initdb made has smaller ones. */
 const firstUserOid = 16384
 
@@ -57,12 +83,12 @@ export async function listObjects(
 ): Promise<DatabaseObject[]> {
   const listed = catalogs.map(
     ([catalog, owner, schema, condition = 'true']) =>
-      `SELECT 'pg_catalog.${catalog}'::pg_catalog.regclass::pg_catalog.oid, oid, ${owner}, ${schema}::pg_catalog.oid
+      `SELECT 'pg_catalog.${catalog}'::pg_catalog.regclass::pg_catalog.oid, oid, ${owner}, ${schema}::pg_catalog.oid, xmin::text
        FROM pg_catalog.${catalog} WHERE ${condition}`,
   )
   const isExcluded = ['false', ...excluded.map((pattern) => schemaPatternCondition(pattern))].join(' OR ')
   const rows = await connection.query(
-    `WITH objects (classid, objid, owner, namespace) AS (${listed.join(' UNION ALL ')}), superuser (yes) AS (
+    `WITH objects (classid, objid, owner, namespace, written) AS (${listed.join(' UNION ALL ')}), superuser (yes) AS (
        SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user)
      SELECT o.classid, o.objid, i.type, n.nspname, i.identity, pg_catalog.pg_get_userbyid(o.owner),
        pg_catalog.pg_has_role(o.owner, 'USAGE') AND (n.nspname IS NULL OR NOT (${isExcluded}))
@@ -70,7 +96,8 @@ export async function listObjects(
          AND (i.type OPERATOR(pg_catalog.<>) 'extension' OR s.yes OR EXISTS (
            SELECT FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_available_extension_versions v
              ON v.name OPERATOR(pg_catalog.=) e.extname AND v.version OPERATOR(pg_catalog.=) e.extversion
-           WHERE e.oid OPERATOR(pg_catalog.=) o.objid AND (v.trusted OR NOT v.superuser)))
+           WHERE e.oid OPERATOR(pg_catalog.=) o.objid AND (v.trusted OR NOT v.superuser))),
+       ${versionOf('o.written')}
      FROM objects o CROSS JOIN superuser s
        CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.classid, o.objid, 0) i
        LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.namespace
@@ -83,13 +110,14 @@ export async function listObjects(
      ORDER BY 1, 2`,
     options,
   )
-  return rows.map(([classId, objectId, type, schema, identity, owner, mine]) => ({
+  return rows.map(([classId, objectId, type, schema, identity, owner, mine, version]) => ({
     key: `${classId}:${objectId}`,
     type: type ?? '',
     schema: schema ?? undefined,
     identity: identity ?? '',
     owner: owner ?? '',
     mine: mine === 't',
+    version: version ?? '',
   }))
 }
 

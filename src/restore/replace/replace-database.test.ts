@@ -164,6 +164,41 @@ describe('replace, as a role that owns a database and may create none', { timeou
     assert.ok(Number(kept) + Number(left) >= written, `${kept} + ${left} of ${written}`)
   })
 
+  it('refuses where something was changed while the safety backup was taken', async () => {
+    const target = await shop(
+      `CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE state AS ENUM ('new'); CREATE DOMAIN d AS int;
+       CREATE TYPE pair AS (a int); CREATE VIEW v AS SELECT 1 AS i; CREATE SEQUENCE s; SELECT lo_from_bytea(4711, 'before');
+       CREATE MATERIALIZED VIEW m AS SELECT now() AS at`,
+    )
+    const id = await bench.backUp(target)
+    const replaceDuring = (sql: string) =>
+      replace(id, target, {
+        backUp: async () => {
+          await bench.query(target, sql)
+          return id
+        },
+      })
+    for (const change of [
+      "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+      'GRANT USAGE ON SEQUENCE s TO reader',
+      'ALTER SEQUENCE s INCREMENT 2',
+      "ALTER TYPE state ADD VALUE 'old'",
+      'ALTER DOMAIN d ADD CHECK (VALUE > 0)',
+      'ALTER TYPE pair ADD ATTRIBUTE b int',
+      'CREATE OR REPLACE VIEW v AS SELECT 2 AS i',
+      "COMMENT ON FUNCTION f() IS 'another'",
+      "SELECT lo_put(4711, 0, 'B')",
+    ]) {
+      await expectRefused(replaceDuring(change), 'object-changed', {
+        message: /is as it was before/,
+        hint: /run the same/,
+      })
+    }
+    assert.deepEqual(await bench.query(target, "SELECT f(), lo_get(4711)::text = '\\x4265666f7265'"), [['2', 't']])
+    await replaceDuring('REFRESH MATERIALIZED VIEW m')
+    assert.deepEqual(await bench.query(target, 'SELECT f()'), [['1']])
+  })
+
   it('leaves what belongs to others, and refuses where it would go with what is dropped', async () => {
     const target = await shop('CREATE TABLE t AS SELECT 1 AS i', 'CREATE SCHEMA host AUTHORIZATION host')
     const superuser = withDatabase(bench.server.target, target.database)

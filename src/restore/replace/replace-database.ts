@@ -1,6 +1,7 @@
 import { endClientsIn } from '../../postgres/server/end-sessions.ts'
 import { AppError } from '../../core/app-error.ts'
 import { type ConnectionTarget, type Environment, describeTarget } from '../../postgres/target/connection-target.ts'
+import { copyLargeObjectsOut } from '../../postgres/catalog/large-objects.ts'
 import type { Connection } from '../../postgres/wire/connection.ts'
 import { prepareForLoading } from '../../postgres/wire/session-settings.ts'
 import type { Selection } from '../../repository/backups/manifest.ts'
@@ -142,10 +143,11 @@ async function replaceContents(connection: Connection, job: ReplaceJob): Promise
     const ended = await endClientsIn(connection, job.target.database, options)
     if (ended > 0) notes.push(`${ended === 1 ? '1 session' : `${ended} sessions`} in the database ended for it`)
     await holdStill(connection, scene.tables, options)
+    const written = await digestOf(connection, scene, options)
     // what a restore that did not end has left is no state to come back to
     safetyBackup ??= await options.backUp(job.manifest.selection)
     await endClientsIn(connection, job.target.database, options)
-    await explainWaits(options, () => refuseChanges(connection, job))
+    await explainWaits(options, () => refuseChanges(connection, job, written))
     await explainWaits(options, () => dropObjects(connection, scene, options))
     await emptyConfigurationTables(connection, job.plan.tables, scene, options)
     if (atOnce) await loadAtOnce(connection, job)
@@ -178,13 +180,25 @@ function unknownCommit({ code, message, cause }: AppError, job: ReplaceJob, safe
   })
 }
 
-/** Somebody may have made or dropped something while the safety backup was taken: that is not in it. */
-async function refuseChanges(connection: Connection, job: ReplaceJob): Promise<void> {
-  const keysOf = ({ drops, largeObjects }: Scene) => [...drops.map(({ key }) => key), ...largeObjects].join()
-  if (keysOf(await readScene(connection, job)) === keysOf(job.scene)) return
-  throw new AppError('object-changed', 'objects were made or dropped while the safety backup was taken', {
+/** Somebody may have made, changed or dropped something while the safety backup was taken: that is not in it. */
+async function refuseChanges(connection: Connection, job: ReplaceJob, written: string): Promise<void> {
+  const versionsOf = ({ drops, largeObjects }: Scene) =>
+    [...drops.map(({ key, version }) => `${key} ${version}`), ...largeObjects].join()
+  const scene = await readScene(connection, job)
+  const isSame = versionsOf(scene) === versionsOf(job.scene)
+  if (isSame && (await digestOf(connection, scene, job.options)) === written) return
+  throw new AppError('object-changed', 'objects were made, changed or dropped while the safety backup was taken', {
     hint: 'stop what changes definitions or large objects in the database, and run the same command again',
   })
+}
+
+/** Of what large objects hold: they can not be locked. */
+async function digestOf(connection: Connection, { largeObjects }: Scene, options: ReplaceOptions): Promise<string> {
+  if (largeObjects.length === 0) return ''
+  const copy = connection.copyOut(copyLargeObjectsOut, options)
+  for await (const _piece of copy) void _piece
+  const { rows, bytes, hash } = copy.digest
+  return `${rows} ${bytes} ${hash}`
 }
 
 /** From here on, what was there before is only in the safety backup: a failure says so. */
