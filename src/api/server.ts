@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type Server as HttpsServer, createServer as createHttpsServer } from 'node:https'
-import { fileURLToPath } from 'node:url'
 import { AppError, messageOf } from '../core/app-error.ts'
 import type { ConfiguredService } from '../config/config-service.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
@@ -13,6 +12,7 @@ import { type AccessRoom, openAccess } from './access/open-access.ts'
 import type { OidcProvider } from './access/oidc.ts'
 import type { ApiLog } from './api-log.ts'
 import { type ApiApp, createApp } from './app.ts'
+import { builtPages } from './built-pages.ts'
 import { type ListenSettings, type Places, placesOf, refuseOpen } from './places.ts'
 import type { ApiRoom } from './api-room.ts'
 import { openRoom } from './open-room.ts'
@@ -40,7 +40,6 @@ export interface ServerOptions {
   readonly pages?: string
 }
 
-const builtPages = fileURLToPath(new URL('../../dist/dashboard', import.meta.url))
 const lookForCertificateMs = 60_000
 /** What answers that are under way get at the end. */
 const farewellMs = 2000

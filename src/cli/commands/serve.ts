@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ApiServer } from '../../api/server.ts'
+import { buildPages } from '../../api/built-pages.ts'
 import type { ApiLog } from '../../api/api-log.ts'
 import { AppError, messageOf } from '../../core/app-error.ts'
 import { printable, printableLines } from '../../core/text/printable.ts'
@@ -39,6 +40,7 @@ async function serve({ state, listen }: ServeOptions, context: CommandContext): 
     tell,
   })
   await using _ = service
+  await buildPages({ tell: (message) => tell({ level: 'info', event: 'service', message }) })
   await using api = await ApiServer.open({ service, listen, log: apiLog(tell, terminal) })
   service.start()
   tell({ level: 'info', event: 'service', message: `serving ${service.configFile}`, state: service.state.directory })
