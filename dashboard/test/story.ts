@@ -1,0 +1,70 @@
+import type { Page } from 'playwright-core'
+
+/** What a new user does, as they would: by what they read on the screen. */
+
+export const account = { name: 'Ada Lovelace', email: 'ada@example.com', password: 'correct horse battery' }
+
+export async function makeAccount(page: Page, link: string): Promise<void> {
+  await page.goto(link)
+  await page.getByLabel('Your name').fill(account.name)
+  await page.getByLabel('E-mail').fill(account.email)
+  await page.getByLabel('Password').fill(account.password)
+  await page.getByRole('button', { name: 'Make the account' }).click()
+  await page.getByRole('heading', { name: 'Add a database' }).waitFor()
+}
+
+/** From a URL to a proven backup and a schedule; ends on the overview. Returns the recovery kit, if one was made. */
+export async function addDatabase(page: Page, url: string): Promise<string | null> {
+  await page.getByLabel('URL of the database').fill(url)
+  await page.getByText('Connected.').waitFor()
+  await page.getByRole('button', { name: 'Go on' }).click()
+  const makes = page.getByRole('button', { name: 'Make the repository' })
+  const adds = page.getByRole('button', { name: 'Add the database' })
+  await makes.or(adds).waitFor()
+  let kit: string | null = null
+  if (await makes.isVisible()) {
+    await makes.click()
+    await page.getByText('I keep it in another place than this machine').click()
+    kit = await page.locator('.recovery-kit code').textContent()
+    await page.getByRole('button', { name: 'Go on' }).click()
+  } else await adds.click()
+  await page.getByRole('button', { name: 'Back it up now' }).click()
+  await page.getByText('Restored, and found equal.').waitFor({ timeout: 120_000 })
+  await page.getByRole('button', { name: 'Go on' }).click()
+  const save = page.getByRole('button', { name: 'Save the schedule' })
+  const already = page.getByRole('heading', { name: 'It is scheduled already' })
+  await save.or(already).waitFor()
+  if (await save.isVisible()) await save.click()
+  else await page.getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('link', { name: 'To the overview' }).click()
+  await page.getByRole('heading', { name: /can be restored right now/ }).waitFor()
+  return kit
+}
+
+/** The newest proven backup, in the place of the live database; ends on the run's page, once it is done. */
+export async function restoreInPlace(page: Page, database: string): Promise<void> {
+  await page.getByRole('link', { name: 'Restore', exact: true }).click()
+  await page.getByText('In place', { exact: true }).click()
+  await page.getByRole('button', { name: 'Show the plan' }).click()
+  await page.getByLabel(`Type ${database} to confirm`).fill(database)
+  await page.getByRole('button', { name: 'Restore', exact: true }).click()
+  await waitForRun(page)
+}
+
+export async function undoRestore(page: Page, database: string): Promise<void> {
+  await page.getByRole('button', { name: 'Undo…' }).click()
+  const before = page.url()
+  await page.getByLabel(`Type ${database} to confirm`).fill(database)
+  await page.getByRole('button', { name: 'Undo the restore' }).click()
+  await page.waitForURL((url) => url.href !== before)
+  await waitForRun(page)
+}
+
+/** Until the run whose page this is has ended well. */
+async function waitForRun(page: Page): Promise<void> {
+  await page.waitForURL(/\/runs\//)
+  const state = page.locator('.badge').first()
+  await state.filter({ hasText: /done|failed|canceled|interrupted/ }).waitFor({ timeout: 120_000 })
+  const word = await state.textContent()
+  if (word !== 'done') throw new Error(`the run is ${word}: ${await page.locator('main').innerText()}`)
+}
