@@ -8,6 +8,7 @@ import { noBrowser, openBrowser, openPage } from './browser.ts'
 import { startDashboardService, type DashboardService } from './dashboard-service.ts'
 import { everyPage, see, type PageToSee } from './every-page.ts'
 import { createShop, hostileName, startReachableServer, type ReachableServer } from './shop.ts'
+import { totp } from './totp.ts'
 import { account, addDatabase, makeAccount, restoreInPlace, undoRestore } from './story.ts'
 
 const wcag = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
@@ -126,25 +127,37 @@ describe('the dashboard, in a browser, against the service and a server', { skip
     assert.equal(oldest, 'true')
   })
 
-  it('lets nobody in without the second factor once it is on, and remembers nobody who has signed out', async () => {
+  it('lets nobody in without the second factor once it is on', async () => {
     await page.goto(`${service.url}/account`)
     const card = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Second factor' }) })
     await card.getByLabel('Your password').fill(account.password)
     await card.getByRole('button', { name: 'Turn it on' }).click()
     await page.getByRole('img', { name: /QR code/ }).waitFor()
+    const secret = (await card.locator('.copyable code').first().textContent()) ?? ''
+    await card.getByLabel('The code that it shows now').fill(totp(secret))
+    await card.getByRole('button', { name: 'Turn it on' }).click()
+    await page.getByText('From now on signing in asks for a code.').waitFor()
+
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    await page.getByLabel('E-mail').fill(account.email)
-    await page.getByLabel('Password').fill('not the right one')
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('alert').waitFor()
     const { violations } = await new AxeBuilder({ page }).withTags(wcag).analyze()
     assert.deepEqual(
       violations.map((violation) => violation.id),
       [],
     )
-    await page.getByLabel('Password').fill(account.password)
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    const signIn = async (password: string) => {
+      await page.getByLabel('E-mail').fill(account.email)
+      await page.getByLabel('Password').fill(password)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+    }
+    await signIn('not the right one')
+    await page.getByRole('alert').waitFor()
+    await signIn(account.password)
+    await page.getByRole('heading', { name: 'One more step' }).waitFor()
+    const { user } = (await (await page.request.get(`${service.url}/api/me`)).json()) as { user: object | null }
+    assert.equal(user, null)
+    await page.getByLabel('Code').fill(totp(secret))
+    await page.getByRole('button', { name: 'Go on' }).click()
     await page.getByRole('heading', { name: /can be restored right now/ }).waitFor()
   })
 })

@@ -34,11 +34,9 @@ await makeAccount(page, service.link)
 const shop = await createShop(server.server, 'shop', 20_000)
 await addDatabase(page, server.url('shop'))
 await importHistory(shop, service)
-for (const name of ['identity', 'wiki']) {
-  await createShop(server.server, name, name === 'wiki' ? 500 : 3000)
-  await page.goto(`${service.url}/add`)
-  await addDatabase(page, server.url(name))
-}
+await createShop(server.server, 'identity', 3000)
+await page.goto(`${service.url}/add`)
+await addDatabase(page, server.url('identity'))
 await loseDatabase('identity')
 await inviteAndIssue()
 
@@ -74,7 +72,7 @@ async function takeAll(name: string): Promise<void> {
 async function importHistory(target: ConnectionTarget, { directory }: DashboardService): Promise<void> {
   const dumps = join(directory, 'dumps')
   await mkdir(dumps)
-  for (const daysAgo of [70, 63, 56, 49, 42, 35, 28, 24, 20, 17, 14, 11, 8, 6, 4, 2, 1]) {
+  for (const daysAgo of [56, 42, 28, 21, 14, 9, 6, 3, 1]) {
     await loadSql(target, `DELETE FROM orders WHERE id > ${20_000 - daysAgo * 150}`)
     const stamp = new Date(Date.now() - daysAgo * dayMs).toISOString().slice(0, 10).replaceAll('-', '')
     await runClient(target, 'pg_dump', ['-Fc', '-f', join(dumps, `shop_${stamp}_020000.dump`)])
