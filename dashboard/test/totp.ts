@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 
 /** The code that an authenticator shows for a secret in base32 (RFC 6238: SHA-1, six digits, 30 seconds). */
 export function totp(secret: string, now = Date.now()): string {
-  const bits = [...secret].map((letter) =>
+  const bits = Array.from(secret, (letter) =>
     'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
   )
   const bytes = bits.join('').match(/.{8}/g) ?? []
