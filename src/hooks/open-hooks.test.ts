@@ -11,7 +11,7 @@ import { AppError } from '../core/app-error.ts'
 import { processStartTime } from '../core/process-start-time.ts'
 import type { HookContainers } from './hook-containers.ts'
 import type { HookAction, HookLists, HookStep } from './hook-step.ts'
-import { type HookContext, openHooks } from './open-hooks.ts'
+import { Declined, type HookContext, openHooks } from './open-hooks.ts'
 
 describe('hooks', { timeout: 60_000 }, () => {
   let directory = ''
@@ -118,6 +118,16 @@ describe('hooks', { timeout: 60_000 }, () => {
     )
     assert.equal(said.at(-1), '  store-full: no space')
     assert.match(warned.join(), /^on_failure: run .* exit code 9/)
+  })
+
+  it('are told of no failure where whoever was asked declined', async () => {
+    const { hooks, said } = bench({ before_restore: [run('echo never')], on_failure: [run('echo never')] })
+    const declined = new Declined('usage-invalid', 'another name was confirmed')
+    await assert.rejects(
+      hooks.aroundPart('restore', facts, () => Promise.reject(declined), done),
+      (thrown) => thrown === declined,
+    )
+    assert.deepEqual(said, [])
   })
 
   it('are told of a failure without passwords, and of one of any size', async () => {

@@ -118,7 +118,9 @@ export class Hooks {
     try {
       result = await work(() => this.before(action, facts))
     } catch (error) {
-      await this.failed(action, facts, this.#context.signal.aborted ? this.#context.signal.reason : error)
+      if (!(error instanceof Declined)) {
+        await this.failed(action, facts, this.#context.signal.aborted ? this.#context.signal.reason : error)
+      }
       throw error
     }
     const { outcome, ...more } = tell(result)
@@ -185,6 +187,9 @@ async function startSurely(containers: HookContainers, name: string): Promise<vo
   }
   throw new Error('it was started twice and does not run')
 }
+
+/** Whoever was asked does not want it: nothing was begun, and nothing has failed. */
+export class Declined extends AppError {}
 
 function withHint({ code, message, cause }: AppError, hint: string): AppError {
   return new AppError(code, message, { cause, hint })

@@ -67,7 +67,9 @@ describe('a restore in place of a live database', () => {
   /** A run that ended right before the swap: the restored database is there and verified. */
   async function leaveVerified(id: string, url: string): Promise<void> {
     await configure(`hooks: { before_restore: [{ run: 'false' }] }`)
-    assertFailed(await host.run('restore', id, '--in-place', '--to', url), 'hook-failed', { hint: /--resume/ })
+    assertFailed(await host.run('restore', id, '--in-place', '--to', url), 'hook-failed', {
+      hint: /"pgrevive restore --resume --to postgres:\/\/\/shop_\d+" swaps/,
+    })
     await configure('')
     assert.equal((await databases('pgrevive_swap_%')).length, 1)
   }

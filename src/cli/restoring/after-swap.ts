@@ -19,6 +19,7 @@ import { printable } from '../../core/text/printable.ts'
 import { findLive, nameOfLive } from './find-target.ts'
 import { describeSwap, markEnded, swapOptions, takePlace } from './restore-in-place.ts'
 import { backUpBefore, backUpDropped } from './safety-backup.ts'
+import { toldPlace } from './told-place.ts'
 import { tellWritten } from './written-since.ts'
 
 /** Swaps back what the newest restore in place, or the newest undo, has replaced. */
@@ -131,6 +132,7 @@ export async function resumeRestore(options: WayOptions, context: CommandContext
   }
   if (record.state === 'verified') {
     await checkReplaceable(maintenance, target, context)
+    const settings = await context.settings()
     let safety: string | undefined
     const swapping = (begin: () => Promise<void>) =>
       swapIn(
@@ -138,6 +140,7 @@ export async function resumeRestore(options: WayOptions, context: CommandContext
         { name, record },
         {
           ...swapOptions(options, context),
+          place: toldPlace(target, options.to ?? database, settings),
           stopWriters: begin,
           saveOld: async (kept) => {
             safety = await backUpBefore(kept, target, options, context)

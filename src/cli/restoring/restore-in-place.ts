@@ -54,6 +54,7 @@ export async function takePlace(
       jobs: options.jobs ?? settings.jobs,
       analyze: options.analyze,
       onProgress: context.onProgress,
+      place: toldPlace(target, options.to ?? backup.record.database, settings),
       stopWriters: begin,
       saveOld: async (kept) => {
         safety = await backUpBefore(kept, target, options, context)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
@@ -56,6 +57,7 @@ describe('restore --replace', { timeout: 600_000 }, () => {
     await query('DELETE FROM orders WHERE id > 10')
     const before = await dump()
     const restore = ['restore', id, '--replace', '--to', 'shop']
+    await writeFile(host.path('pgrevive.yaml'), "hooks: { on_failure: [{ run: 'touch failed' }] }")
     assertFailed(await host.run(...restore), 'usage-invalid', {
       message: /nobody has confirmed/,
       hint: /--confirm "shop"/,
@@ -63,6 +65,8 @@ describe('restore --replace', { timeout: 600_000 }, () => {
     assertFailed(await host.run(...restore, '--confirm', 'shopp'), 'usage-invalid', {
       message: /"shopp" was confirmed/,
     })
+    assert.ok(!(await readdir(host.directory)).includes('failed')) // nobody wanted it
+    await rm(host.path('pgrevive.yaml'))
     const plan = await host.succeed(...restore, '--plan')
     assert.match(plan, /1\. lock all tables of "shop"[^]*commit all of this at once[^]*ok +database +there +1 objects/)
     assert.equal(await dump(), before)

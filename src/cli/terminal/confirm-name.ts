@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import { AppError } from '../../core/app-error.ts'
+import { Declined } from '../../hooks/open-hooks.ts'
 import type { CommandContext } from '../command-context.ts'
 import { printable } from '../../core/text/printable.ts'
 
@@ -13,13 +13,13 @@ export async function confirmName(
   { terminal, signal }: Pick<CommandContext, 'terminal' | 'signal'>,
 ): Promise<void> {
   if (given === undefined && !terminal.interactive) {
-    throw new AppError('usage-invalid', `nobody has confirmed what is done to ${JSON.stringify(name)}`, {
+    throw new Declined('usage-invalid', `nobody has confirmed what is done to ${JSON.stringify(name)}`, {
       hint: `nothing was changed; add --confirm ${JSON.stringify(name)}, or answer at a terminal`,
     })
   }
   const answer = given ?? (await ask(`type ${printable(name)} to go on: `, { terminal, signal }))
   if (answer === name) return
-  throw new AppError('usage-invalid', `${JSON.stringify(answer)} was confirmed, and not ${JSON.stringify(name)}`, {
+  throw new Declined('usage-invalid', `${JSON.stringify(answer)} was confirmed, and not ${JSON.stringify(name)}`, {
     hint: 'nothing was changed; look again at what is named',
   })
 }
@@ -33,7 +33,7 @@ async function ask(
   const lines = createInterface({ input: terminal.stdin, terminal: false })
   try {
     return await new Promise<string>((resolve, refuse) => {
-      const stop = () => refuse(new AppError('interrupted', 'stopped while waiting for an answer'))
+      const stop = () => refuse(new Declined('interrupted', 'stopped while waiting for an answer'))
       lines.on('line', (line) => resolve(line.trim())).on('close', stop)
       signal.addEventListener('abort', stop, { once: true })
     })

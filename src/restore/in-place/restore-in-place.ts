@@ -27,6 +27,8 @@ import { type Swap, type SwapOptions, UnknownSwap, endLockHolders, swapNames } f
 import { dropWorking } from './unfinished.ts'
 
 export interface SwapInOptions extends SwapOptions {
+  /** What a command that goes on is given to find the database: `--to …`. */
+  readonly place: string
   /** Called when the restored database is verified, right before the swap. */
   readonly stopWriters: () => Promise<void>
   /** Called then, with the name under which the old database will be kept. */
@@ -129,7 +131,7 @@ export async function swapIn(
   } catch (error) {
     if (!(error instanceof AppError) || error instanceof UnknownSwap) throw error
     const { code, message, cause, hint } = error
-    const next = `${JSON.stringify(of)} is as it was, and the restored one is ready as ${name}: "pgrevive restore --resume" swaps them, "--abort" drops it`
+    const next = `${JSON.stringify(of)} is as it was, and the restored one is ready as ${name}: "pgrevive restore --resume ${options.place}" swaps them, "--abort" drops it`
     throw new AppError(code, message, { cause, hint: hint === undefined ? next : `${hint}; ${next}` })
   }
 }
