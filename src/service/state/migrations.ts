@@ -35,7 +35,8 @@ export const migrations: readonly string[] = [
     warnings integer not null default 0,
     result text
   ) strict;
-  create index run_by_state on run (state) where state in ('waiting', 'running');
+  create index run_by_state on run (state, id);
+  create index run_by_schedule on run (schedule, id) where schedule is not null;
   create unique index run_of_moment on run (schedule, due_at) where again_of is null;
   create index run_by_again on run (again_of) where again_of is not null;
   create index run_by_end on run (ended_at);
@@ -47,6 +48,7 @@ export const migrations: readonly string[] = [
     database text not null,
     primary key (database, run)
   ) strict, without rowid;
+  create index database_by_run on run_database (run);
 
   -- Up to which moment the times of a schedule were dealt with.
   create table schedule_mark (
