@@ -216,7 +216,7 @@ describe('runs', { timeout: 120_000 }, () => {
     const later = runs.request(backup('shop'))
     runs.start()
     const other = await ended(runs.request(backup('app')))
-    assert.equal(other.state, 'done', 'nobody else waits')
+    assert.equal(other.state, 'done', `nobody else waits: ${JSON.stringify(other.error)}`)
     assert.deepEqual([runs.get(asked.id)?.state, runs.get(later.id)?.state], ['running', 'waiting'])
     left.kill('SIGKILL')
     assert.equal((await ended(asked)).state, 'interrupted')
