@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { z } from 'zod'
 
@@ -13,6 +13,7 @@ const described = z.looseObject({
 /** Compares answers with what the description says of them: status, type, and every field. */
 export class AnswerCheck {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true })
+  readonly #validators = new Map<string, ValidateFunction>()
   readonly #paths: z.output<typeof described>['paths']
 
   constructor(description: object) {
@@ -28,8 +29,9 @@ export class AnswerCheck {
     answer: { status: number; headers: Record<string, unknown>; text: string; body: unknown },
   ): void {
     const [path = ''] = url.split('?')
-    const known = Object.keys(this.#paths).find((one) => isOf(path, one))
     const verb = method.toLowerCase()
+    const fitting = Object.keys(this.#paths).filter((one) => isOf(path, one) && this.#paths[one]?.[verb])
+    const known = fitting.find((one) => !one.includes('{')) ?? fitting[0]
     const responses = known === undefined ? undefined : this.#paths[known]?.[verb]?.responses
     if (known === undefined || !responses) {
       if (path.startsWith('/api/')) assert.equal(answer.status, 404, `${method} ${path} is not described`)
@@ -39,9 +41,15 @@ export class AnswerCheck {
     assert.ok(status in responses, `${method} ${path} answers ${answer.status}, which is not described: ${answer.text}`)
     if (answer.body === undefined) return
     const place = ['paths', known, verb, 'responses', status, 'content', 'application/json', 'schema']
-    const validate = this.#ajv.compile({ $ref: `api#/${place.map(pointer).join('/')}` })
+    const validate = this.#validator(`api#/${place.map(pointer).join('/')}`)
     const problems = validate(answer.body) ? [] : (validate.errors ?? [])
     assert.deepEqual(problems, [], `${method} ${path} ${answer.status} is not as described: ${answer.text}`)
+  }
+
+  #validator(reference: string): ValidateFunction {
+    const known = this.#validators.get(reference) ?? this.#ajv.compile({ $ref: reference })
+    this.#validators.set(reference, known)
+    return known
   }
 }
 

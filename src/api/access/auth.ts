@@ -51,7 +51,8 @@ export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptio
     session: { expiresIn: sessionMs / 1000, updateAge: renewedAfter, cookieCache: { enabled: false } },
     user: {
       additionalFields: {
-        role: { type: 'string', required: true, input: false },
+        // it is, but no provider may name it: givenRole does
+        role: { type: 'string', required: false, input: false },
         disabled: { type: 'boolean', required: true, defaultValue: false, input: false },
         lastSeenAt: { type: 'date', required: false, input: false },
       },
