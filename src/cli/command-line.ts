@@ -93,6 +93,13 @@ async function runInvocation(
     globals,
     settings: () => (settings ??= loadSettings(globals, source)),
   }
+  const server = globals.server ?? (environment['PGREVIVE_SERVER'] || undefined)
+  if (asked && server !== undefined && !service) {
+    const { runRemotely } = await import('./remote/run-remotely.ts')
+    const outcome = await runRemotely(asked, { server, environment, terminal, signal, onProgress: context.onProgress })
+    progress.finish()
+    return outcome
+  }
   if (asked?.command.keepsLog) {
     await keepLog(context)
     terminal.record(`${version}: ${shownWords(args)}`)

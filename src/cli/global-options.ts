@@ -15,6 +15,10 @@ export const globalOptionWords: readonly CommandOption[] = [
     help: 'an age identity that opens it; may be repeated, for several repositories (PGREVIVE_KEY_FILE, or "key_file:")',
     repeatable: true,
   },
+  {
+    flags: '--server <URL>',
+    help: 'ask a service, https://pgrevive.example, instead of working here; with PGREVIVE_TOKEN (PGREVIVE_SERVER)',
+  },
   { flags: '--config <FILE>', help: 'configuration (PGREVIVE_CONFIG; default: ./pgrevive.yaml when it exists)' },
   {
     flags: '--environment-file <FILE>',
@@ -42,6 +46,7 @@ export const globalOptionWords: readonly CommandOption[] = [
 export const globalOptions = z.strictObject({
   repo: texts,
   keyFile: texts,
+  server: text.optional(),
   config: text.optional(),
   environmentFile: text.optional(),
   limitUpload: transferRate.optional(),
@@ -60,6 +65,11 @@ export type GlobalOptions = z.output<typeof globalOptions>
 export const environmentVariables = [
   { name: 'PGREVIVE_REPO', meaning: 'the repository, when --repo is not given' },
   { name: 'PGREVIVE_KEY_FILE', meaning: 'the age identity, when --key-file is not given' },
+  { name: 'PGREVIVE_SERVER', meaning: 'the service, when --server is not given' },
+  {
+    name: 'PGREVIVE_TOKEN, PGREVIVE_TOKEN_FILE',
+    meaning: 'the token for that service, or a file whose first line it is; there is no option for it, on purpose',
+  },
   { name: 'PGREVIVE_CONFIG', meaning: 'the configuration, when --config is not given' },
   {
     name: 'PGREVIVE_LIMIT_UPLOAD, PGREVIVE_LIMIT_DOWNLOAD',

@@ -52,8 +52,8 @@ describe('from nothing to a backup', () => {
     const added = addedDatabase.parse(answer.body)
     assert.match(added.recoveryKit ?? '', /AGE-SECRET-KEY/)
     const file = join(api.directory, 'pgrevive.yaml')
-    const text = await readFile(file, 'utf8')
-    assert.doesNotMatch(text, /a password|a%20password/)
+    const written = await readFile(file, 'utf8')
+    assert.doesNotMatch(written, /a password|a%20password/)
     assert.equal((await stat(file)).mode & 0o777, 0o600)
     const kept = join(api.directory, 'pgrevive.secrets', 'shop-password')
     assert.equal(await readFile(kept, 'utf8'), `${secret}\n`)
@@ -90,10 +90,10 @@ describe('from nothing to a backup', () => {
   it('a schedule, objectives and retention are set, and comments of the file stay', async () => {
     const file = join(api.directory, 'pgrevive.yaml')
     const read = z.object({ text: z.string(), revision: z.string() })
-    const { text, revision } = read.parse((await admin.ask('GET', '/api/settings')).body)
-    const commented = `# ours\n${text}`
+    const { text: lies, revision } = read.parse((await admin.ask('GET', '/api/settings')).body)
+    const commented = `# ours\n${lies}`
     assert.equal((await admin.ask('PUT', '/api/settings', { text: commented, revision })).status, 200)
-    assert.equal(codeOf(await admin.ask('PUT', '/api/settings', { text, revision })), 'request-conflict')
+    assert.equal(codeOf(await admin.ask('PUT', '/api/settings', { text: lies, revision })), 'request-conflict')
     const nightly = { command: 'backup', when: 'daily at 02:00' }
     await Promise.all([
       admin.ask('PUT', '/api/schedules/nightly', nightly),
