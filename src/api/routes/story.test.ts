@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { addedDatabase, connectionTest, databaseSummary, restoreState } from '../../shapes/database.ts'
+import { issuedToken } from '../../shapes/access.ts'
 import { run, runDetail } from '../../shapes/run.ts'
 import { overview } from '../../shapes/service.ts'
 import { type TestClient, TestApi, codeOf } from '../test-api.ts'
@@ -116,6 +120,20 @@ describe('from nothing to a backup', () => {
     assert.equal((await admin.ask('DELETE', '/api/schedules/drill')).status, 200)
     const wrong = await admin.ask('PUT', '/api/schedules/odd', { command: 'backup', when: 'whenever' })
     assert.equal(codeOf(wrong), 'config-invalid')
+  })
+
+  it('the command line does the same through the service, with the words that it has here', async () => {
+    const { secret: token } = issuedToken.parse(
+      (await admin.ask('POST', '/api/tokens', { name: 'ci', scopes: ['read', 'operate'] })).body,
+    )
+    const program = fileURLToPath(new URL('../../../bin/pgrevive.js', import.meta.url))
+    const child = spawn(process.execPath, [program, 'backup', 'shop', '--comment', 'from afar', '--quiet'], {
+      cwd: api.directory,
+      env: { PATH: process.env['PATH'], PGREVIVE_SERVER: api.url, PGREVIVE_TOKEN: token },
+    })
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+    assert.deepEqual([child.exitCode, stderr], [0, ''])
+    assert.match(stdout, /^backed up shop as [0-9A-Z]{26}: 1 table, 100 rows/)
   })
 })
 
