@@ -117,6 +117,7 @@ describe('the dashboard, in a browser, against the service and a server', { skip
     await page.keyboard.press('s')
     await page.getByRole('heading', { name: 'Schedules' }).waitFor()
     await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').waitFor()
     await page.keyboard.type('shop')
     await page.keyboard.press('Enter')
     await page.waitForURL(/\/databases\/shop/)

@@ -26,6 +26,7 @@ export function Dialog({
         <div className="veil" aria-hidden="true" />
         <Radix.Content
           className={wide ? 'dialog wide' : 'dialog'}
+          onOpenAutoFocus={focusField}
           {...(about === undefined && { 'aria-describedby': undefined })}
         >
           <div className="dialog-head">
@@ -42,4 +43,12 @@ export function Dialog({
       </Radix.Portal>
     </Radix.Root>
   )
+}
+
+/** Whoever opens a dialog to fill it in begins with its first field, not with the button that closes it. */
+function focusField(event: Event): void {
+  const field = (event.currentTarget as HTMLElement).querySelector<HTMLElement>('input, select, textarea')
+  if (!field) return
+  event.preventDefault()
+  field.focus()
 }
