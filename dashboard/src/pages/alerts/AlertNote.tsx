@@ -5,6 +5,7 @@ import { at, post } from '../../api/client.ts'
 import { useSession } from '../../app/session.ts'
 import { Button } from '../../ui/Button.tsx'
 import { Note } from '../../ui/Note.tsx'
+import { Remedy } from '../../ui/Remedy.tsx'
 import { Ago } from '../../ui/Time.tsx'
 import { severityTone } from '../../ui/Marks.tsx'
 import { act } from '../../ui/toasts.tsx'
@@ -40,7 +41,11 @@ export function AlertNote({ alert }: { alert: Alert }) {
         <span className="strong">{alert.title}</span>
       </p>
       <p>{alert.text}</p>
-      {alert.remedy !== null && <p className="hint">{alert.remedy}</p>}
+      {alert.remedy !== null && (
+        <p className="hint">
+          <Remedy text={alert.remedy} />
+        </p>
+      )}
       <p className="small quiet">
         {open ? 'since ' : 'ended '}
         <Ago at={alert.closedAt ?? alert.openedAt} />

@@ -12,6 +12,7 @@ import { Asked } from '../../ui/Asked.tsx'
 import { Button, ButtonLink } from '../../ui/Button.tsx'
 import { StateBadge } from '../../ui/Marks.tsx'
 import { Empty, Note } from '../../ui/Note.tsx'
+import { Remedy } from '../../ui/Remedy.tsx'
 import { Tabs } from '../../ui/Tabs.tsx'
 import { RestoreLeft } from '../restore/AfterRestore.tsx'
 import { BackupPanel } from './BackupPanel.tsx'
@@ -53,7 +54,11 @@ function Known({ database }: { database: DatabaseSummary }) {
             tone={reason.state === 'failing' ? 'bad' : reason.state === 'at-risk' ? 'risk' : 'idle'}
           >
             <p className="strong">{sentence(reason.text)}</p>
-            {reason.remedy !== null && <p className="hint">{sentence(reason.remedy)}</p>}
+            {reason.remedy !== null && (
+              <p className="hint">
+                <Remedy text={reason.remedy} />
+              </p>
+            )}
           </Note>
         ))}
         <RestoreLeft database={database.name} />

@@ -9,6 +9,7 @@ import { Line } from '../../charts/Line.tsx'
 import { roughly, sentence, size } from '../../text/format.ts'
 import { Button } from '../../ui/Button.tsx'
 import { ObjectiveMark, objectiveWords, ProofMark } from '../../ui/Marks.tsx'
+import { Remedy } from '../../ui/Remedy.tsx'
 import { Menu, MenuAct, MenuLink } from '../../ui/Menu.tsx'
 import { Ago } from '../../ui/Time.tsx'
 
@@ -62,7 +63,12 @@ export function DatabaseRow({ database }: { database: DatabaseSummary }) {
         <div key={reason.text} className={`database-reason ${reason.state}`}>
           <ObjectiveMark state={reason.state} />
           <p>
-            {sentence(reason.text)} {reason.remedy !== null && <span className="quiet">{sentence(reason.remedy)}</span>}
+            {sentence(reason.text)}{' '}
+            {reason.remedy !== null && (
+              <span className="quiet">
+                <Remedy text={reason.remedy} />
+              </span>
+            )}
           </p>
         </div>
       ))}

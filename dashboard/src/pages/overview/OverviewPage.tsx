@@ -103,7 +103,9 @@ function verdict({ databases }: Overview): string {
   if (able === wanted.length) {
     return wanted.length === 1
       ? 'Your database can be restored right now'
-      : `All ${wanted.length} databases can be restored right now`
+      : wanted.length === 2
+        ? 'Both databases can be restored right now'
+        : `All ${wanted.length} databases can be restored right now`
   }
   if (able === 0)
     return wanted.length === 1
