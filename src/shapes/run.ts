@@ -111,6 +111,7 @@ export const runRequest = z
       tables: z.array(tableName).max(1000).default([]),
       intoSchema: name.optional(),
       as: tableName.optional(),
+      /** An expression of SQL, which the server runs with the rights of pgrevive's role: needs `administer`, too. */
       where: z.string().max(10_000).optional(),
       owner: z.boolean().default(true),
       privileges: z.boolean().default(true),

@@ -83,6 +83,9 @@ describe('every route', () => {
         const isRefused = answer.status === 403
         if (command !== 'list') assert.equal(isRefused, !own.includes(scopeOfCommand[command]), `${role} ${command}`)
       }
+      const withSql = { command: 'restore', way: 'rows', to: 'x', where: "pg_read_file('/etc/passwd') <> ''" }
+      const answer = await person.ask('POST', '/api/runs', withSql)
+      assert.equal(answer.status === 403, role !== 'admin', `${role}: ${answer.text}`)
     }
   })
 

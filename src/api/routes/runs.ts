@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { AppError } from '../../core/app-error.ts'
 import type { Runs } from '../../service/runs/runs.ts'
-import { page } from '../../shapes/common.ts'
+import { type Scope, page } from '../../shapes/common.ts'
 import { logLine, run, runCommand, runDetail, runRequest, runState, scopeOfCommand } from '../../shapes/run.ts'
 import { type ApiApp } from '../app.ts'
-import { type Names, wantedRuns } from '../asking/run-request.ts'
+import { type Names, type RunWish, wantedRuns } from '../asking/run-request.ts'
 import { whoOf } from '../guard.ts'
 import { answers, done, isDone, json, on } from '../route.ts'
 
@@ -54,9 +54,9 @@ export function runRoutes(app: ApiApp, { runs, names }: { runs: Runs; names: () 
       const wish = c.req.valid('json')
       const who = whoOf(c)
       c.set('subject', subjectOf(wish))
-      const scope = scopeOfCommand[wish.command]
-      if (!who.scopes.has(scope)) {
-        throw new AppError('access-denied', `"${wish.command}" needs the scope "${scope}"`, {
+      const lacking = scopesOf(wish).find((scope) => !who.scopes.has(scope))
+      if (lacking !== undefined) {
+        throw new AppError('access-denied', `this ${wish.command} needs the scope "${lacking}"`, {
           hint: who.session ? 'an admin can change your role' : 'make a token that has it',
         })
       }
@@ -135,4 +135,10 @@ function subjectOf(wish: z.output<typeof runRequest>): string {
     case 'restore':
       return `restore ${wish.way} ${wish.backup ?? ''} to ${wish.to}`
   }
+}
+
+/** SQL of one's own can do whatever pgrevive's role may do in the live database. */
+function scopesOf(wish: RunWish): Scope[] {
+  const runsSql = wish.command === 'restore' && wish.where !== undefined
+  return [scopeOfCommand[wish.command], ...(runsSql ? (['administer'] as const) : [])]
 }
