@@ -42,8 +42,8 @@ export function everyPage({ database, backup, run }: { database: string; backup:
         await page.getByText('Then it runs').waitFor()
       },
     },
-    { name: 'repositories', path: '/repositories', shows: 'Keys' },
-    { name: 'retention', path: '/retention', shows: /stay/ },
+    { name: 'repositories', path: '/repositories', shows: 'Since' },
+    { name: 'retention', path: '/retention', shows: 'some of the day stay' },
     { name: 'alerts', path: '/alerts', shows: /open alert|since/i },
     { name: 'channels', path: '/alerts?tab=channels', shows: /Nobody is told yet|Send a test/ },
     { name: 'users', path: '/users', shows: 'Signs in by' },

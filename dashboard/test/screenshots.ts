@@ -61,7 +61,8 @@ async function takeAll(name: string): Promise<void> {
     await page.setViewportSize(viewport)
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
-      await page.evaluate(() => document.fonts.ready)
+      // Colours change with the next frames.
+      await page.waitForTimeout(200)
       await writeFile(join(pictures, `${name}-${colorScheme}-${size}.png`), withPalette(await page.screenshot()))
     }
   }
