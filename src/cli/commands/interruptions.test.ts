@@ -179,7 +179,7 @@ describe('a run that is stopped on its way', { timeout: 600_000 }, () => {
       const running = await restoring.start('restore', 'latest', '--to', 'half', '--json')
       await untilRunning('COPY%', doomed)
       process.kill(doomed.processId, 'SIGQUIT')
-      assertFailed(await running.ended, 'restore-failed', { message: /pgrevive_restore_/, hint: /DROP DATABASE/ })
+      assertFailed(await running.ended, 'connection-lost', { message: /pgrevive_restore_/, hint: /DROP DATABASE/ })
       await full.assertClean({ backups: 1 })
     })
   })
