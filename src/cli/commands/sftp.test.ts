@@ -18,7 +18,7 @@ describe('a repository on SFTP', { timeout: 300_000, ...(skip !== undefined && {
     await loadSql(server.target, 'CREATE DATABASE shop TEMPLATE template0')
     await loadSql(
       withDatabase(server.target, 'shop'),
-      'CREATE TABLE orders AS SELECT i AS id, md5(i::text) AS what FROM generate_series(1, 20000) i',
+      'CREATE TABLE orders AS SELECT i AS id, md5(i::text) AS what FROM generate_series(1, 100000) i',
     )
   })
   after(() => server?.[Symbol.asyncDispose]())
@@ -36,8 +36,8 @@ describe('a repository on SFTP', { timeout: 300_000, ...(skip !== undefined && {
     await host.assertClean({ backups: 2 })
     assert.equal((await host.document(proveDocument, 'prove', 'latest')).proof.outcome, 'proven')
     const restored = await host.document(restoreDocument, 'restore', first.id, '--to', 'postgres:///shop_again')
-    assert.deepEqual([restored.database, restored.rows], ['shop_again', 20000])
-    assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 20,000 rows/m)
+    assert.deepEqual([restored.database, restored.rows], ['shop_again', 100000])
+    assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 100,000 rows/m)
 
     assertFailed(await host.run('init', '--kit', 'other-kit.txt', '--json'), 'repository-exists')
     await mkdir(join(sftp.directory, 'dumps'))
