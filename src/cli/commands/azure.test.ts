@@ -19,7 +19,7 @@ describe('a repository in Azure Blob Storage', { timeout: 300_000, ...(skip !== 
     await loadSql(server.target, 'CREATE DATABASE shop TEMPLATE template0')
     await loadSql(
       withDatabase(server.target, 'shop'),
-      'CREATE TABLE orders AS SELECT i AS id, md5(i::text) AS what FROM generate_series(1, 20000) i',
+      'CREATE TABLE orders AS SELECT i AS id, md5(i::text) AS what FROM generate_series(1, 100000) i',
     )
   })
   after(() => server?.[Symbol.asyncDispose]())
@@ -50,8 +50,8 @@ describe('a repository in Azure Blob Storage', { timeout: 300_000, ...(skip !== 
     })
     const arguments_ = [first.id, '--to', 'postgres:///shop_again', '--key-file', kitFile]
     const restored = await elsewhere.document(restoreDocument, 'restore', ...arguments_)
-    assert.deepEqual([restored.database, restored.rows], ['shop_again', 20000])
-    assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 20,000 rows/m)
+    assert.deepEqual([restored.database, restored.rows], ['shop_again', 100000])
+    assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 100,000 rows/m)
   })
 
   it('is looked at by doctor, who says what its credentials may do', async () => {

@@ -22,7 +22,7 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
     await loadSql(server.target, 'CREATE DATABASE shop TEMPLATE template0')
     await loadSql(
       withDatabase(server.target, 'shop'),
-      "CREATE TABLE orders AS SELECT i AS id, md5(i::text) AS what FROM generate_series(1, 20000) i; COMMENT ON TABLE orders IS 'of all times'",
+      "CREATE TABLE orders AS SELECT i AS id, md5(i::text) AS what FROM generate_series(1, 100000) i; COMMENT ON TABLE orders IS 'of all times'",
     )
   })
   after(() => server?.[Symbol.asyncDispose]())
@@ -53,8 +53,8 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
     await host.assertClean({ backups: 2 })
     assert.equal((await host.document(proveDocument, 'prove', 'latest')).proof.outcome, 'proven')
     const restored = await host.document(restoreDocument, 'restore', first.id, '--to', 'postgres:///shop_again')
-    assert.deepEqual([restored.database, restored.rows], ['shop_again', 20000])
-    assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 20,000 rows/m)
+    assert.deepEqual([restored.database, restored.rows], ['shop_again', 100000])
+    assert.match(await host.succeed('diff', first.id, 'postgres:///shop_again'), /^equal: 1 table, 100,000 rows/m)
     assert.match((await host.run('diff', first.id, second.id)).stdout, /orders/)
     assert.equal((await host.run('diff', first.id, second.id)).exitCode, 9)
 
@@ -73,7 +73,7 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
     const backup = await google.backUp('postgres:///shop')
     assert.equal((await google.document(proveDocument, 'prove', backup.id)).proof.outcome, 'proven')
     const restored = await google.document(restoreDocument, 'restore', backup.id, '--to', 'postgres:///shop_of_google')
-    assert.equal(restored.rows, 20000)
+    assert.equal(restored.rows, 100000)
   })
 
   it('takes dumps from where others have put them: an object, an archive in a folder, a folder of dumps', async () => {
@@ -109,7 +109,7 @@ describe('a repository on S3', { timeout: 300_000, ...(skip !== undefined && { s
       ['2', '1'].map((day) => [
         `2025-01-0${day}T02:00:00.000Z`,
         `s3://${bucket}/of/nightly/shop_2025010${day}_020000.${day === '1' ? 'dump' : 'sql'}`,
-        20000,
+        100000,
       ]),
     )
     assertFailed(await local.run('import', place('/of/nothing')), 'dump-unreadable')
