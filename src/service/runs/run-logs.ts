@@ -18,9 +18,9 @@ export class RunLogs {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
   }
 
-  /** Goes on with what is there. Throws when the disk is full. */
-  open(run: string): OpenRunLog {
-    return new OpenRunLog(openSync(this.#path(run), 'a', 0o600))
+  /** Goes on with what is there. */
+  open(run: string, onFault: (error: unknown) => void): OpenRunLog {
+    return new OpenRunLog(this.#path(run), onFault)
   }
 
   /** From the first line to the last that there is; nothing if the log is gone. */
@@ -47,27 +47,40 @@ export class RunLogs {
   }
 }
 
-/** One that is written to. */
+/** One that is written to. Where it can not be, which is told once, the run goes on without it. */
 export class OpenRunLog implements Disposable {
-  readonly #file: number
+  readonly #onFault: (error: unknown) => void
+  #file: number | undefined
   #lines = 0
 
-  constructor(file: number) {
-    this.#file = file
+  constructor(path: string, onFault: (error: unknown) => void) {
+    this.#onFault = onFault
+    this.#try(() => (this.#file = openSync(path, 'a', 0o600)))
   }
 
-  /** Returns the line as it is kept, or undefined when there were too many. */
+  /** Returns the line as it is to be kept, or undefined when there were too many. */
   write(line: LogLine): LogLine | undefined {
     if (++this.#lines > mostLines) return undefined
     const isLast = this.#lines === mostLines
     const text = isLast ? 'what it said further is left out' : line.text.slice(0, longestText).toWellFormed()
     const kept: LogLine = { ...line, text }
-    writeSync(this.#file, `${JSON.stringify(kept)}\n`)
+    const file = this.#file
+    if (file !== undefined) this.#try(() => writeSync(file, `${JSON.stringify(kept)}\n`))
     return kept
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#file)
+    if (this.#file !== undefined) closeSync(this.#file)
+    this.#file = undefined
+  }
+
+  #try(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this[Symbol.dispose]()
+      this.#onFault(error)
+    }
   }
 }
 

@@ -25,6 +25,12 @@ export interface RunOutcome {
   readonly databases: readonly string[]
 }
 
+/** Of a process that there never was. */
+export function neverBegan(thrown: unknown): ProcessEnd {
+  const failure = thrown instanceof Error ? thrown : new Error(String(thrown))
+  return { exitCode: null, signal: null, stdout: undefined, failure }
+}
+
 const stoppedExitCode = 130
 /** JSON of at most so many characters is kept. */
 const longestResult = 1_000_000

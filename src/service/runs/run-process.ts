@@ -6,11 +6,10 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { messageOf } from '../../core/app-error.ts'
 import { processStartTime } from '../../core/process-start-time.ts'
 import { type RunEvent, beginMessage, runVariable } from '../../core/run-events.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
-import type { ProcessEnd } from './run-outcome.ts'
+import { type ProcessEnd, neverBegan } from './run-outcome.ts'
 
 const program = fileURLToPath(new URL('../../../bin/pgrevive.js', import.meta.url))
 /** A list of many backups is long; it is read once, and not kept. */
@@ -78,7 +77,7 @@ export class RunProcess {
       await once(this.#child, 'close')
       return { exitCode: this.#child.exitCode, signal: this.#child.signalCode, stdout: await stdout }
     } catch (error) {
-      return { exitCode: null, signal: null, stdout: undefined, failure: new Error(messageOf(error)) }
+      return neverBegan(error)
     } finally {
       this.#isOver = true
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdir, mkdtemp, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
@@ -230,6 +231,33 @@ describe('runs', { timeout: 120_000 }, () => {
         ['interrupted', 'request'],
       ],
     )
+  })
+
+  it('go on without a log where it can not be written', async () => {
+    const [full, unopened] = [runs.request(backup('shop')), runs.request(backup('app'))]
+    await symlink('/dev/full', join(directory, 'runs', `${full.id}.jsonl`))
+    await mkdir(join(directory, 'runs', `${unopened.id}.jsonl`))
+    runs.start()
+    assert.deepEqual([(await ended(full)).state, (await ended(unopened)).state], ['done', 'done'])
+    assert.match(String(faults.splice(0)), /EISDIR.*ENOSPC|ENOSPC.*EISDIR/s)
+  })
+
+  it('fail, and keep nobody waiting, where no process can be made', async () => {
+    runs.start()
+    const failed = await ended(runs.request(backup('shop', { arguments: ['x'.repeat(200_000)] })))
+    assert.deepEqual([failed.state, failed.error?.code], ['failed', 'run-died'])
+    assert.match(failed.error?.message ?? '', /E2BIG/)
+    assert.equal((await ended(runs.request(backup('shop')))).state, 'done')
+  })
+
+  it('of more than a year are removed, also where a later one was asked for in their place', () => {
+    const old = runs.request(backup('shop'))
+    const again = runs.request(backup('shop', { cause: 'again', againOf: old.id }))
+    state.change("update run set state = 'interrupted', ended_at = '2020-01-01T00:00:00.000Z' where id = :id", {
+      id: old.id,
+    })
+    runs.tidy()
+    assert.deepEqual([runs.get(old.id), runs.get(again.id)?.state], [undefined, 'waiting'])
   })
 
   it('are given no passwords, and nothing that a process can not take', () => {

@@ -1,20 +1,19 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { monotonicFactory } from 'ulid'
-import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
 import type { RunEvent } from '../../core/run-events.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
-import type { LogLine, Progress, Run, RunDetail, RunState } from '../../shapes/run.ts'
+import type { LogLine, Progress, Run, RunDetail } from '../../shapes/run.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state/state.ts'
 import { type RunLimits, chooseNext } from './queue.ts'
 import { type OpenRunLog, RunLogs } from './run-logs.ts'
-import { type RunOutcome, leftBy, outcomeOf, resultText } from './run-outcome.ts'
+import { type RunOutcome, leftBy, neverBegan, outcomeOf, resultText } from './run-outcome.ts'
 import { RunProcess, outlive } from './run-process.ts'
-import { type RunRow, runColumns, runRow, toRun } from './run-row.ts'
+import { type RunRow, toRun } from './run-row.ts'
+import { type Columns, RunTable } from './run-table.ts'
 import { type RunFilter, listRuns } from './list-runs.ts'
-import { type WantedRun, checkArguments, exclusionsOf, isRepeatable, loadsServers } from './wanted-run.ts'
+import { type WantedRun, checkArguments, inPlaceOf, isRepeatable, loadsServers } from './wanted-run.ts'
 
 /** How long a run may take to undo what it has begun. */
 const stopPatienceMs = 60_000
@@ -24,8 +23,6 @@ const outlivePatienceMs = 30_000
 const mostAgain = 2
 /** When something could not be noted. */
 const retryMs = 5000
-const keptDays = 400
-const keptListHours = 24
 
 export interface RunsOptions {
   readonly state: State
@@ -42,8 +39,6 @@ export interface RunsOptions {
   /** Is told what is no failure of a run. */
   readonly onFault: (error: unknown) => void
 }
-
-type Columns = Readonly<Record<string, string | number | null>>
 
 /** A run at work. */
 interface Active {
@@ -68,10 +63,10 @@ export class Runs {
   }>()
   readonly #options: RunsOptions
   readonly #state: State
+  readonly #table: RunTable
   readonly #logs: RunLogs
   readonly #active = new Map<string, Active>()
   readonly #progress = new Map<string, Progress>()
-  readonly #ulid = monotonicFactory()
   readonly #work = new Set<Promise<void>>()
   readonly #stopped = new AbortController()
   #isOpen = false
@@ -79,6 +74,7 @@ export class Runs {
   constructor(options: RunsOptions) {
     this.#options = options
     this.#state = options.state
+    this.#table = new RunTable(options.state)
     this.#logs = new RunLogs(options.state.directory)
   }
 
@@ -88,7 +84,7 @@ export class Runs {
    */
   request(wanted: WantedRun): Run {
     checkArguments(wanted)
-    const row = this.#state.transaction(() => this.#known(wanted) ?? this.#insert(wanted, 'waiting'))
+    const row = this.#state.transaction(() => this.#table.find(wanted) ?? this.#insert(wanted, 'waiting'))
     this.#tell(row)
     this.proceed()
     return this.#run(row)
@@ -96,27 +92,27 @@ export class Runs {
 
   /** Notes that a run did not begin at its time, and will not. */
   miss(wanted: WantedRun): Run {
-    const row = this.#state.transaction(() => this.#known(wanted) ?? this.#insert(wanted, 'missed'))
+    const row = this.#state.transaction(() => this.#table.find(wanted) ?? this.#insert(wanted, 'missed'))
     this.#tell(row)
     return this.#run(row)
   }
 
   /** Takes a waiting run out of the queue, and stops one at work. Throws `run-unknown`; of one that has ended nothing changes. */
   cancel(id: string, by: string): void {
-    const row = this.#row(id)
+    const row = this.#table.row(id)
     if (!row) throw unknownRun(id)
     if (row.state === 'waiting') this.#change(id, { state: 'canceled', canceled_by: by, ended_at: this.#now() })
-    else if (row.state === 'running') this.#set(id, { canceled_by: by })
+    else if (row.state === 'running') this.#table.set(id, { canceled_by: by })
     else return
     const active = this.#active.get(id)
     if (active) this.#stop(active, 'cancel')
-    const now = this.#row(id)
+    const now = this.#table.row(id)
     if (now?.state === 'canceled') this.events.emit('ended', this.#run(now), undefined)
     this.proceed()
   }
 
   get(id: string): Run | undefined {
-    const row = this.#row(id)
+    const row = this.#table.row(id)
     return row && this.#run(row)
   }
 
@@ -124,15 +120,7 @@ export class Runs {
   detail(id: string): RunDetail | undefined {
     const run = this.get(id)
     if (!run) return undefined
-    const found = this.#state.first(
-      z.object({ result: z.string().nullable() }),
-      'select result from run where id = :id',
-      {
-        id,
-      },
-    )
-    const result: unknown = JSON.parse(found?.result ?? 'null')
-    return { ...run, result }
+    return { ...run, result: this.#table.result(id) }
   }
 
   /** The newest first. */
@@ -152,7 +140,7 @@ export class Runs {
    */
   start(): void {
     this.#isOpen = true
-    for (const row of this.#rows('running')) this.#watch(this.#adopt(row))
+    for (const row of this.#table.rows('running')) this.#watch(this.#adopt(row))
     this.tidy()
     this.proceed()
   }
@@ -160,7 +148,7 @@ export class Runs {
   /** Begins what can begin now; to be called when limits have changed. */
   proceed(): void {
     if (!this.#isOpen) return
-    for (const row of chooseNext(this.#rows('waiting'), this.#rows('running'), this.#options.limits())) {
+    for (const row of chooseNext(this.#table.rows('waiting'), this.#table.rows('running'), this.#options.limits())) {
       this.#change(row.id, { state: 'running', started_at: this.#now() })
       this.#watch(this.#perform(row))
     }
@@ -184,21 +172,26 @@ export class Runs {
   /** Removes what nobody asks for any more: old logs, and rows of more than a year. */
   tidy(): void {
     this.#logs.tidy()
-    const nowMs = this.#options.clock.now().getTime()
-    const before = (hours: number) => new Date(nowMs - hours * 3600 * 1000).toISOString()
-    this.#state.change('delete from run where ended_at < :before', { before: before(keptDays * 24) })
-    this.#state.change(`delete from run where command = 'list' and state = 'done' and ended_at < :before`, {
-      before: before(keptListHours),
-    })
+    this.#table.tidy(this.#options.clock.now())
   }
 
   async #perform(row: RunRow): Promise<void> {
-    const active = this.#begin(row)
+    using log = this.#logs.open(row.id, this.#options.onFault)
+    let active: Active
+    try {
+      active = this.#begin(row, log)
+    } catch (error) {
+      return await this.#end(row, outcomeOf(neverBegan(error), undefined), 0) // such as arguments that are too long, or no memory
+    }
     const { process } = active
-    using _ = active.log
-    const identity = await process.identity
-    if (identity) this.#set(row.id, { pid: identity.pid, pid_started: identity.startTime })
-    process.begin()
+    try {
+      const identity = await process.identity
+      if (identity) this.#table.set(row.id, { pid: identity.pid, pid_started: identity.startTime })
+      process.begin()
+    } catch (error) {
+      this.#options.onFault(error)
+      process.kill() // nobody would know of it
+    }
     const end = await process.ended
     this.#active.delete(row.id)
     this.#progress.delete(row.id)
@@ -206,10 +199,8 @@ export class Runs {
     await this.#end(row, outcomeOf(end, active.stoppedBy ?? (this.#isOpen ? undefined : 'stop')), active.warnings)
   }
 
-  #begin({ id, command, arguments: words }: RunRow): Active {
+  #begin({ id, command, arguments: words }: RunRow, log: OpenRunLog): Active {
     const { environment, globalWords, directory } = this.#options
-    using opened = new DisposableStack()
-    const log = opened.use(this.#logs.open(id))
     const process = new RunProcess({
       id,
       words: [...globalWords, '--json', '--no-color', command, ...words],
@@ -219,7 +210,6 @@ export class Runs {
     })
     const active: Active = { process, log, stoppedBy: undefined, warnings: 0 }
     this.#active.set(id, active)
-    opened.move()
     return active
   }
 
@@ -265,13 +255,13 @@ export class Runs {
     for (;;) {
       try {
         const again = this.#state.transaction(() => this.#noteEnd(row, outcome, warnings))
-        const ended = this.#row(row.id)
+        const ended = this.#table.row(row.id)
         if (ended) this.#tell(ended)
         if (ended) this.events.emit('ended', this.#run(ended), outcome.document)
         if (again) this.#tell(again)
         return this.proceed()
       } catch (error) {
-        if (this.#row(row.id)?.state !== 'running') throw error
+        if (this.#table.row(row.id)?.state !== 'running') throw error
         this.#options.onFault(error)
       }
       await delay(retryMs, undefined, { signal: this.#stopped.signal })
@@ -281,7 +271,7 @@ export class Runs {
   /** Returns the run that is asked for in its place. */
   #noteEnd(row: RunRow, outcome: RunOutcome, warnings: number): RunRow | undefined {
     const { state, exitCode, document, backups, databases } = outcome
-    this.#set(row.id, {
+    this.#table.set(row.id, {
       state,
       ended_at: this.#now(),
       exit_code: exitCode,
@@ -291,114 +281,28 @@ export class Runs {
       warnings,
       result: row.command === 'list' ? null : resultText(document),
     })
-    this.#nameDatabases(row.id, databases)
-    return state === 'interrupted' ? this.#again(row) : undefined
+    this.#table.nameDatabases(row.id, databases)
+    return state === 'interrupted' && this.#isBegunAgain(row) ? this.#insert(inPlaceOf(row), 'waiting') : undefined
   }
 
-  /** What can be repeated is asked for again, twice at most. */
-  #again(row: RunRow): RunRow | undefined {
-    if (!isRepeatable(row.command) || row.canceled_by !== null) return undefined
+  #isBegunAgain({ command, canceled_by, again_of }: RunRow): boolean {
+    if (!isRepeatable(command) || canceled_by !== null) return false
     let times = 0
-    for (let one: RunRow | undefined = row; one?.again_of; one = this.#row(one.again_of)) times++
-    if (times >= mostAgain) return undefined
-    return this.#insert(
-      {
-        command: row.command,
-        arguments: row.arguments,
-        databases: row.databases,
-        repositories: row.repositories,
-        ...(row.schedule === null ? {} : { schedule: row.schedule }),
-        cause: 'again',
-        ...(row.requested_by === null ? {} : { by: row.requested_by }),
-        ...(row.due_at === null ? {} : { dueAt: new Date(row.due_at) }),
-        againOf: row.id,
-      },
-      'waiting',
-    )
+    for (let before = again_of; before !== null; before = this.#table.row(before)?.again_of ?? null) times++
+    return times < mostAgain
   }
 
-  /** The run that is the one that is wanted. */
-  #known({ schedule, dueAt, command, cause, arguments: words }: WantedRun): RunRow | undefined {
-    if (schedule === undefined && command !== 'list') return undefined
-    const ofMoment =
-      schedule !== undefined &&
-      dueAt &&
-      this.#state.first(
-        runRow,
-        `select ${runColumns} from run where schedule = :schedule and due_at = :dueAt and again_of is null`,
-        { schedule, dueAt: dueAt.toISOString() },
-      )
-    if (ofMoment) return ofMoment
-    if (cause === 'request' && command !== 'list') return undefined
-    return this.#state.first(
-      runRow,
-      `select ${runColumns} from run where state = 'waiting' and command = :command and arguments = :words`,
-      { command, words: JSON.stringify(words) },
-    )
-  }
-
-  #insert(wanted: WantedRun, state: RunState): RunRow {
-    const { command, databases, repositories, schedule = null, cause, by = null, dueAt, againOf = null } = wanted
-    const now = this.#options.clock.now()
-    const id = this.#ulid(now.getTime())
-    const servers = loadsServers(command) ? this.#options.serversOf(databases) : []
-    this.#state.change(
-      `insert into run (id, command, arguments, databases, repositories, exclusions, servers, schedule, cause,
-         requested_by, again_of, state, due_at, created_at, ended_at)
-       values (:id, :command, :words, :databases, :repositories, :exclusions, :servers, :schedule, :cause,
-         :by, :againOf, :state, :dueAt, :now, :endedAt)`,
-      {
-        id,
-        command,
-        words: JSON.stringify(wanted.arguments),
-        databases: JSON.stringify(databases),
-        repositories: JSON.stringify(repositories),
-        exclusions: JSON.stringify(exclusionsOf(wanted)),
-        servers: JSON.stringify(servers),
-        schedule,
-        cause,
-        by,
-        againOf,
-        state,
-        dueAt: dueAt?.toISOString() ?? null,
-        now: now.toISOString(),
-        endedAt: state === 'missed' ? now.toISOString() : null,
-      },
-    )
-    this.#nameDatabases(id, databases)
-    const row = this.#row(id)
-    if (!row) throw new Error('a run is not there that was put there')
-    return row
-  }
-
-  #nameDatabases(run: string, databases: readonly string[]): void {
-    for (const database of databases) {
-      this.#state.change('insert or ignore into run_database (run, database) values (:run, :database)', {
-        run,
-        database,
-      })
-    }
+  #insert(wanted: WantedRun, state: 'waiting' | 'missed'): RunRow {
+    const { clock, serversOf } = this.#options
+    const servers = loadsServers(wanted.command) ? serversOf(wanted.databases) : []
+    return this.#table.insert(wanted, { state, servers, now: clock.now() })
   }
 
   /** And tells of it. */
   #change(id: string, columns: Columns): void {
-    this.#set(id, columns)
-    const row = this.#row(id)
+    this.#table.set(id, columns)
+    const row = this.#table.row(id)
     if (row) this.#tell(row)
-  }
-
-  #set(id: string, columns: Columns): void {
-    const assignments = Object.keys(columns).map((column) => `${column} = :${column}`)
-    this.#state.change(`update run set ${assignments.join(', ')} where id = :id`, { ...columns, id })
-  }
-
-  #row(id: string): RunRow | undefined {
-    return this.#state.first(runRow, `select ${runColumns} from run where id = :id`, { id })
-  }
-
-  /** In the order in which they were asked for. */
-  #rows(state: 'waiting' | 'running'): RunRow[] {
-    return this.#state.all(runRow, `select ${runColumns} from run where state = '${state}' order by id`)
   }
 
   #run(row: RunRow): Run {

@@ -1,5 +1,6 @@
 import { AppError } from '../../core/app-error.ts'
 import type { Run, RunCommand } from '../../shapes/run.ts'
+import type { RunRow } from './run-row.ts'
 
 /** A run that somebody asks for. */
 export interface WantedRun {
@@ -58,4 +59,20 @@ export function loadsServers(command: RunCommand): boolean {
 /** Whether it is begun again after it was interrupted, without anybody having looked. To list is asked for at each start. */
 export function isRepeatable(command: RunCommand): boolean {
   return command !== 'restore' && command !== 'refresh' && command !== 'list'
+}
+
+/** What was interrupted, once more. */
+export function inPlaceOf(row: RunRow): WantedRun {
+  const { id, command, arguments: words, databases, repositories, schedule, requested_by: by, due_at: dueAt } = row
+  return {
+    command,
+    arguments: words,
+    databases,
+    repositories,
+    cause: 'again',
+    againOf: id,
+    ...(schedule === null ? {} : { schedule }),
+    ...(by === null ? {} : { by }),
+    ...(dueAt === null ? {} : { dueAt: new Date(dueAt) }),
+  }
 }
