@@ -104,8 +104,6 @@ export const runRequest = z
       repository: name.optional(),
       /** The live database for in-place, replace, undo, finish, resume and abort; the one to make for new. */
       to: databaseName,
-      /** The configured database whose server it goes to (default: the one that the backup is of). */
-      server: name.optional(),
       /** Must be the name of the database whose contents are replaced or dropped. */
       confirm: z.string().max(200).optional(),
       tables: z.array(tableName).max(1000).default([]),

@@ -70,12 +70,7 @@ function proofs({ backup, databases }: Extract<RunWish, { command: 'prove' }>, n
 
 /** Of a restore, after "pgrevive restore"; with `plan`, what only tells. */
 export function restoreWords(wish: RestoreWish, names: Names, { plan = false } = {}): string[] {
-  const { way, to, backup, server } = wish
-  if (server !== undefined && server !== (backup === undefined ? to : names.databaseOf(backup))) {
-    throw new AppError('usage-invalid', 'a restore goes to the server that the backup is of', {
-      hint: '"pgrevive restore --to URL" on the machine itself goes to another one',
-    })
-  }
+  const { way, to, backup } = wish
   if (wish.repository !== undefined) knownOr([wish.repository], names.repositories, 'repository')
   const isAboutOld = way === 'undo' || way === 'finish' || way === 'resume' || way === 'abort'
   if (isAboutOld !== (backup === undefined)) {
