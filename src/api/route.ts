@@ -29,7 +29,7 @@ export function on<const Method extends 'get' | 'post' | 'put' | 'patch' | 'dele
     path,
     operationId: act,
     summary,
-    tags: [path.split('/')[2] ?? ''],
+    tags: [path.replace(/^\/api/, '').split('/')[1] ?? ''],
     security: access === 'anyone' ? [] : [{ token: [] }, { session: [] }],
     [accessField]: access,
     ...(audited === undefined ? {} : { [auditedField]: audited }),

@@ -97,7 +97,6 @@ export class ApiServer implements AsyncDisposable {
       pages: { directory: pages },
       routes: routesOf(api),
     }))
-    healthRoutes(app, service)
     if (listen.tls) resources.use(renewed(server, listen.tls, { clock, log }))
     return new ApiServer({ app, room, places }, resources.move())
   }
@@ -128,6 +127,7 @@ export function routesOf(api: ApiRoom): ((app: ApiApp) => void)[] {
     (app) => repositoryRoutes(app, api),
     (app) => alertRoutes(app, api),
     (app) => settingsRoutes(app, api),
+    (app) => healthRoutes(app, service),
     descriptionRoute,
   ]
 }

@@ -1,11 +1,14 @@
-import { z } from 'zod'
+import { createRoute, z } from '@hono/zod-openapi'
+import { metricsText } from '../../service/metrics/metrics.ts'
+import { problem } from '../../shapes/common.ts'
 import type { ApiService } from '../api-service.ts'
 import type { ApiApp } from '../app.ts'
+import { on } from '../route.ts'
 
 /** A tick comes each second; one that takes long is no trouble yet. */
 const stalledMs = 120_000
 
-/** For whoever watches over the process: whether it is alive, and whether it does its work. Nothing of it is secret. */
+/** For whoever watches over the process: whether it is alive, and does its work, which is no secret; and how all stands, which is. */
 export function healthRoutes(app: ApiApp, service: ApiService): void {
   app.get('/healthz', (c) => c.json({ alive: true }, 200))
   app.get('/readyz', (c) => {
@@ -17,6 +20,21 @@ export function healthRoutes(app: ApiApp, service: ApiService): void {
     ]
     return c.json({ ready: problems.length === 0, problems }, problems.length === 0 ? 200 : 503)
   })
+  app.openapi(
+    createRoute({
+      ...on('get', '/metrics', {
+        access: 'metrics',
+        act: 'getMetrics',
+        summary: 'All metrics, as Prometheus reads them',
+      }),
+      responses: {
+        200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } },
+        default: { description: 'A problem', content: { 'application/json': { schema: problem } } },
+      },
+    }),
+    async (c) =>
+      c.text(await metricsText(service), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
+  )
 }
 
 function isOpen(state: ApiService['state']): boolean {

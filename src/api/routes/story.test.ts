@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -89,6 +89,37 @@ describe('from nothing to a backup', () => {
     assert.equal(databaseSummary.parse((await admin.ask('GET', '/api/databases/shop')).body).gone, false)
     const left = restoreState.parse((await admin.ask('GET', '/api/databases/shop/restores')).body)
     assert.deepEqual(left, { database: 'shop', unfinished: null, kept: [] })
+  })
+
+  it('Prometheus reads how it stands, with a token that is for nothing else', async () => {
+    const issued = await admin.ask('POST', '/api/tokens', { name: 'prometheus', scopes: ['metrics'] })
+    const authorization = `Bearer ${issuedToken.parse(issued.body).secret}`
+    const visitor = api.client()
+    const scraped = await visitor.ask('GET', '/metrics', undefined, { origin: undefined, authorization })
+    assert.equal(scraped.status, 200, scraped.text)
+    assert.match(String(scraped.headers['content-type']), /^text\/plain; version=0\.0\.4/)
+    assert.match(scraped.text, /^pgrevive_runs\{command="backup",state="done"\} 1$/m)
+    assert.match(scraped.text, /^pgrevive_database_state\{database="shop",state=/m)
+    assert.equal((await visitor.ask('GET', '/api/overview', undefined, { authorization })).status, 403)
+    assert.equal((await visitor.ask('GET', '/metrics')).status, 401)
+  })
+
+  it('whoever watches the process hears whether it lives and works, and why it does not', async () => {
+    const ask = async (path: string) => {
+      const { status, body } = await api.client().ask('GET', path)
+      return [status, body]
+    }
+    assert.deepEqual(await ask('/healthz'), [200, { alive: true }])
+    assert.deepEqual(await ask('/readyz'), [200, { ready: true, problems: [] }])
+    const file = join(api.directory, 'pgrevive.yaml')
+    const before = await readFile(file, 'utf8')
+    await writeFile(file, 'databases: none')
+    await api.service.lookAtConfig()
+    const problem = 'pgrevive.yaml has changed and is not valid: the one before it counts'
+    assert.deepEqual(await ask('/readyz'), [503, { ready: false, problems: [problem] }])
+    await writeFile(file, before)
+    await api.service.lookAtConfig()
+    assert.deepEqual(await ask('/readyz'), [200, { ready: true, problems: [] }])
   })
 
   it('a schedule, objectives and retention are set, and comments of the file stay', async () => {
