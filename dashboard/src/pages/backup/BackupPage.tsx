@@ -8,7 +8,7 @@ import { queries } from '../../api/queries.ts'
 import { startRun } from '../../api/runs.ts'
 import { Page } from '../../app/Page.tsx'
 import { useSession } from '../../app/session.ts'
-import { count, duration, exact, plural, size } from '../../text/format.ts'
+import { exact, plural, size } from '../../text/format.ts'
 import { Asked } from '../../ui/Asked.tsx'
 import { Button, ButtonLink } from '../../ui/Button.tsx'
 import { Copyable } from '../../ui/Copyable.tsx'
@@ -19,7 +19,7 @@ import { Note, Problem } from '../../ui/Note.tsx'
 import { When } from '../../ui/Time.tsx'
 import { act } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
-import { Part } from '../database/BackupPanel.tsx'
+import { BackupSizes } from '../database/BackupSizes.tsx'
 import { ProofReport } from './ProofReport.tsx'
 import { TableList } from './TableList.tsx'
 
@@ -34,7 +34,6 @@ export function BackupPage() {
 }
 
 function Known({ backup }: { backup: BackupDetail }) {
-  const took = Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)
   return (
     <Page
       title={exact(backup.snapshotAt)}
@@ -67,26 +66,7 @@ function Known({ backup }: { backup: BackupDetail }) {
         ))}
         <section className="card pad stack">
           <dl className="facts">
-            <div>
-              <dt>Restores to</dt>
-              <dd>
-                {size(backup.bytes)}
-                <small>
-                  {count(backup.rows)} rows in {plural(backup.tables, 'table')}
-                </small>
-              </dd>
-            </div>
-            <div>
-              <dt>Stored for it</dt>
-              <dd>
-                {size(backup.stored)}
-                <Part of={backup.bytes} part={backup.stored} />
-              </dd>
-            </div>
-            <div>
-              <dt>Took</dt>
-              <dd>{duration(took)}</dd>
-            </div>
+            <BackupSizes backup={backup} />
             <div>
               <dt>PostgreSQL</dt>
               <dd>{backup.serverVersion}</dd>

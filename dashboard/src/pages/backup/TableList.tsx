@@ -6,7 +6,7 @@ import { useSession } from '../../app/session.ts'
 import { change, count, plural, size } from '../../text/format.ts'
 import { Button } from '../../ui/Button.tsx'
 import { Choices } from '../../ui/Choices.tsx'
-import { Part } from '../database/BackupPanel.tsx'
+import { Part } from '../../charts/Part.tsx'
 import { RowBrowser } from './RowBrowser.tsx'
 
 type Which = 'all' | 'changed'

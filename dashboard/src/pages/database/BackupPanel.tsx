@@ -1,15 +1,15 @@
 import { ArrowRight, Pin, RotateCcw } from 'lucide-react'
 import type { Backup } from '../../../../src/shapes/database.ts'
 import { useSession } from '../../app/session.ts'
-import { count, duration, size } from '../../text/format.ts'
+import { duration } from '../../text/format.ts'
 import { ButtonLink } from '../../ui/Button.tsx'
 import { ProofBadge } from '../../ui/Marks.tsx'
 import { Ago, When } from '../../ui/Time.tsx'
+import { BackupSizes } from './BackupSizes.tsx'
 
 /** What one backup is, in a few numbers; `restores` leads on to the restore of it. */
 export function BackupPanel({ backup, restores }: { backup: Backup; restores?: boolean }) {
   const { may } = useSession()
-  const took = Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)
   return (
     <div className="backup-panel" aria-live="polite">
       <div className="row spread">
@@ -43,26 +43,7 @@ export function BackupPanel({ backup, restores }: { backup: Backup; restores?: b
         </div>
       </div>
       <dl className="facts">
-        <div>
-          <dt>Restores to</dt>
-          <dd>
-            {size(backup.bytes)}
-            <small>
-              {count(backup.rows)} rows in {count(backup.tables)} tables
-            </small>
-          </dd>
-        </div>
-        <div>
-          <dt>Stored for it</dt>
-          <dd>
-            {size(backup.stored)}
-            <Part of={backup.bytes} part={backup.stored} />
-          </dd>
-        </div>
-        <div>
-          <dt>Took</dt>
-          <dd>{duration(took)}</dd>
-        </div>
+        <BackupSizes backup={backup} />
         <div>
           <dt>Proof</dt>
           <dd>
@@ -87,22 +68,5 @@ export function BackupPanel({ backup, restores }: { backup: Backup; restores?: b
         </div>
       </dl>
     </div>
-  )
-}
-
-/** A share as a bar; never thinner than can be seen. */
-export function Part({ of, part }: { of: number; part: number }) {
-  const share = of === 0 ? 0 : Math.min(1, part / of)
-  return (
-    <svg
-      className="part"
-      viewBox="0 0 100 4"
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={`${(share * 100).toFixed(1)} %`}
-    >
-      <rect className="of" width="100" height="4" />
-      {part > 0 && <rect className="share" width={Math.max(1.5, share * 100)} height="4" />}
-    </svg>
   )
 }

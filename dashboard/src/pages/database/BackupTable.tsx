@@ -6,7 +6,7 @@ import { change, count, duration, size } from '../../text/format.ts'
 import { Button } from '../../ui/Button.tsx'
 import { ProofMark } from '../../ui/Marks.tsx'
 import { When } from '../../ui/Time.tsx'
-import { Part } from './BackupPanel.tsx'
+import { Part } from '../../charts/Part.tsx'
 
 const first = 20
 
