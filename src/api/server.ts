@@ -1,18 +1,17 @@
 import { type ServerType, createAdaptorServer } from '@hono/node-server'
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
-import { type Server as HttpsServer, createServer as createHttpsServer } from 'node:https'
+import { createServer as createHttpsServer } from 'node:https'
 import { AppError, messageOf } from '../core/app-error.ts'
 import type { ConfiguredService } from '../config/config-service.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import { readText } from '../service/alerts/channels/secret-text.ts'
-import type { Clock } from '../service/clock.ts'
 import { type AccessRoom, openAccess } from './access/open-access.ts'
 import type { OidcProvider } from './access/oidc.ts'
 import type { ApiLog } from './api-log.ts'
 import { type ApiApp, createApp } from './app.ts'
 import { builtPages } from './built-pages.ts'
+import { readCertificate, renewCertificate } from './certificate.ts'
 import { type ListenSettings, type Places, placesOf, refuseOpen } from './places.ts'
 import type { ApiRoom } from './api-room.ts'
 import { openRoom } from './open-room.ts'
@@ -40,7 +39,6 @@ export interface ServerOptions {
   readonly pages?: string
 }
 
-const lookForCertificateMs = 60_000
 /** What answers that are under way get at the end. */
 const farewellMs = 2000
 
@@ -97,7 +95,7 @@ export class ApiServer implements AsyncDisposable {
       pages: { directory: pages },
       routes: routesOf(api),
     }))
-    if (listen.tls) resources.use(renewed(server, listen.tls, { clock, log }))
+    if (listen.tls) resources.use(renewCertificate(server, listen.tls, { clock, log }))
     return new ApiServer({ app, room, places }, resources.move())
   }
 
@@ -171,41 +169,4 @@ async function listenAt(server: ServerType, { host, port }: ListenSettings): Pro
   const address = server.address()
   if (typeof address !== 'object' || address === null) throw new Error('a server listens nowhere')
   return address.port
-}
-
-type Certificate = NonNullable<ListenSettings['tls']>
-
-function readCertificate({ certificateFile, keyFile }: Certificate): { cert: Buffer; key: Buffer } {
-  try {
-    return { cert: readFileSync(certificateFile), key: readFileSync(keyFile) }
-  } catch (cause) {
-    throw new AppError('config-invalid', `the certificate or its key can not be read: ${messageOf(cause)}`, {
-      cause,
-      hint: '"certificate_file:" and "key_file:" of "tls:" in pgrevive.yaml name them',
-    })
-  }
-}
-
-/** Looks every minute whether another certificate lies there; one that does not fit leaves the old one in use. */
-function renewed(server: ServerType, tls: Certificate, { clock, log }: { clock: Clock; log: ApiLog }): Disposable {
-  let known = stampOf(tls)
-  return clock.every(lookForCertificateMs, () => {
-    const now = stampOf(tls)
-    if (now === known) return
-    known = now
-    try {
-      if (isHttps(server)) server.setSecureContext(readCertificate(tls))
-    } catch (error) {
-      log.warning(`the new certificate is not used, the old one still is: ${messageOf(error)}`)
-    }
-  })
-}
-
-function isHttps(server: ServerType): server is HttpsServer {
-  return 'setSecureContext' in server
-}
-
-function stampOf({ certificateFile, keyFile }: Certificate): string {
-  const stamps = [certificateFile, keyFile].map((file) => statSync(file, { throwIfNoEntry: false }))
-  return stamps.map((stats) => `${stats?.mtimeMs}:${stats?.size}:${stats?.ino}`).join(' ')
 }

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
+import { request as requestTls } from 'node:https'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { createTemporaryDirectory } from '../core/temporary-directory.ts'
+import type { Clock } from '../service/clock.ts'
 import { Service } from '../service/service.ts'
 import type { State } from '../service/state/state.ts'
 import { me } from '../shapes/access.ts'
@@ -31,6 +33,15 @@ export interface TestApiOptions {
   /** What lies there, and is left there. */
   readonly directory?: string
   readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly clock?: Clock
+}
+
+/** How somebody gets here. */
+export interface Way {
+  /** The address that they come from: any of 127.0.0.0/8. */
+  readonly from?: string
+  /** Whose certificates they trust, in PEM: they come by TLS. */
+  readonly ca?: string
 }
 
 type Parts = Pick<TestApi, 'server' | 'service' | 'directory' | 'lines' | 'bugs' | 'check'>
@@ -68,6 +79,7 @@ export class TestApi implements AsyncDisposable {
       homeDirectory: join(directory, 'home'),
       stateDirectory: join(directory, 'state'),
       tell: () => undefined,
+      ...(options.clock && { clock: options.clock }),
     })
     resources.use(service)
     const server = resources.use(
@@ -97,16 +109,20 @@ export class TestApi implements AsyncDisposable {
     return this.server.places.url
   }
 
-  client(): TestClient {
-    return new TestClient(this)
+  client(way: Way = {}): TestClient {
+    return new TestClient(this, way)
   }
 
   /** Somebody with this role, signed in. */
-  async person(role: 'viewer' | 'operator' | 'admin', email = `${role}@example.com`): Promise<TestClient> {
+  async person(
+    role: 'viewer' | 'operator' | 'admin',
+    email = `${role}@example.com`,
+    way: Way = {},
+  ): Promise<TestClient> {
     const { users } = this.server.room
     const { token } = users.invite({ name: role, email, role })
     await users.acceptInvitation({ token, password: goodPassword })
-    const client = this.client()
+    const client = this.client(way)
     const { status } = await client.signIn(email, goodPassword)
     assert.equal(status, 200)
     return client
@@ -126,9 +142,11 @@ export class TestClient {
   readonly cookies = new Map<string, string>()
   csrf: string | undefined
   readonly #api: TestApi
+  readonly #way: Way
 
-  constructor(api: TestApi) {
+  constructor(api: TestApi, way: Way) {
     this.#api = api
+    this.#way = way
   }
 
   /** Every answer is checked against the description. `headers` count more; undefined removes one. */
@@ -138,6 +156,22 @@ export class TestClient {
     body?: unknown,
     headers: Readonly<Record<string, string | undefined>> = {},
   ): Promise<Answer> {
+    const response = await this.send(method, path, body, headers)
+    this.#keep(response.headers['set-cookie'] ?? [])
+    const answer = { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) }
+    const isJson = answer.headers['content-type']?.startsWith('application/json') === true
+    const parsed: unknown = isJson ? JSON.parse(answer.text) : undefined
+    this.#api.check.check(method, path, { ...answer, body: parsed })
+    return { ...answer, body: parsed }
+  }
+
+  /** The answer as it comes, of which more may follow. */
+  async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string | undefined>> = {},
+  ): Promise<IncomingMessage> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const all = {
       origin: this.#api.url,
@@ -150,15 +184,13 @@ export class TestClient {
     const given = Object.fromEntries(
       Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
     )
-    const sent = request({ host: '127.0.0.1', port: this.#api.server.places.port, method, headers: given, path })
+    const { from, ca } = this.#way
+    const { port } = this.#api.server.places
+    const options = { host: '127.0.0.1', port, method, headers: given, path, ...(from && { localAddress: from }) }
+    const sent = ca === undefined ? request(options) : requestTls({ ...options, ca, agent: false })
     sent.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body))
     const [response] = z.tuple([z.custom<IncomingMessage>()]).parse(await once(sent, 'response'))
-    this.#keep(response.headers['set-cookie'] ?? [])
-    const answer = { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) }
-    const isJson = answer.headers['content-type']?.startsWith('application/json') === true
-    const parsed: unknown = isJson ? JSON.parse(answer.text) : undefined
-    this.#api.check.check(method, path, { ...answer, body: parsed })
-    return { ...answer, body: parsed }
+    return response
   }
 
   async signIn(email: string, password: string): Promise<Answer> {
