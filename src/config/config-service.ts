@@ -43,7 +43,12 @@ export const service = z.strictObject({
     })
     .describe('TLS without a proxy in front')
     .optional(),
-  trusted_proxies: z.array(network).describe('Proxies whose X-Forwarded-For and -Proto are believed').optional(),
+  trusted_proxies: z
+    .array(network)
+    .describe(
+      'Proxies whose X-Forwarded-For is believed; "url" says under which name they are reached, and whether by https',
+    )
+    .optional(),
   at_once: z.int().min(1).max(64).describe('Runs at the same time (default: 2)').optional(),
   at_once_per_server: z.int().min(1).max(64).describe('… that load the same server (default: 1)').optional(),
   stop_within: timeLimit
