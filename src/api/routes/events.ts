@@ -1,23 +1,20 @@
 import { createRoute } from '@hono/zod-openapi'
-import { setTimeout as delay } from 'node:timers/promises'
 import { streamSSE } from 'hono/streaming'
 import { AppError } from '../../core/app-error.ts'
 import { type ServiceEvent, serviceEvent } from '../../shapes/service.ts'
-import type { AccessRoom } from '../access/open-access.ts'
-import type { ApiService } from '../api-service.ts'
+import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
 import { answers, on } from '../route.ts'
 
 const heartbeatMs = 15_000
-/** Of one client that does not keep up; progress goes first, since more of it follows. */
+/** Whoever may look on no longer is told nothing more after so long, and left at the next heartbeat. */
+const lookAgainMs = 1000
+/** Of one client that does not keep up. */
 const mostKept = 500
 const mostClients = 200
 
 /** What the service tells, to whoever looks on, for as long as they may. */
-export function eventRoutes(
-  app: ApiApp,
-  { room, events, closing }: { room: AccessRoom; events: ApiService['events']; closing: AbortSignal },
-): void {
+export function eventRoutes(app: ApiApp, { access, service: { clock, events }, closing }: ApiRoom): void {
   let clients = 0
   events.setMaxListeners(mostClients + 20)
   app.openapi(
@@ -30,7 +27,7 @@ export function eventRoutes(
       responses: {
         ...answers(serviceEvent),
         200: {
-          description: 'One event after the other; a comment every 15 seconds when there is none',
+          description: `One event after the other, from the first comment on; a comment every ${heartbeatMs / 1000} seconds`,
           content: { 'text/event-stream': { schema: serviceEvent } },
         },
       },
@@ -42,7 +39,7 @@ export function eventRoutes(
       // What stands in between must not wait until there is more.
       c.header('x-accel-buffering', 'no')
       const mayGoOn = async () => {
-        const { who } = await room.doorman.identify(c.req.raw.headers, c.var.address)
+        const { who } = await access.doorman.identify(c.req.raw.headers, c.var.address)
         return who?.scopes.has('read') === true
       }
       return streamSSE(c, async (stream) => {
@@ -50,25 +47,27 @@ export function eventRoutes(
         const queue = new EventQueue()
         const keep = (event: ServiceEvent) => queue.add(event)
         events.on('event', keep)
-        const over = new AbortController()
-        stream.onAbort(() => over.abort())
-        closing.addEventListener('abort', () => over.abort(), { signal: over.signal })
+        const gone = new AbortController()
+        stream.onAbort(() => gone.abort())
+        const over = AbortSignal.any([gone.signal, closing])
+        over.addEventListener('abort', () => queue.beat())
         try {
+          using _ = clock.every(heartbeatMs, () => queue.beat())
           await stream.write(': welcome\n\n')
-          for (let lookedAt = performance.now(); !over.signal.aborted;) {
-            await queue.wait(heartbeatMs, over.signal)
-            if (performance.now() - lookedAt >= heartbeatMs) {
+          for (let lookedMs = clock.now().getTime(); !over.aborted; await queue.wait()) {
+            const { isBeat, hasLost, kept } = queue.take()
+            // Whoever begins anew asks again for all that they show.
+            if (hasLost) return
+            const nowMs = clock.now().getTime()
+            if (isBeat || nowMs - lookedMs >= lookAgainMs) {
               if (!(await mayGoOn())) return
-              lookedAt = performance.now()
-              await stream.write(': still there\n\n')
+              lookedMs = nowMs
             }
-            for (const event of queue.take()) {
-              await stream.writeSSE({ event: event.kind, data: JSON.stringify(event) })
-            }
+            if (isBeat) await stream.write(': still there\n\n')
+            for (const event of kept) await stream.writeSSE({ event: event.kind, data: JSON.stringify(event) })
           }
         } finally {
           events.off('event', keep)
-          over.abort()
           clients--
         }
       })
@@ -79,33 +78,39 @@ export function eventRoutes(
 /** What one client has not been told yet. */
 class EventQueue {
   #kept: ServiceEvent[] = []
+  #isBeat = false
+  #hasLost = false
   #wake: (() => void) | undefined
 
+  /** Of progress only the newest is kept; of more than can be, lines of logs go first, since they can be asked for. */
   add(event: ServiceEvent): void {
     if (event.kind === 'progress') {
       this.#kept = this.#kept.filter((one) => one.kind !== 'progress' || one.run !== event.run)
     }
     this.#kept.push(event)
     if (this.#kept.length > mostKept) {
-      // Lines of logs can be asked for; of everything else the newest tells.
       const log = this.#kept.findIndex(({ kind }) => kind === 'log')
+      this.#hasLost ||= log < 0
       this.#kept.splice(Math.max(0, log), 1)
     }
     this.#wake?.()
   }
 
-  take(): ServiceEvent[] {
-    const taken = this.#kept
+  beat(): void {
+    this.#isBeat = true
+    this.#wake?.()
+  }
+
+  take(): { readonly isBeat: boolean; readonly hasLost: boolean; readonly kept: readonly ServiceEvent[] } {
+    const taken = { isBeat: this.#isBeat, hasLost: this.#hasLost, kept: this.#kept }
     this.#kept = []
+    this.#isBeat = false
     return taken
   }
 
-  /** Until there is something, or so long. */
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#kept.length > 0 || signal.aborted) return
-    const woken = new AbortController()
-    this.#wake = () => woken.abort()
-    await delay(ms, undefined, { signal: AbortSignal.any([woken.signal, signal]) }).catch(() => undefined)
-    this.#wake = undefined
+  /** Until there is something. */
+  async wait(): Promise<void> {
+    if (this.#kept.length > 0 || this.#isBeat) return
+    await new Promise<void>((resolve) => (this.#wake = resolve))
   }
 }
