@@ -12,7 +12,13 @@ const planDocument = z.strictObject({
   ready: z.boolean(),
   steps: z.array(z.string()),
   findings: z.array(
-    z.strictObject({ check: z.string(), answer: z.string(), verdict: z.string(), meaning: z.string() }),
+    z.strictObject({
+      check: z.string(),
+      answer: z.string(),
+      verdict: z.string(),
+      meaning: z.string(),
+      remedy: z.string().optional(),
+    }),
   ),
   notes: z.array(z.string()),
   lastProof: z.strictObject({ at: z.iso.datetime(), tookMs: z.int(), outcome: z.string(), on: z.string() }).nullable(),
@@ -65,6 +71,7 @@ describe('restore --plan', { timeout: 180_000 }, () => {
     const full = await host.run('restore', 'latest', '--to', database, '--plan', '--json')
     assertFailed(full, 'target-not-empty', { message: /holds 4 objects/ })
     assert.match(full.stdout, /"ready": false/)
+    assert.match(full.stdout, /"remedy": "nothing was changed; name a database that does not exist yet/)
     assertFailed(await host.run('restore', 'latest', '--to', 'nowhere', '--data-only', '--plan'), 'database-missing')
     const unknown = ['restore', 'latest', '--to', 'shop_again', '--role-map', 'shop_app=nobody_here', '--plan']
     const lacking = await host.run(...unknown)

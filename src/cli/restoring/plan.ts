@@ -48,7 +48,7 @@ export async function planRestoring(
       way: preview.way,
       ready: failure === undefined,
       steps,
-      findings: findingDocuments(preview.findings),
+      findings: findingDocuments(preview.findings.map((finding) => ({ ...finding, remedy: finding.error?.hint }))),
       notes: preview.plan.notes,
       lastProof: proof ? { ...tookOf(proof), outcome: proof.outcome, on: proof.on } : null,
     },
