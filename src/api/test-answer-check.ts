@@ -10,7 +10,7 @@ const described = z.looseObject({
   ),
 })
 
-/** Compares answers with what the description says of them: status, type, and every field. */
+/** Compares answers with what the description says of them: status, type, and every field; they are nothing but data. */
 export class AnswerCheck {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true })
   readonly #validators = new Map<string, ValidateFunction>()
@@ -29,6 +29,7 @@ export class AnswerCheck {
     answer: { status: number; headers: Record<string, unknown>; text: string; body: unknown },
   ): void {
     const [path = ''] = url.split('?')
+    if (path.startsWith('/api/')) isData(answer)
     const verb = method.toLowerCase()
     const fitting = Object.keys(this.#paths).filter((one) => isOf(path, one) && this.#paths[one]?.[verb])
     const known = fitting.find((one) => !one.includes('{')) ?? fitting[0]
@@ -51,6 +52,14 @@ export class AnswerCheck {
     this.#validators.set(reference, known)
     return known
   }
+}
+
+/** Names of databases, tables and people come from anybody: no browser may take an answer for a page. */
+function isData({ status, headers }: { status: number; headers: Record<string, unknown> }): void {
+  const { 'content-type': type, 'x-content-type-options': sniffing, 'content-security-policy': policy } = headers
+  assert.match(String(type), status === 302 ? /^undefined$/ : /^application\/json/)
+  assert.equal(sniffing, 'nosniff')
+  assert.equal(policy, "default-src 'none'; frame-ancestors 'none'")
 }
 
 /** An answer with a field that nobody described would not be found otherwise; it may be one that nobody should see. */

@@ -20,8 +20,8 @@ interface Question {
   readonly signal?: AbortSignal
   /** Besides those of all; a secret for this one question. */
   readonly variables?: Environment
-  /** The answer counts though it failed: it then holds "error". */
-  readonly failureToo?: true
+  /** An answer like this counts though the command failed. */
+  readonly failureToo?: z.ZodType
 }
 
 const usualTimeoutMs = 60_000
@@ -106,7 +106,7 @@ export class Ask implements AsyncDisposable {
           hint: 'nothing was changed; try it with "pgrevive" on the machine itself',
         })
       }
-      if (error === null || (question.failureToo && document !== undefined)) return document
+      if (error === null || question.failureToo?.safeParse(document).success) return document
       throw asAppError(error)
     } finally {
       over.removeEventListener('abort', stop)

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { AppError } from '../../core/app-error.ts'
 import type { Backup, RestorePlan } from '../../shapes/database.ts'
 import type { Ask } from './ask.ts'
 import { type Names, type RestoreWish, restoreWords } from './run-request.ts'
@@ -49,12 +48,7 @@ export async function planOf(
     return { way, target: to, steps, findings: [], proof: null, ...whole, tables: tables.length }
   }
   const words = restoreWords(wish, names, { plan: true })
-  const { data } = planned.safeParse(await ask.ask('restore', words, { ...question, failureToo: true }))
-  // It stopped before there was a plan: the reason is its error.
-  if (!data) {
-    await ask.ask('restore', words, question)
-    throw new AppError('restore-failed', 'the plan can not be read')
-  }
+  const data = planned.parse(await ask.ask('restore', words, { ...question, failureToo: planned }))
   const findings = [
     ...data.findings
       .filter(({ verdict }) => verdict !== 'good')

@@ -154,15 +154,9 @@ export function repositoryRoutes(app: ApiApp, { service, ask, config }: ApiRoom)
       const found = await ask.ask('forget', ['--dry-run', `--repo=${repo}`, ...rules], {
         timeoutMs: previewTimeoutMs,
         signal: c.req.raw.signal,
-        failureToo: true,
+        failureToo: retentionPreview,
       })
-      const { data } = retentionPreview.safeParse(found)
-      if (!data) throw new AppError('usage-invalid', messageIn(found) ?? 'the preview can not be read')
-      return c.json(data, 200)
+      return c.json(retentionPreview.parse(found), 200)
     },
   )
-}
-
-function messageIn(document: unknown): string | undefined {
-  return z.object({ error: z.object({ message: z.string() }) }).safeParse(document).data?.error.message
 }
