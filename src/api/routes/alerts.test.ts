@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { type IncomingHttpHeaders, type Server, createServer } from 'node:http'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, it } from 'node:test'
+import { z } from 'zod'
+import { alert, channel, channelTest } from '../../shapes/alert.ts'
+import { page } from '../../shapes/common.ts'
+import { type Answer, type TestClient, TestApi, codeOf } from '../test-api.ts'
+
+const refused = (answer: Answer, status: number, code: string, message = /./) => {
+  assert.deepEqual([answer.status, codeOf(answer)], [status, code], answer.text)
+  assert.match(answer.text, message)
+}
+
+describe('channels', () => {
+  const received: { path: string; headers: IncomingHttpHeaders; body: string }[] = []
+  let status = 200
+  let receiver: Server
+  let base = ''
+  let api: TestApi
+  let admin: TestClient
+
+  before(async () => {
+    api = await TestApi.open({ config: 'service: { reach_private: [localhost] }\nalerts: {} # later\n' })
+    admin = await api.person('admin')
+    receiver = createServer((request, response) => {
+      void text(request).then((body) => {
+        received.push({ path: request.url ?? '', headers: request.headers, body })
+        response.writeHead(status).end()
+      })
+    }).listen(0, 'localhost')
+    await once(receiver, 'listening')
+    base = `http://localhost:${z.object({ port: z.number() }).parse(receiver.address()).port}`
+  })
+  after(async () => {
+    await api[Symbol.asyncDispose]()
+    receiver.close()
+  })
+
+  const put = (entry: object, name = 'ops', client = admin) => client.ask('PUT', `/api/channels/${name}`, entry)
+  const test = async () => channelTest.parse((await admin.ask('POST', '/api/channels/ops/test')).body)
+  const enter = (name: string, value: string) => admin.ask('PUT', `/api/secrets/${name}`, { value })
+  const webhook = (more: object = {}) => ({ kind: 'webhook', url_file: 'pgrevive.secrets/hook', ...more })
+
+  it('are added with secrets that nobody sees again, and tried', async () => {
+    await enter('hook', `${base}/very-secret`)
+    await enter('signing', 'whsec_c2VjcmV0')
+    const made = channel.parse((await put(webhook({ secret_file: 'pgrevive.secrets/signing' }))).body)
+    assert.deepEqual([made.name, made.kind, made.least, made.lastDelivery], ['ops', 'webhook', 'warning', null])
+    assert.deepEqual(await test().then(({ ok, error }) => [ok, error]), [true, null])
+    const [last] = received.splice(0)
+    const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature } = last?.headers ?? {}
+    const signed = createHmac('sha256', 'secret')
+      .update(`${String(id)}.${String(at)}.${last?.body}`)
+      .digest('base64')
+    assert.deepEqual([last?.path, signature], ['/very-secret', `v1,${signed}`])
+    const seen = await Promise.all(
+      ['channels', 'settings', 'secrets', 'audit'].map((what) => admin.ask('GET', `/api/${what}`)),
+    )
+    assert.doesNotMatch(seen.map(({ text: all }) => all).join(), /very-secret|c2VjcmV0/)
+    assert.match(await readFile(join(api.directory, 'pgrevive.yaml'), 'utf8'), /# later/)
+  })
+
+  it('that do not work say why, and what to do', async () => {
+    status = 500
+    const failed = await test()
+    assert.equal(failed.ok, false)
+    assert.match(failed.error ?? '', /500/)
+    status = 200
+    await enter('hook', 'http://127.0.0.1:1/')
+    assert.match((await test()).error ?? '', /127\.0\.0\.1.*reach_private/)
+    assert.deepEqual(received.splice(0).length, 1)
+  })
+
+  it('become others, whose secrets must be entered anew to go elsewhere', async () => {
+    await enter('topic', 'tk_secret')
+    const ntfy = { kind: 'ntfy', url: base, topic: 'backups', token_file: 'pgrevive.secrets/topic', least: 'critical' }
+    const made = channel.parse((await put(ntfy)).body)
+    assert.deepEqual([made.kind, made.target, made.least], ['ntfy', `${new URL(base).host}, topic backups`, 'critical'])
+    assert.equal((await test()).ok, true)
+    assert.equal(received.splice(0)[0]?.headers.authorization, 'Bearer tk_secret')
+    const other = await api.person('admin', 'other@example.com')
+    const elsewhere = { ...ntfy, url: 'https://evil.example' }
+    refused(await put(elsewhere, 'ops', other), 403, 'change-refused', /enter that anew/)
+    refused(await put({ ...elsewhere, kind: 'ntfy' }, 'second', other), 403, 'change-refused', /enter it anew/)
+    const listed = channel.array().parse((await admin.ask('GET', '/api/channels')).body)
+    assert.deepEqual(
+      listed.map(({ name, target }) => [name, target]),
+      [['ops', made.target]],
+    )
+  })
+
+  it('are refused where something is wrong with them, and nothing changes', async () => {
+    refused(await put({ kind: 'pigeon' }), 400, 'usage-invalid', /kind: /)
+    refused(await put({ kind: 'slack' }), 422, 'config-invalid', /url, url_env or url_file/)
+    refused(await put({ kind: 'ntfy', topic: 'x', colour: 'red' }), 422, 'config-invalid', /colour/)
+    refused(await put({ kind: 'slack', url_env: 'HOME' }), 403, 'change-refused', /variable of the environment/)
+    refused(await put({ kind: 'slack', url_file: '/etc/passwd' }), 403, 'change-refused', /outside/)
+    refused(await put({ kind: 'slack', url: 'file:///etc/passwd' }), 422, 'config-invalid', /url/)
+    refused(await put(webhook(), encodeURIComponent('<script>')), 400, 'usage-invalid', /name: must be letters/)
+    for (const role of ['viewer', 'operator'] as const) {
+      const person = await api.person(role)
+      refused(await put(webhook(), 'ops', person), 403, 'access-denied')
+      refused(await person.ask('POST', '/api/channels/ops/test'), 403, 'access-denied')
+      refused(await person.ask('DELETE', '/api/channels/ops'), 403, 'access-denied')
+      assert.equal(channel.array().parse((await person.ask('GET', '/api/channels')).body).length, 1)
+    }
+  })
+
+  it('are removed, once', async () => {
+    assert.equal((await admin.ask('DELETE', '/api/channels/ops')).status, 200)
+    assert.deepEqual((await admin.ask('GET', '/api/channels')).body, [])
+    refused(await admin.ask('DELETE', '/api/channels/ops'), 404, 'not-found')
+    refused(await admin.ask('POST', '/api/channels/ops/test'), 404, 'not-found')
+  })
+})
+
+describe('alerts', () => {
+  it('are listed page by page, and somebody sees to one', async () => {
+    await using api = await TestApi.open()
+    const raised = ['one', 'two', 'three'].map((subject) =>
+      api.service.alerts.raise({
+        kind: 'objective',
+        severity: 'warning',
+        subject,
+        title: `<b>${subject}</b>`,
+        text: 'is late',
+        remedy: null,
+      }),
+    )
+    api.service.alerts.close('objective', 'two')
+    const [viewer, operator] = [await api.person('viewer'), await api.person('operator')]
+    const list = async (query: string) => page(alert).parse((await viewer.ask('GET', `/api/alerts?${query}`)).body)
+    const first = await list('limit=2')
+    assert.deepEqual(
+      first.items.map(({ subject }) => subject),
+      ['three', 'two'],
+    )
+    const second = await list(`limit=2&before=${first.next}`)
+    assert.deepEqual([second.items.map(({ subject }) => subject), second.next], [['one'], null])
+    assert.deepEqual(
+      (await list('open=true')).items.map(({ subject }) => subject),
+      ['three', 'one'],
+    )
+    const path = `/api/alerts/${raised[0]?.id}/acknowledge`
+    refused(await viewer.ask('POST', path), 403, 'access-denied')
+    const seen = alert.parse((await operator.ask('POST', path)).body)
+    assert.deepEqual([seen.acknowledgedBy, seen.closedAt], ['operator@example.com', null])
+    refused(await operator.ask('POST', '/api/alerts/01JD8Y00000000000000000000/acknowledge'), 404, 'not-found')
+    refused(await viewer.ask('GET', '/api/alerts?open=maybe'), 400, 'usage-invalid', /open: /)
+  })
+})
