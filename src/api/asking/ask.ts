@@ -118,7 +118,16 @@ export class Ask implements AsyncDisposable {
 
 const known = z.string().refine((code): code is ErrorCode => Object.hasOwn(errorCodes, code))
 
-function asAppError({ code, message, hint }: { code: string; message: string; hint?: string | undefined }): Error {
+/** What a command says is wrong, in its document. */
+export function asAppError({
+  code,
+  message,
+  hint,
+}: {
+  code: string
+  message: string
+  hint?: string | undefined
+}): Error {
   const { data } = known.safeParse(code)
   if (data === undefined) return new Error(`a process failed: ${message}`)
   return new AppError(data, message, hint === undefined ? {} : { hint })

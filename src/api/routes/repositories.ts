@@ -13,7 +13,7 @@ import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
 import { OneByOne } from '../one-by-one.ts'
 import { answers, json, on } from '../route.ts'
-import { addRepository, initRepository } from '../settings/adding.ts'
+import { addRepository, initRepository, tryRepository } from '../settings/adding.ts'
 
 const named = z.object({ name: z.string().min(1).max(2000) })
 const previewTimeoutMs = 180_000
@@ -31,7 +31,7 @@ const listedKeys = z.object({
   ),
 })
 
-export function repositoryRoutes(app: ApiApp, { service, ask, config }: ApiRoom): void {
+export function repositoryRoutes(app: ApiApp, { service, ask, config, names }: ApiRoom): void {
   const adding = new OneByOne()
   const find = (name: string) => {
     const found = service.catalog.repositories().find((one) => one.name === name)
@@ -63,7 +63,7 @@ export function repositoryRoutes(app: ApiApp, { service, ask, config }: ApiRoom)
         // What may not be, or is there already, is told before anything is made.
         await config.tryEdit((document) => addRepository(document, name, place))
         const kit = init ? await initRepository(place, { ask, config }) : null
-        if (!init) await ask.ask('list', ['--limit=1', `--repo=${place}`])
+        if (!init) await tryRepository(place, names().repositories, ask)
         await config.edit((document) => addRepository(document, name, place))
         return kit
       })

@@ -5,9 +5,10 @@ import type { Document } from 'yaml'
 import { AppError, messageOf } from '../../core/app-error.ts'
 import { hasCode } from '../../core/app-error.ts'
 import { parseConninfo } from '../../postgres/target/conninfo.ts'
+import { problem } from '../../shapes/common.ts'
 import type { ConnectionTest } from '../../shapes/database.ts'
 import { z } from 'zod'
-import type { Ask } from '../asking/ask.ts'
+import { type Ask, asAppError } from '../asking/ask.ts'
 import type { ConfigText } from './config-text.ts'
 import { conninfoProblem } from './guard-change.ts'
 import { type SecretFiles, secretPath } from './secret-files.ts'
@@ -134,6 +135,19 @@ export async function dropSecret(secrets: SecretFiles, path: unknown, config: Co
   await secrets.remove(name)
 }
 
+/** Of "list --json" of several. */
+const listed = z.object({ failed: z.array(z.object({ repository: z.string(), error: problem.shape.error })) })
+
+/** Throws why a place can not be one more repository: there is none, it can not be opened, or it is one of `known`. */
+export async function tryRepository(place: string, known: readonly string[], ask: Ask): Promise<void> {
+  await ask.ask('list', ['--limit=1', `--repo=${place}`])
+  if (known.length === 0) return
+  const words = [...known, place].map((one) => `--repo=${one}`)
+  const { failed } = listed.parse(await ask.ask('list', ['--limit=1', ...words], { failureToo: listed }))
+  const own = failed.find(({ repository }) => !known.includes(repository))
+  if (own) throw asAppError(own.error)
+}
+
 /** Makes a repository, and returns its recovery kit, which is nowhere else then. */
 export async function initRepository(
   place: string,
@@ -157,12 +171,13 @@ export async function initRepository(
 export function addRepository(document: Document, name: string, place: string): void {
   const only: unknown = document.get('repository', true)
   if (only !== undefined) {
-    if (name === 'main') throw new AppError('request-conflict', 'there is a repository "main" already')
     document.delete('repository')
     document.setIn(['repositories', 'main'], only)
   }
   if (document.hasIn(['repositories', name])) {
-    throw new AppError('request-conflict', `there is a repository ${JSON.stringify(name)} already`)
+    throw new AppError('request-conflict', `there is a repository ${JSON.stringify(name)} already`, {
+      hint: 'give this one another name',
+    })
   }
   document.setIn(['repositories', name], place)
 }
