@@ -1,17 +1,42 @@
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { describeApi } from '../src/api/app.ts'
+import { ApiServer } from '../src/api/server.ts'
 import { loadCommands } from '../src/cli/commands.ts'
 import { configFileSchema } from '../src/config/config-schema.ts'
 import type { Command, CommandOption } from '../src/cli/define-command.ts'
 import { environmentVariables, globalOptionWords } from '../src/cli/global-options.ts'
 import { errorCodes } from '../src/core/app-error.ts'
+import { createTemporaryDirectory } from '../src/core/temporary-directory.ts'
+import { Service } from '../src/service/service.ts'
 
 /** The files that are made from the sources, by their paths below the package. */
 export async function generateFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    ['docs/openapi.json', `${JSON.stringify(await apiDescription(), null, 2)}\n`],
     ['docs/pgrevive.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
     ['docs/reference.md', reference(await loadCommands())],
   ])
+}
+
+/** As GET /api/openapi.json gives it: of a service that begins nothing, in a directory that is removed. */
+async function apiDescription() {
+  await using directory = await createTemporaryDirectory('openapi')
+  await using service = await Service.open({
+    configFile: join(directory.path, 'pgrevive.yaml'),
+    environment: {},
+    homeDirectory: directory.path,
+    tell: () => undefined,
+  })
+  const log = { request: () => undefined, warning: () => undefined, bug: () => undefined }
+  await using api = await ApiServer.open({
+    service,
+    listen: { host: '127.0.0.1', port: 0 },
+    log,
+    pages: directory.path,
+  })
+  return describeApi(api.app)
 }
 
 function configJsonSchema() {

@@ -7,10 +7,9 @@ import { withDatabase } from '../src/postgres/target/connection-target.ts'
 import { loadSql, startTestServer } from '../src/postgres/server/test-server.ts'
 import { type Expected, digestDatabase, goldenDatabase, goldenFolder } from '../src/cli/commands/test-golden.ts'
 import { TestHost, initDocument } from '../src/cli/commands/test-host.ts'
-import { toolVersion } from '../src/core/tool-version.ts'
+import { toolVersion, version } from '../src/core/tool-version.ts'
 
 const passphrase = 'the golden one'
-const version = toolVersion.replace('pgrevive ', '')
 
 for (const kind of ['key', 'passphrase'] as const) {
   const folder = `${goldenFolder}${version}-${kind}`

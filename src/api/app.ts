@@ -1,7 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { AppError } from '../core/app-error.ts'
-import { toolVersion } from '../core/tool-version.ts'
+import { version } from '../core/tool-version.ts'
 import type { AccessRoom } from './access/open-access.ts'
 import { Addresses } from './access/address.ts'
 import type { ApiLog } from './api-log.ts'
@@ -81,7 +81,8 @@ export function createApp({ room, places, trustedProxies, log, pages, routes }: 
     type: 'apiKey',
     in: 'cookie',
     name: 'pgrevive.session_token',
-    description: 'What changes something also needs x-pgrevive-csrf, as GET /api/me gives it.',
+    description:
+      'Behind https its name begins with __Secure-. What changes something also needs x-pgrevive-csrf, as GET /api/me gives it.',
   })
   for (const add of routes) add(app)
   app.notFound((c) => {
@@ -98,7 +99,7 @@ export function describeApi(app: ApiApp): ReturnType<ApiApp['getOpenAPI31Documen
     openapi: '3.1.0',
     info: {
       title: 'pgrevive',
-      version: toolVersion,
+      version,
       description: 'What the dashboard and "pgrevive --server URL" use. docs/api.md tells how to begin.',
       license: { name: 'MIT' },
     },
