@@ -30,6 +30,7 @@ const definition = z.object({
   method: z.string(),
   path: z.string(),
   operationId: z.string(),
+  security: z.array(z.looseObject({ token: z.unknown().optional() })),
   [accessField]: z.union([scope, z.enum(['signed-in', 'anyone'])]),
   [auditedField]: z.literal(true).optional(),
 })
@@ -81,6 +82,9 @@ function refusalOf(
   }
   if (access === 'anyone') return undefined
   if (!who) return signInNeeded('nobody is signed in')
+  if (!who.session && !asked.security.some((way) => 'token' in way)) {
+    return new AppError('access-denied', 'no token does this', { hint: 'sign in at a browser for it' })
+  }
   if (access === 'signed-in' || who.scopes.has(access)) return undefined
   return new AppError('access-denied', `this needs the scope "${access}"`, {
     hint: who.session ? 'an admin can change your role' : 'make a token that has it',

@@ -27,6 +27,7 @@ export function openRoom(service: ApiService, access: AccessRoom, closing: Abort
 function namesOf({ config, catalog }: ApiService): Names {
   return {
     databases: catalog.databases().flatMap(({ name, gone }) => (gone ? [] : [name])),
+    reachable: catalog.databases().flatMap(({ name, source }) => (source === null ? [] : [name])),
     repositories: config.repositories.map(({ name }) => name),
     refreshes: [...config.refreshes.keys()],
     databaseOf: (backup) => catalog.backup(backup)?.database,

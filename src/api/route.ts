@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { type Scope, problem } from '../shapes/common.ts'
 
-/** Who may ask: whoever has a scope, everybody who is signed in, or anyone at all. */
+/** Who may ask: whoever has a scope, everybody who is known, or anyone at all. */
 export type Access = Scope | 'signed-in' | 'anyone'
 
 /** How the description names who may ask. */
@@ -16,13 +16,15 @@ interface RouteWords {
   readonly summary: string
   /** Though it changes nothing. */
   readonly audited?: true
+  /** No token does it, whatever its scopes: it gives access, or is about the session itself. */
+  readonly inPerson?: true
 }
 
 /** The head of a route. Without one no request reaches it: guard.ts lets nobody through. */
 export function on<const Method extends 'get' | 'post' | 'put' | 'patch' | 'delete', const Path extends string>(
   method: Method,
   path: Path,
-  { access, act, summary, audited }: RouteWords,
+  { access, act, summary, audited, inPerson }: RouteWords,
 ) {
   return {
     method,
@@ -30,7 +32,7 @@ export function on<const Method extends 'get' | 'post' | 'put' | 'patch' | 'dele
     operationId: act,
     summary,
     tags: [path.replace(/^\/api/, '').split('/')[1] ?? ''],
-    security: access === 'anyone' ? [] : [{ token: [] }, { session: [] }],
+    security: access === 'anyone' ? [] : [...(inPerson ? [] : [{ token: [] }]), { session: [] }],
     [accessField]: access,
     ...(audited === undefined ? {} : { [auditedField]: audited }),
   }

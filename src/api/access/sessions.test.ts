@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { createTemporaryDirectory } from '../../core/temporary-directory.ts'
+import { issuedToken } from '../../shapes/access.ts'
 import { csrfHeader } from '../guard.ts'
 import { type TestClient, TestApi, codeOf, goodPassword } from '../test-api.ts'
 
@@ -118,6 +119,28 @@ describe('sessions', () => {
       (await api.client().ask('GET', '/api/me', undefined, { host: `localhost:${new URL(api.url).port}` })).status,
       200,
     )
+  })
+})
+
+describe('a token', () => {
+  it('does nothing in the name of a session whose cookie comes along', async () => {
+    await using api = await TestApi.open()
+    const admin = await api.person('admin')
+    const person = await api.person('viewer')
+    const issued = await admin.ask('POST', '/api/tokens', { name: 'ci', scopes: ['read'] })
+    const { secret } = issuedToken.parse(issued.body)
+    const withToken = { authorization: `Bearer ${secret}`, origin: undefined, [csrfHeader]: undefined }
+    for (const [path, body] of [
+      ['/api/auth/two-factor/enable', { password: goodPassword }],
+      ['/api/auth/change-password', { currentPassword: goodPassword, newPassword: 'quite another password' }],
+      ['/api/auth/sign-out', undefined],
+    ] as const) {
+      assert.equal(codeOf(await person.ask('POST', path, body, withToken)), 'access-denied', path)
+    }
+    const { totpURI } = await begin(person)
+    const turnOn = await person.ask('POST', '/api/auth/two-factor/verify-totp', { code: totp(totpURI) }, withToken)
+    assert.equal(codeOf(turnOn), 'sign-in-failed')
+    assert.equal((await person.whoAmI()).user?.totp, false)
   })
 })
 

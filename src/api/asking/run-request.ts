@@ -12,6 +12,8 @@ type Wanted = Pick<WantedRun, 'command' | 'arguments' | 'databases' | 'repositor
 /** What can be named. */
 export interface Names {
   readonly databases: readonly string[]
+  /** Those that pgrevive.yaml says how to reach, also while they are gone: a restore may have been killed between two names. */
+  readonly reachable: readonly string[]
   readonly repositories: readonly string[]
   readonly refreshes: readonly string[]
   /** The database that a backup is of. */
@@ -76,6 +78,8 @@ export function restoreWords(wish: RestoreWish, names: Names, { plan = false } =
   if (isAboutOld !== (backup === undefined)) {
     throw new AppError('usage-invalid', isAboutOld ? `"${way}" takes no backup` : 'no backup is named')
   }
+  // Of any other name a run would look on the server of the backup, or on that of libpq's variables.
+  if (way !== 'new') knownOr([to], names.reachable, 'database')
   const takesAway = way === 'in-place' || way === 'replace' || way === 'finish' || way === 'abort'
   if (!plan && takesAway && wish.confirm !== to) {
     throw new AppError(

@@ -1,5 +1,4 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { AppError } from '../../core/app-error.ts'
 import { toolVersion } from '../../core/tool-version.ts'
 import {
   acceptRequest,
@@ -104,6 +103,7 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('post', '/api/users', {
         access: 'administer',
+        inPerson: true,
         act: 'inviteUser',
         summary: 'A new account, with a link that sets its password within a day',
       }),
@@ -121,6 +121,7 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('post', '/api/users/{id}/link', {
         access: 'administer',
+        inPerson: true,
         act: 'resetPassword',
         summary: 'A new link for who has lost the password or the second factor',
       }),
@@ -137,6 +138,7 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('patch', '/api/users/{id}', {
         access: 'administer',
+        inPerson: true,
         act: 'changeUser',
         summary: 'Another name or role, or no access; a change of either ends the sessions',
       }),
@@ -154,6 +156,7 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('delete', '/api/users/{id}', {
         access: 'administer',
+        inPerson: true,
         act: 'removeUser',
         summary: 'Remove an account, with its sessions and tokens',
       }),
@@ -177,6 +180,7 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('post', '/api/tokens', {
         access: 'administer',
+        inPerson: true,
         act: 'issueToken',
         summary: 'A new token; its secret is shown once',
       }),
@@ -186,8 +190,7 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
     (c) => {
       const wanted = c.req.valid('json')
       c.set('subject', `${wanted.name}: ${wanted.scopes.join(', ')}`)
-      const { session, user: owner, scopes } = whoOf(c)
-      if (!session) throw new AppError('access-denied', 'a token makes no tokens', { hint: 'sign in for that' })
+      const { user: owner, scopes } = whoOf(c)
       return c.json(tokens.issue(wanted, { user: owner, scopes }), 200)
     },
   )

@@ -15,7 +15,14 @@ import { TestApi, codeOf } from '../test-api.ts'
 const described = z.object({
   paths: z.record(
     z.string(),
-    z.record(z.string(), z.looseObject({ [accessField]: z.string(), operationId: z.string() })),
+    z.record(
+      z.string(),
+      z.looseObject({
+        [accessField]: z.string(),
+        operationId: z.string(),
+        security: z.array(z.record(z.string(), z.array(z.string()))).optional(),
+      }),
+    ),
   ),
 })
 
@@ -28,6 +35,7 @@ function routesOf(api: TestApi) {
       path: path.replace('{id}', '01JD8Y0000000000000000NONE').replaceAll(/\{\w+\}/g, 'nothing'),
       access: String(route[accessField]),
       act: route.operationId,
+      isForTokens: route[accessField] === 'anyone' || (route.security ?? []).some(({ token }) => token !== undefined),
     })),
   )
 }
@@ -96,24 +104,35 @@ describe('every route', () => {
       const issued = scope && (await admin.ask('POST', '/api/tokens', { name: scope, scopes: [scope] }))
       const secret = issued && issuedToken.parse(issued.body).secret
       const headers = { origin: undefined, ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }) }
-      for (const { method, path, access, act } of routesOf(api)) {
+      for (const { method, path, access, act, isForTokens } of routesOf(api)) {
         if (apart.includes(act)) continue
         const answer = await api
           .client()
           .ask(method, path, method === 'GET' || method === 'DELETE' ? undefined : {}, headers)
-        const isIn = access === 'anyone' || (scope !== undefined && (access === scope || access === 'signed-in'))
+        const mayToken = isForTokens && (access === scope || access === 'signed-in')
+        const isIn = access === 'anyone' || (scope !== undefined && mayToken)
         const expected = isIn ? 'in' : scope === undefined ? 'sign-in-needed' : 'access-denied'
         const isOut = answer.status === 401 || (answer.status === 403 && codeOf(answer) === 'access-denied')
-        const isForTokens = act !== 'issueToken'
-        if (isForTokens && access !== 'signed-in') {
-          assert.equal(
-            isOut && access !== 'anyone' ? codeOf(answer) : 'in',
-            expected,
-            `${scope} ${act}: ${answer.text}`,
-          )
-        }
+        assert.equal(isOut && access !== 'anyone' ? codeOf(answer) : 'in', expected, `${scope} ${act}: ${answer.text}`)
       }
     }
+  })
+
+  it('that gives somebody access, or is about a session, is for people and no token', async () => {
+    await using api = await TestApi.open()
+    const inPerson = routesOf(api).filter(({ isForTokens }) => !isForTokens)
+    assert.deepEqual(inPerson.map(({ act }) => act).toSorted(), [
+      'beginSecondFactor',
+      'changePassword',
+      'changeUser',
+      'endSecondFactor',
+      'inviteUser',
+      'issueToken',
+      'makeRecoveryCodes',
+      'removeUser',
+      'resetPassword',
+      'signOut',
+    ])
   })
 
   it('takes no token that was revoked, has expired, or whose owner may no longer', async () => {

@@ -55,7 +55,12 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
   }
   app.openapi(
     createRoute({
-      ...on('post', '/api/auth/sign-out', { access: 'signed-in', act: 'signOut', summary: 'End this session' }),
+      ...on('post', '/api/auth/sign-out', {
+        access: 'signed-in',
+        inPerson: true,
+        act: 'signOut',
+        summary: 'End this session',
+      }),
       responses: answers(done),
     }),
     async (c) => {
@@ -108,6 +113,7 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('post', '/api/auth/two-factor/enable', {
         access: 'signed-in',
+        inPerson: true,
         act: 'beginSecondFactor',
         summary: 'A secret for an authenticator; its first code turns it on',
       }),
@@ -121,6 +127,7 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('post', '/api/auth/two-factor/generate-backup-codes', {
         access: 'signed-in',
+        inPerson: true,
         act: 'makeRecoveryCodes',
         summary: 'New recovery codes; the old ones end',
       }),
@@ -136,6 +143,7 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('post', '/api/auth/two-factor/disable', {
         access: 'signed-in',
+        inPerson: true,
         act: 'endSecondFactor',
         summary: 'Sign in with the password alone',
       }),
@@ -151,6 +159,7 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
     createRoute({
       ...on('post', '/api/auth/change-password', {
         access: 'signed-in',
+        inPerson: true,
         act: 'changePassword',
         summary: 'Set another password; all other sessions end',
       }),
@@ -178,7 +187,9 @@ async function withPassword(room: AccessRoom, c: ApiContext, path: string, body:
 async function askOne(room: AccessRoom, c: ApiContext, path: string, body: object | undefined): Promise<unknown> {
   // The guard has looked where the request comes from.
   const headers = new Headers({ 'content-type': 'application/json', origin: room.url })
-  for (const name of ['cookie', 'user-agent']) {
+  // Who comes with a token is nobody's browser, whatever cookie lies beside it.
+  const isBrowser = c.req.header('authorization') === undefined
+  for (const name of isBrowser ? ['cookie', 'user-agent'] : ['user-agent']) {
     const value = c.req.header(name)
     if (value !== undefined) headers.set(name, value)
   }

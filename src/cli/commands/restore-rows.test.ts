@@ -81,6 +81,15 @@ describe('restore of rows beside the live ones', { timeout: 300_000 }, () => {
     assert.deepEqual(await query('SELECT count(*) FROM orders'), [['100']])
   })
 
+  it('takes a name of pgrevive.yaml for what it stands for, whatever the database is called', async () => {
+    await writeFile(host.path('other.yaml'), 'databases:\n  desk:\n    url: postgres:///shop\n')
+    const words = ['restore', 'latest:shop', '--to', 'desk', '--table', 'public.orders'] as const
+    await host.succeed('--config', host.path('other.yaml'), ...words, '--as', 'desk_orders')
+    assert.deepEqual(await query('SELECT count(*) FROM desk_orders'), [['100']])
+    await host.succeed('--config', host.path('other.yaml'), ...words, '--diff')
+    await query('DROP TABLE desk_orders')
+  })
+
   it('refuses a name that is taken, and options that mean nothing', async () => {
     const args = ['restore', 'latest', '--table', 'orders'] as const
     assertFailed(await host.run(...args, '--as', 'customers', '--json'), 'target-exists', {

@@ -10,7 +10,7 @@ import type { Palette } from '../terminal/color.ts'
 import { formatCount, formatQuantity, formatTable, formatTime } from '../../core/text/format.ts'
 import { printable, printableLines } from '../../core/text/printable.ts'
 import { truncateText } from '../../core/text/text-width.ts'
-import { findTarget } from './find-target.ts'
+import { findLive } from './find-target.ts'
 
 /** All of them are in memory at once. */
 export const mostListed = 100_000
@@ -24,7 +24,7 @@ export async function diffRowsOfTables(
 ): Promise<Outcome> {
   const startedMs = performance.now()
   const { backup, found, others } = await locateBackup(reference, context)
-  const target = await findTarget(options.to, backup.record.database, context)
+  const target = await findLive(options.to, backup.record.database, context)
   const { terminal } = context
   const { tables, notes } = await diffRows(found.repository, backup, target, {
     tables: options.table,

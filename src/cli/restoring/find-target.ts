@@ -40,7 +40,7 @@ async function findConfigured(database: string, context: CommandContext): Promis
 }
 
 /**
- * The live database that a restore in place, or what follows it, is about: the one that `to` names, by its name in
+ * The live database that a restore into it, or what follows one in place, is about: the one that `to` names, by its name in
  * pgrevive.yaml or as `findTarget` takes it; without `to`, the configured one of this name, or the only one.
  */
 export async function findLive(
@@ -52,7 +52,7 @@ export async function findLive(
   const names = [...(config?.databases.keys() ?? [])]
   const name = to ?? database ?? (names.length === 1 ? names[0] : undefined)
   if (name !== undefined && config?.databases.has(name)) return findConfigured(name, context)
-  if (to !== undefined) return findTarget(to, database ?? to, context)
+  if (name !== undefined) return findTarget(to, database ?? name, context)
   throw new AppError('usage-invalid', 'no database is named', {
     hint: `add --to with a URL such as postgres://host/name${names.length > 0 ? `, or one of ${names.join(', ')}` : ''}`,
   })

@@ -7,7 +7,7 @@ import type { BackupReference } from '../repositories/backup-reference.ts'
 import { locateBackup, withOthers } from '../repositories/locate-backup.ts'
 import { formatDuration, formatQuantity, formatTable } from '../../core/text/format.ts'
 import { printable, printableLines } from '../../core/text/printable.ts'
-import { findTarget } from './find-target.ts'
+import { findLive } from './find-target.ts'
 
 /** Rows of some tables into new ones, beside those that are there. */
 export async function restoreRowsBeside(
@@ -17,7 +17,7 @@ export async function restoreRowsBeside(
 ): Promise<Outcome> {
   const startedMs = performance.now()
   const { backup, found, others } = await locateBackup(reference, context)
-  const target = await findTarget(options.to, backup.record.database, context)
+  const target = await findLive(options.to, backup.record.database, context)
   const restored = await restoreRows(found.repository, backup, target, {
     tables: options.table,
     into: options.as ?? { schema: options.intoSchema ?? '' },
