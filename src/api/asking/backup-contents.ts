@@ -59,6 +59,12 @@ export class BackupContents {
     }
   }
 
+  /** Each with what it holds, which is nothing where rows were left out. */
+  async tables({ id }: Pick<Backup, 'id'>): Promise<Pick<BackupTable, 'schema' | 'name' | 'rows' | 'bytes'>[]> {
+    const { tables, tablesWithoutData } = await this.#manifest(id)
+    return [...tables, ...tablesWithoutData.map((one) => ({ ...one, rows: 0, bytes: 0 }))]
+  }
+
   #manifest(id: string): Promise<Manifest> {
     const known = this.#known.get(id)
     if (known) return known

@@ -116,6 +116,14 @@ describe('a backup', () => {
     )
     const inPlace = restorePlan.parse((await plan({ way: 'in-place', to: 'shop' })).body)
     assert.match(inPlace.steps.join('\n'), /swap/i)
+    const orders = [{ schema: 'public', name: 'orders' }]
+    const some = restorePlan.parse((await plan({ way: 'rows', to: 'shop', tables: orders, intoSchema: 'old' })).body)
+    assert.deepEqual([some.tables, some.rows, some.proof], [1, 1001, null])
+    assert.ok(some.bytes > 0 && some.bytes < fresh.bytes)
+    const part = restorePlan.parse((await plan({ way: 'new', to: 'part', tables: orders })).body)
+    assert.deepEqual([part.tables, part.rows], [1, 1001])
+    const nothing = [{ schema: 'public', name: 'nothing' }]
+    refused(await plan({ way: 'rows', to: 'shop', tables: nothing, intoSchema: 'old' }), 422, 'selection-empty')
     refused(await plan({ way: 'new', to: 'x', backup: unknown }), 404, 'not-found')
     refused(await plan({ way: 'new', to: 'postgres://elsewhere/x' }), 400, 'usage-invalid', /not a connection string/)
     refused(await plan({ way: 'new', to: 'x', repository: 'locl' }), 404, 'not-found', /did you mean .*local/)

@@ -109,7 +109,7 @@ export function backupRoutes(app: ApiApp, { service, ask, names }: ApiRoom): voi
       c.set('subject', `${wish.way} ${wish.backup ?? ''} to ${wish.to}`)
       const found = wish.backup === undefined ? undefined : find(wish.backup)
       const question = { timeoutMs: planTimeoutMs, signal: c.req.raw.signal }
-      return c.json(await planOf(wish, found, { ask, names: names(), question }), 200)
+      return c.json(await planOf(wish, found, { ask, contents, names: names(), question }), 200)
     },
   )
 }
