@@ -51,17 +51,19 @@ function summaryOf(
 ): DatabaseSummary {
   const { rpo, proveEvery, restoreWithin } = config.databases.get(name)?.objectives ?? config.objectives
   const backups = catalog.backups(name)
-  const judgement = gone ? undefined : watch.judge.judge(name, now)
+  const judgement = watch.judge.judge(name, now)
+  // nothing is demanded of what is not there any more; to when it can be restored is as true as before
+  const demanded = gone ? { rpo: null, proveEvery: null, restoreWithin: null } : { rpo, proveEvery, restoreWithin }
   const [newest] = backups
   return {
     name,
     source,
     server,
     gone,
-    state: judgement?.state ?? 'unknown',
-    reasons: [...(judgement?.reasons ?? [])],
-    objectives: { rpo, proveEvery, restoreWithin },
-    restorableTo: judgement?.restorableTo?.toISOString() ?? null,
+    state: gone ? 'unknown' : judgement.state,
+    reasons: gone ? [] : [...judgement.reasons],
+    objectives: demanded,
+    restorableTo: judgement.restorableTo?.toISOString() ?? null,
     lastBackup: newest ? lastBackupOf(newest) : null,
     lastProof: lastProofOf(backups),
     days,
