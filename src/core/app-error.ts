@@ -162,6 +162,11 @@ export function hasCode(error: unknown, ...codes: ErrorCode[]): error is AppErro
   return error instanceof AppError && codes.includes(error.code)
 }
 
+/** Of a code that another process, or an earlier version, has told; undefined for one that is not known. */
+export function exitCodeOf(code: string): number | undefined {
+  return Object.hasOwn(errorCodes, code) ? errorCodes[code as ErrorCode].exit : undefined
+}
+
 /** The text of whatever was thrown, for a message that wraps it. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

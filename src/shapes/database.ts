@@ -52,7 +52,7 @@ export const databaseSummary = z
     state: objectiveState,
     reasons: z.array(reason),
     objectives,
-    /** The snapshot of the newest backup that is proven: to when it could be restored, as is known. */
+    /** The snapshot of the newest backup that is proven and can be reached: to when it could be restored, as is known. */
     restorableTo: time.nullable(),
     lastBackup: z
       .object({ id: z.ulid(), at: time, bytes: z.number(), stored: z.number(), proof: proofOutcome })

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { formatQuantity } from '../../core/text/format.ts'
 import { metricsText } from '../../service/metrics/metrics.ts'
 import { problem } from '../../shapes/common.ts'
 import type { ApiService } from '../api-service.ts'
@@ -12,13 +13,17 @@ const stalledMs = 120_000
 export function healthRoutes(app: ApiApp, service: ApiService): void {
   app.get('/healthz', (c) => c.json({ alive: true }, 200))
   app.get('/readyz', (c) => {
-    const { state, configProblem, clock, tickedAt } = service
+    const { state, configProblem, clock, tickedAt, catalog } = service
     const problems = [
       ...(isOpen(state) ? [] : ['the state can not be read']),
       ...(configProblem ? ['pgrevive.yaml has changed and is not valid: the one before it counts'] : []),
       ...(tickedAt && clock.now().getTime() - tickedAt.getTime() < stalledMs ? [] : ['schedules are not looked at']),
     ]
-    return c.json({ ready: problems.length === 0, problems }, problems.length === 0 ? 200 : 503)
+    const isReady = problems.length === 0
+    // which a look at the dashboard is needed for more than ever
+    const away = catalog.repositories().filter(({ reachable }) => reachable === false).length
+    if (away > 0) problems.push(`${formatQuantity(away, 'repository', 'repositories')} can not be reached`)
+    return c.json({ ready: isReady, problems }, isReady ? 200 : 503)
   })
   app.openapi(
     createRoute({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -120,6 +120,12 @@ describe('from nothing to a backup', () => {
     await writeFile(file, before)
     await api.service.lookAtConfig()
     assert.deepEqual(await ask('/readyz'), [200, { ready: true, problems: [] }])
+    await rename(join(api.directory, 'backups'), join(api.directory, 'away'))
+    await api.service.catalog.refresh()
+    const away = { ready: true, problems: ['1 repository can not be reached'] }
+    assert.deepEqual(await ask('/readyz'), [200, away], 'its pages are needed more than ever')
+    await rename(join(api.directory, 'away'), join(api.directory, 'backups'))
+    await api.service.catalog.refresh()
   })
 
   it('a schedule, objectives and retention are set, and comments of the file stay', async () => {

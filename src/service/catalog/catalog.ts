@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Config } from '../../config/config.ts'
 import { includes } from '../../config/config-servers.ts'
+import { errorCodes, exitCodeOf } from '../../core/app-error.ts'
 import type { Backup } from '../../shapes/database.ts'
 import type { Repository } from '../../shapes/repository.ts'
 import type { Run, RunCommand } from '../../shapes/run.ts'
@@ -24,6 +25,8 @@ import { sourceOf } from './source.ts'
 
 /** Others write into repositories, too, and make databases on servers. */
 const lookAgainMs = 3600_000
+/** Somebody waits for a repository that is away to be back. */
+const lookForAwayMs = 300_000
 const discoverAgainMs = 300_000
 
 export interface CatalogOptions {
@@ -123,7 +126,9 @@ export class Catalog {
   }
 
   tick(now: Date): void {
-    if (this.#isOld('repositories', lookAgainMs, now)) void this.refresh().catch(this.#options.onFault)
+    const isAway = this.repositories().some(({ reachable }) => reachable === false)
+    if (this.#isOld('repositories', isAway ? lookForAwayMs : lookAgainMs, now))
+      void this.refresh().catch(this.#options.onFault)
     if (this.#isOld('databases', discoverAgainMs, now)) void this.discover().catch(this.#options.onFault)
   }
 
@@ -159,7 +164,7 @@ export class Catalog {
     const { state, clock, config } = this.#options
     const listed = await readListed(document)
     if (listed) writeListed(state, listed, clock.now())
-    else if (run.state !== 'failed') return
+    else if (run.state !== 'failed' || !isOfRepository(run.error)) return
     else for (const { name } of config().repositories) writeFailure(state, name, run.error, clock.now())
     this.#forgetCached()
     this.events.emit('changed', 'repositories')
@@ -203,4 +208,10 @@ export class Catalog {
 
 function changesRepositories(command: RunCommand): boolean {
   return command !== 'list'
+}
+
+/** Whether a look failed at the repositories: their stores, or their keys. A process that was killed says nothing of them. */
+function isOfRepository(error: Run['error']): boolean {
+  const exit = error === null ? undefined : exitCodeOf(error.code)
+  return exit === errorCodes['store-missing'].exit || exit === errorCodes['key-missing'].exit
 }

@@ -96,6 +96,8 @@ class Simulation implements AsyncDisposable {
   #lastProven: number
   #lastProof: number
   #didLastFail = false
+  /** The only repository is not there, and was looked for. */
+  #isAway = false
   /** `schedule time`, and `kind subject`. */
   readonly #expectedRuns: string[] = []
   readonly #expectedAlerts: string[] = []
@@ -248,8 +250,11 @@ class Simulation implements AsyncDisposable {
     this.#didLastFail = undo !== undefined
     if (!undo) this.#lastBackup = at(2.5).getTime()
     if (undo) this.#expectedAlerts.push(expectedAlert(injection))
+    this.#isAway = injection === 'repository gone'
     this.#check()
     await undo?.()
+    this.#isAway = false
+    this.#check()
     if (injection === 'clock set back') {
       await this.#goTo(at(3.5))
       await this.#goTo(at(2.25))
@@ -335,8 +340,9 @@ class Simulation implements AsyncDisposable {
     const { state, restorableTo, reasons } = this.#service.watch.judge.judge('shop', now)
     const isOld = now.getTime() > this.#lastBackup + 50 * hourMs
     const isUnproven = now.getTime() > this.#lastProof + 8 * dayMs
-    const expected = isOld || isUnproven ? 'failing' : this.#didLastFail ? 'at-risk' : 'ok'
+    const expected = isOld || isUnproven || this.#isAway ? 'failing' : this.#didLastFail ? 'at-risk' : 'ok'
     assert.equal(state, expected, `${now.toISOString()}: ${JSON.stringify(reasons)}`)
+    if (this.#isAway) return assert.equal(restorableTo, null, 'there is nowhere to restore it from')
     const wrongMs = Math.abs((restorableTo?.getTime() ?? 0) - this.#lastProven)
     assert.ok(
       wrongMs < 20 * minuteMs,

@@ -5,7 +5,7 @@ import type { Backup, Objectives } from '../../shapes/database.ts'
 import type { Repository } from '../../shapes/repository.ts'
 import type { Run } from '../../shapes/run.ts'
 import type { Runs } from '../runs/runs.ts'
-import { type BackupFact, type Facts, type Judgement, judge } from './judge.ts'
+import { type BackupFact, type Facts, type Judgement, isStranded, judge } from './judge.ts'
 
 /** What of the catalog is judged by. */
 export interface CatalogView {
@@ -59,6 +59,7 @@ export class Judge {
       isKnown: repositories.some(({ lookedAt }) => lookedAt !== null),
       backups: backups.map((backup) => this.#factOf(backup)),
       repositories: repositories.map(({ name }) => name),
+      away: awayOf(repositories),
       lastBackupRun: lastRun && {
         // of a run of many databases this one may be done all the same
         failed: lastRun.state === 'failed' && newest < (lastRun.startedAt ?? lastRun.createdAt),
@@ -69,6 +70,17 @@ export class Judge {
       nextBackup: this.nextRun('backup', database, now),
       nextProof: this.nextRun('prove', database, now),
     }
+  }
+
+  /** The databases that can be restored from nowhere while this repository is away. */
+  strandedBy(repository: string): string[] {
+    const { catalog } = this.#options
+    const away = awayOf(catalog.repositories())
+    return catalog.databases().flatMap(({ name }) => {
+      const backups = catalog.backups(name).map((backup) => this.#factOf(backup))
+      const isThere = backups.some(({ repositories }) => repositories.includes(repository))
+      return isThere && isStranded({ backups, away }) ? [name] : []
+    })
   }
 
   /** When the schedules want a run of a command about a database next. */
@@ -99,6 +111,11 @@ export class Judge {
       proof: proof && { outcome: proof.outcome, at: new Date(proof.at), tookMs: proof.tookMs },
     }
   }
+}
+
+/** One that was not looked at yet counts as it did before. */
+function awayOf(repositories: readonly Repository[]): string[] {
+  return repositories.flatMap(({ name, reachable }) => (reachable === false ? [name] : []))
 }
 
 /** Whether a run has just ended, and nobody has looked into the repositories since. */

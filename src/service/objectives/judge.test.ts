@@ -27,11 +27,14 @@ function taken(ageMs: number, proof: Proof = null, changes: Partial<BackupFact> 
 }
 
 const healthy = [taken(hour), taken(25 * hour, proven(day))]
+const both = ['local', 'offsite']
+const inBoth = healthy.map((backup) => ({ ...backup, repositories: both }))
 const quiet: Facts = {
   database: 'shop',
   isKnown: true,
   backups: healthy,
   repositories: ['local'],
+  away: [],
   lastBackupRun: undefined,
   isBackingUp: false,
   isProving: false,
@@ -174,6 +177,46 @@ const cases: Case[] = [
   ['the newest run was done', { lastBackupRun: { failed: false, error: null } }, ['ok']],
   ['a repository lacks the newest', { repositories: ['local', 'offsite'] }, ['at-risk', 'repositories at-risk']],
   ['one lacks it, and it is being made', { repositories: ['local', 'offsite'], isBackingUp: true }, ['ok']],
+  ['the only repository is away', { away: ['local'] }, ['failing', 'repositories failing'], null],
+  [
+    'nothing is proven, and the only repository is away',
+    { backups: [taken(hour)], away: ['local'] },
+    ['failing', 'repositories failing', 'prove-every at-risk'],
+    null,
+  ],
+  ['nothing was ever backed up, and the repository is away', { backups: [], away: ['local'] }, ['failing', late]],
+  [
+    'one repository is away, and another holds the proven one',
+    { backups: inBoth, repositories: both, away: ['local'] },
+    ['ok'],
+    ago(25 * hour),
+  ],
+  [
+    'both repositories are away',
+    { backups: inBoth, repositories: both, away: both },
+    ['failing', 'repositories failing'],
+    null,
+  ],
+  [
+    'the newest proven one is where nobody can reach it, and an older one elsewhere',
+    {
+      backups: [taken(hour, proven(1)), taken(2 * day, proven(day), { repositories: both })],
+      repositories: both,
+      away: ['local'],
+    },
+    ['at-risk', 'repositories at-risk'],
+    ago(2 * day),
+  ],
+  [
+    'those that can be reached are not proven, and the proven one can not',
+    {
+      backups: [taken(hour, null, { repositories: both }), taken(day, proven(1))],
+      repositories: both,
+      away: ['local'],
+    },
+    ['failing', 'repositories failing'],
+    null,
+  ],
   [
     'all goes wrong at once, the worst first',
     { backups: [taken(8 * day)], repositories: ['offsite'], lastBackupRun: { failed: true, error: null } },

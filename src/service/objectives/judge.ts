@@ -10,6 +10,8 @@ export interface Facts {
   readonly backups: readonly BackupFact[]
   /** Those that each backup is to be in. */
   readonly repositories: readonly string[]
+  /** Those of them that could not be reached when they were last looked at. */
+  readonly away: readonly string[]
   /** The newest run of a backup that ended. */
   readonly lastBackupRun: { readonly failed: boolean; readonly error: string | null } | undefined
   /** One waits or is at work. */
@@ -33,7 +35,7 @@ export interface Judgement {
   readonly state: ObjectiveState
   /** The worst first. */
   readonly reasons: readonly Reason[]
-  /** The snapshot of the newest whole backup that is proven. */
+  /** The snapshot of the newest whole backup that is proven and lies where it can be reached. */
   readonly restorableTo: Date | null
 }
 
@@ -53,19 +55,37 @@ export function judge(facts: Facts, objectives: Objectives, now: Date): Judgemen
     ...judgePlaces(facts),
   ].toSorted((one, other) => Number(other.state === 'failing') - Number(one.state === 'failing'))
   const restorable = newestBy(
-    facts.backups.filter(({ isWhole, proof }) => isWhole && proof?.outcome === 'proven'),
+    provenOf(facts).filter((backup) => isAtHand(backup, facts)),
     ({ snapshotAt }) => snapshotAt,
   )
   return { state: reasons[0]?.state ?? 'ok', reasons, restorableTo: restorable?.snapshotAt ?? null }
 }
 
+/** Whether there is something to restore it from, and nothing of that can be reached. */
+export function isStranded(facts: Pick<Facts, 'backups' | 'away'>): boolean {
+  if (facts.away.length === 0) return false
+  const proven = provenOf(facts)
+  const best = proven.length > 0 ? proven : facts.backups.filter(isSound)
+  return best.length > 0 && !best.some((backup) => isAtHand(backup, facts))
+}
+
+function isSound({ isWhole, proof }: BackupFact): boolean {
+  return isWhole && proof?.outcome !== 'refuted'
+}
+
+function provenOf({ backups }: Pick<Facts, 'backups'>): BackupFact[] {
+  return backups.filter(({ isWhole, proof }) => isWhole && proof?.outcome === 'proven')
+}
+
+/** Whether a repository that holds it could be reached, or was not looked at yet. */
+function isAtHand({ repositories }: BackupFact, { away }: Pick<Facts, 'away'>): boolean {
+  return repositories.some((name) => !away.includes(name))
+}
+
 function judgeAge({ database, backups, isBackingUp, nextBackup }: Facts, { rpo }: Objectives, now: Date): Reason[] {
   if (rpo === null) return []
   const reason = reasonMaker('rpo', `pgrevive backup ${shellWord(database)}`)
-  const sound = newestBy(
-    backups.filter(({ isWhole, proof }) => isWhole && proof?.outcome !== 'refuted'),
-    ({ snapshotAt }) => snapshotAt,
-  )
+  const sound = newestBy(backups.filter(isSound), ({ snapshotAt }) => snapshotAt)
   if (!sound) {
     if (isBackingUp) return [reason('at-risk', 'no backup of it can be relied on, and one is being made')]
     const text = backups.length === 0 ? 'it was never backed up' : 'each of its backups is partial, or refuted'
@@ -141,7 +161,19 @@ function judgeRuns({ lastBackupRun, database }: Facts): Reason[] {
   ]
 }
 
-function judgePlaces({ backups, repositories, isBackingUp }: Facts): Reason[] {
+function judgePlaces(facts: Facts): Reason[] {
+  const { backups, repositories, isBackingUp, away } = facts
+  const proven = provenOf(facts)
+  const reason = reasonMaker('repositories', `look whether ${away.join(', ')} is mounted, and its store answers`)
+  if (isStranded(facts)) {
+    const what = proven.length > 0 ? 'a proven backup' : 'a backup'
+    return [reason('failing', `no repository that holds ${what} of it can be reached`)]
+  }
+  const newestProven = newestBy(proven, ({ snapshotAt }) => snapshotAt)
+  if (newestProven && !isAtHand(newestProven, facts)) {
+    const text = `the newest proven backup is only in ${newestProven.repositories.join(', ')}, which can not be reached`
+    return [reason('at-risk', text)]
+  }
   const newest = newestBy(backups, ({ snapshotAt }) => snapshotAt)
   if (!newest || isBackingUp) return []
   const lacking = repositories.filter((name) => !newest.repositories.includes(name))

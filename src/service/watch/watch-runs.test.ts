@@ -25,11 +25,13 @@ describe('what becomes of runs', () => {
   let watch: RunWatch
   let schedules: string[]
   let repository: Repository
+  let stranded: string[]
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'pgrevive-watch-'))
     clock = new TestClock('2026-11-01T12:00:00Z')
     schedules = ['nightly', 'clean']
+    stranded = []
     repository = {
       name: 'local',
       place: '/backups',
@@ -98,7 +100,7 @@ describe('what becomes of runs', () => {
   /** `kind subject` of what is open, after the watch has looked. */
   function troubles(): string[] {
     watch.tick(clock.now())
-    watchRepositories([repository], alerts)
+    watchRepositories([repository], alerts, () => stranded)
     return alerts.openOf().map(({ kind, subject }) => `${kind} ${subject}`)
   }
 
@@ -148,6 +150,20 @@ describe('what becomes of runs', () => {
     repository = { ...repository, reachable: true, error: null }
     assert.deepEqual(troubles(), [])
     assert.equal(alerts.list().length, 1)
+  })
+
+  it('a repository that is away is critical while something can be restored from nowhere else, and told again then', () => {
+    const of = () => alerts.openOf('repository').map(({ severity, text }) => `${severity}: ${text}`)
+    repository = { ...repository, reachable: false, error: { code: 'store-missing', message: 'no such directory' } }
+    troubles()
+    assert.deepEqual(of(), ['warning: no such directory'])
+    stranded = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+    troubles()
+    assert.deepEqual(of(), [
+      'critical: no such directory; a, b, c, d, e and 2 others can be restored from nowhere else',
+    ])
+    repository = { ...repository, reachable: true, error: null }
+    assert.deepEqual(troubles(), [])
   })
 
   it('a repository that can be read and not written is a failure of the run', () => {

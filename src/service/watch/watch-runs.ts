@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodes } from '../../core/app-error.ts'
+import { errorCodes, exitCodeOf } from '../../core/app-error.ts'
 import { formatTime } from '../../core/text/format.ts'
 import type { Repository } from '../../shapes/repository.ts'
 import type { Run } from '../../shapes/run.ts'
@@ -160,9 +160,5 @@ function makesGood(done: Run, failed: Run): boolean {
 }
 
 function isOfStore(code: string | undefined): boolean {
-  return code !== undefined && isErrorCode(code) && errorCodes[code].exit === storeExitCode
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorCodes, code)
+  return code !== undefined && exitCodeOf(code) === storeExitCode
 }

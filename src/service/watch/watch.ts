@@ -106,7 +106,7 @@ export class Watch {
     this.#objectives.tick(now)
     if (!this.#looked || Math.abs(now.getTime() - this.#looked.getTime()) >= everyMs) {
       this.#looked = now
-      watchRepositories(catalog.repositories(), this.alerts)
+      watchRepositories(catalog.repositories(), this.alerts, (name) => this.judge.strandedBy(name))
       watchAnomalies(catalog, this.alerts, config().alerts.anomalies)
     }
     this.#dispatcher.tick()
