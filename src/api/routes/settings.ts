@@ -6,7 +6,7 @@ import type { ApiApp } from '../app.ts'
 import { whoOf } from '../guard.ts'
 import { answers, done, isDone, json, on } from '../route.ts'
 import { previewSettings } from '../settings/preview.ts'
-import { secretPath } from '../settings/secret-files.ts'
+import { namesSecret } from '../settings/secret-files.ts'
 
 const named = z.object({ name: z.string().min(1).max(100) })
 
@@ -73,7 +73,7 @@ export function settingsRoutes(app: ApiApp, { config, secrets }: ApiRoom): void 
     async (c) => {
       const { name } = c.req.valid('param')
       const { text } = await config.read()
-      if (text.includes(secretPath(name))) {
+      if (namesSecret(text, name)) {
         throw new AppError('request-conflict', 'pgrevive.yaml still names this secret', { hint: 'change that first' })
       }
       await secrets.remove(name)

@@ -67,6 +67,19 @@ describe('from nothing to a backup', () => {
     assert.equal(codeOf(await admin.ask('POST', '/api/databases', { url: url() })), 'request-conflict')
   })
 
+  it('its password is another one, and the old one lies nowhere', async () => {
+    const [host] = server.target.hosts
+    await loadSql(
+      { ...server.target, hosts: [{ host: host?.host ?? '', port }] },
+      "ALTER ROLE backup PASSWORD 'another'",
+    )
+    assert.equal(codeOf(await admin.ask('PATCH', '/api/databases/shop', { password: 'wrong' })), 'connection-failed')
+    assert.equal((await admin.ask('PATCH', '/api/databases/shop', { password: 'another' })).status, 200)
+    assert.deepEqual((await admin.ask('GET', '/api/secrets')).body, { names: ['shop-password-2'] })
+    assert.match(await readFile(join(api.directory, 'pgrevive.yaml'), 'utf8'), /pgrevive\.secrets\/shop-password-2/)
+    assert.equal(codeOf(await admin.ask('DELETE', '/api/secrets/shop-password-2')), 'request-conflict')
+  })
+
   it('it is backed up, and what happens is told as it happens', async () => {
     const begun = await admin.ask('POST', '/api/runs', { command: 'backup', databases: ['shop'] })
     assert.equal(begun.status, 200, begun.text)

@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { type Ask, asAppError } from '../asking/ask.ts'
 import type { ConfigText } from './config-text.ts'
 import { conninfoProblem } from './guard-change.ts'
-import { type SecretFiles, secretPath } from './secret-files.ts'
+import { type SecretFiles, namesSecret, secretPath } from './secret-files.ts'
 
 /** A database as somebody enters it, with its password apart. */
 export interface EnteredDatabase {
@@ -131,7 +131,7 @@ export async function dropSecret(secrets: SecretFiles, path: unknown, config: Co
   if (typeof path !== 'string' || !path.startsWith(secretPath(''))) return
   const name = path.slice(secretPath('').length)
   const { text } = await config.read()
-  if (text.includes(path) || !(await secrets.names()).includes(name)) return
+  if (namesSecret(text, name) || !(await secrets.names()).includes(name)) return
   await secrets.remove(name)
 }
 

@@ -92,6 +92,11 @@ export class SecretFiles {
   }
 }
 
+/** Whether a text of pgrevive.yaml names a secret, and not only one whose name goes on behind it. */
+export function namesSecret(text: string, name: string): boolean {
+  return [...text.matchAll(/pgrevive\.secrets\/([\w.-]+)/g)].some(([, named]) => named === name)
+}
+
 export function isSecretName(name: string): boolean {
   return /^[A-Za-z0-9][\w.-]{0,99}$/.test(name)
 }
