@@ -20,6 +20,12 @@ describe('the address that a request comes from', () => {
     assert.equal(of('fd00::1', '203.0.113.7'), '203.0.113.7')
     assert.equal(of('::ffff:127.0.0.1', '::ffff:203.0.113.7'), '203.0.113.7')
     assert.equal(of(undefined), 'unknown')
+    assert.equal(
+      of('127.0.0.1', '203.0.113.7:50123'),
+      '203.0.113.7',
+      'with a port, as Azure Application Gateway says it',
+    )
+    assert.equal(of('127.0.0.1', '[2001:db8::7]:50123, [fd00::2]'), '2001:db8::7')
   })
 
   it('is nothing that whoever asks has written themselves', () => {

@@ -32,7 +32,8 @@ export class Addresses {
   }
 }
 
-/** An IPv4 address as it is, where a socket of IPv6 has wrapped it. */
+/** Without a port, which some proxies add, and an IPv4 address as it is, where a socket of IPv6 has wrapped it. */
 function plain(address: string): string {
-  return address.replace(/^::ffff:(?=[\d.]+$)/i, '')
+  const [, bare = address] = /^\[([^\]]*)\](?::\d+)?$/.exec(address) ?? /^([\d.]+):\d+$/.exec(address) ?? []
+  return bare.replace(/^::ffff:(?=[\d.]+$)/i, '')
 }
