@@ -15,6 +15,10 @@ const oidc = z.strictObject({
   client_secret_env: secretVariable('the secret of that client'),
   client_secret_file: secretFile('the secret of that client'),
   role_claim: name.describe('The claim that names groups or roles (default: groups)').optional(),
+  trust_email: z
+    .boolean()
+    .describe('Also take addresses that the provider does not call verified (email_verified) (default: false)')
+    .optional(),
   roles: z
     .record(name, role)
     .describe('Which role each value of that claim gives: viewer, operator, admin; nobody else is let in')
@@ -72,6 +76,7 @@ export interface ConfiguredOidc {
   readonly clientId: string
   readonly clientSecret: SecretSource | undefined
   readonly roleClaim: string
+  readonly trustEmail: boolean
   /** By the values of the claim. */
   readonly roles: ReadonlyMap<string, Role>
 }
@@ -115,6 +120,7 @@ export function resolveService(entry: z.output<typeof service>, resolver: PartRe
       clientId: provider.client_id,
       clientSecret: resolveSecret('client_secret', provider, [...path, 'sign_in', 'oidc', id], resolver),
       roleClaim: provider.role_claim ?? 'groups',
+      trustEmail: provider.trust_email ?? false,
       roles: new Map(Object.entries(provider.roles ?? {})),
     },
   ])

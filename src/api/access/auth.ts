@@ -31,8 +31,12 @@ export interface AuthOptions {
   readonly log: (text: string) => void
 }
 
-/** The role that the provider's claims give who is signing in just now. */
-const givenRole = new AsyncLocalStorage<{ role?: Role }>()
+/** What a provider says of who is signing in just now. */
+export interface Given {
+  role?: Role
+  email?: string | undefined
+}
+const givenNow = new AsyncLocalStorage<Given>()
 
 /** Accounts, passwords, second factors and sessions. Only routes/sign-in.ts leads to it: most of what it offers is not reached. */
 export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptions) {
@@ -51,20 +55,25 @@ export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptio
     session: { expiresIn: sessionMs / 1000, updateAge: renewedAfter, cookieCache: { enabled: false } },
     user: {
       additionalFields: {
-        // it is, but no provider may name it: givenRole does
+        // it is, but no provider may name it: givenNow does
         role: { type: 'string', required: false, input: false },
         disabled: { type: 'boolean', required: true, defaultValue: false, input: false },
         lastSeenAt: { type: 'date', required: false, input: false },
       },
       validateUserInfo: ({ user, source }) => {
         const provider = oidc.find(({ id }) => id === source.oauth?.providerId)
+        const given = givenNow.getStore()
+        if (given) given.email = user.email
+        if (!provider?.trustEmail && user.emailVerified !== true) return { error: 'email_not_verified' }
         const role = provider && roleOf(provider, source.oauth?.profile ?? {})
-        if (!role) return { error: 'no_role' }
-        const given = givenRole.getStore()
-        if (given) given.role = role
-        if (source.action === 'sign-in' && user.id !== undefined) {
-          state.change('update user set role = :role where id = :id', { role, id: user.id })
+        const id = source.action === 'sign-in' ? user.id : undefined
+        if (!role) {
+          if (id !== undefined) withdrawRole(state, id)
+          return { error: 'no_role' }
         }
+        if (given) given.role = role
+        if (id !== undefined)
+          state.change('update user set role = :role, roleWithdrawn = 0 where id = :id', { role, id })
         return undefined
       },
     },
@@ -82,7 +91,7 @@ export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptio
       user: {
         create: {
           before: async (user) => {
-            const role = givenRole.getStore()?.role
+            const role = givenNow.getStore()?.role
             return role === undefined ? false : { data: { ...user, role, disabled: false } }
           },
         },
@@ -107,14 +116,20 @@ export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptio
 
 export type Auth = ReturnType<typeof createAuth>
 
-/** Hands a request over; the addresses that it names itself do not count. */
-export async function askAuth(auth: Auth, request: Request, address: string): Promise<Response> {
+/** Hands a request over; the addresses that it names itself do not count. `given` takes what a provider says. */
+export async function askAuth(auth: Auth, request: Request, address: string, given: Given = {}): Promise<Response> {
   const headers = new Headers(request.headers)
   headers.set(addressHeader, address)
-  return givenRole.run({}, () => auth.handler(new Request(request, { headers })))
+  return givenNow.run(given, () => auth.handler(new Request(request, { headers })))
 }
 
 const noTokens = { accessToken: null, refreshToken: null, idToken: null }
+
+/** What the last sign-in gave ends: nothing else says that somebody has left. */
+function withdrawRole(state: State, id: string): void {
+  state.change('update user set roleWithdrawn = 1 where id = :id', { id })
+  state.change('delete from session where userId = :id', { id })
+}
 
 function isDisabled(state: State, id: string): boolean {
   const found = state.first(z.object({ disabled: z.number() }), 'select disabled from user where id = :id', { id })

@@ -5,26 +5,32 @@ import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { Provider } from 'oidc-provider'
 import { z } from 'zod'
+import { issuedToken } from '../../shapes/access.ts'
 import { type TestClient, TestApi } from '../test-api.ts'
 
-const people: Readonly<Record<string, { groups: string[]; email: string }>> = {
+const carl = { groups: ['dba'], email: 'carl@corp.example' }
+const people: Readonly<Record<string, { groups: string[]; email: string; email_verified?: boolean }>> = {
   ann: { groups: ['staff', 'dba'], email: 'ann@corp.example' },
   bob: { groups: ['dev'], email: 'bob@corp.example' },
   eve: { groups: ['sales'], email: 'eve@corp.example' },
+  carl,
+  mallory: { groups: ['dba'], email: 'boss@corp.example', email_verified: false },
+  odd: { groups: ['dba'], email: '<img src=x onerror=alert(1)>@x' },
   local: { groups: ['dba'], email: 'viewer@example.com' },
 }
 
 describe('single sign-on, at the certified oidc-provider', () => {
-  let identity: { server: Server; url: string; asked: URL[]; allow: (redirect: string) => void }
+  let identity: { server: Server; url: string; asked: URL[]; allow: (redirects: string[]) => void }
   let api: TestApi
 
   before(async () => {
     identity = await startProvider()
+    const corp = `name: Corp, issuer: '${identity.url}', client_id: pgrevive, client_secret_env: SECRET, roles: { dba: admin, dev: viewer }`
     api = await TestApi.open({
-      config: `service: { sign_in: { oidc: { corp: { name: Corp, issuer: '${identity.url}', client_id: pgrevive, client_secret_env: SECRET, roles: { dba: admin, dev: viewer } } } } }`,
+      config: `service: { sign_in: { oidc: { corp: { ${corp} }, trusted: { ${corp}, trust_email: true } } } }`,
       environment: { SECRET: 'the secret of the client' },
     })
-    identity.allow(`${api.url}/api/auth/callback/corp`)
+    identity.allow(['corp', 'trusted'].map((id) => `${api.url}/api/auth/callback/${id}`))
   })
   after(async () => {
     await api[Symbol.asyncDispose]()
@@ -32,8 +38,8 @@ describe('single sign-on, at the certified oidc-provider', () => {
     identity.server.closeAllConnections()
   })
 
-  const signIn = async (login: string, client = api.client()) => {
-    const begun = await client.ask('POST', '/api/auth/sign-in/social', { provider: 'corp' })
+  const signIn = async (login: string, { client = api.client(), provider = 'corp' } = {}) => {
+    const begun = await client.ask('POST', '/api/auth/sign-in/social', { provider })
     assert.equal(begun.status, 200, begun.text)
     const { url } = z.object({ url: z.string() }).parse(begun.body)
     return { client, location: await follow(url, login, client) }
@@ -65,7 +71,37 @@ describe('single sign-on, at the certified oidc-provider', () => {
     api.server.room.users.change(ann?.id ?? '', { disabled: true })
     assert.match((await signIn('ann')).location, /^\/sign-in\?error=/)
     const { items } = api.server.room.audit.list({ before: undefined, limit: 20 })
-    assert.equal(items.filter(({ act, outcome }) => act === 'endSso' && outcome === 'refused').length, 2)
+    const tries = items.filter(({ act, outcome }) => act === 'endSso' && outcome === 'refused')
+    assert.deepEqual(
+      tries.map(({ by }) => by),
+      ['ann@corp.example', 'eve@corp.example'],
+    )
+    assert.ok(items.some(({ act, by, outcome }) => act === 'endSso' && by === 'bob@corp.example' && outcome === 'done'))
+  })
+
+  it('ends the sessions and tokens of whom the provider gives no role any more, until it does again', async () => {
+    const { client } = await signIn('carl')
+    await client.whoAmI()
+    const issued = await client.ask('POST', '/api/tokens', { name: 'ci', scopes: ['read'] })
+    const authorization = `Bearer ${issuedToken.parse(issued.body).secret}`
+    const byToken = async () => (await api.client().ask('GET', '/api/runs', undefined, { authorization })).status
+    assert.equal(await byToken(), 200)
+    carl.groups = []
+    assert.match((await signIn('carl')).location, /^\/sign-in\?error=no_role/)
+    assert.equal((await client.whoAmI()).user, null)
+    assert.equal(await byToken(), 401)
+    carl.groups = ['dev']
+    assert.equal((await signIn('carl')).location, '/')
+    assert.equal(await byToken(), 200)
+  })
+
+  it('takes nobody for an address that the provider does not call verified, unless told to, nor for what is none', async () => {
+    assert.match((await signIn('mallory')).location, /^\/sign-in\?error=email_not_verified/)
+    assert.match((await signIn('odd')).location, /^\/sign-in\?error=/)
+    const known = api.server.room.users.list().map(({ email }) => email)
+    assert.ok(!known.some((email) => email === 'boss@corp.example' || email.includes('<')), String(known))
+    const { client, location } = await signIn('mallory', { provider: 'trusted' })
+    assert.deepEqual([location, (await client.whoAmI()).user?.email], ['/', 'boss@corp.example'])
   })
 
   it('does not open a local account of the same address', async () => {
@@ -130,7 +166,6 @@ describe('single sign-on, at the certified oidc-provider', () => {
 })
 
 async function startProvider() {
-  const redirects: string[] = []
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = z.object({ port: z.number() }).parse(server.address())
@@ -138,14 +173,12 @@ async function startProvider() {
   const client = {
     client_id: 'pgrevive',
     client_secret: 'the secret of the client',
-    redirect_uris: redirects,
     grant_types: ['authorization_code'],
     response_types: ['code'] as ['code'],
   }
-  const allow = (redirect: string) => {
-    redirects.push(redirect)
+  const allow = (redirects: string[]) => {
     const provider = new Provider(url, {
-      clients: [{ ...client, redirect_uris: [redirect] }],
+      clients: [{ ...client, redirect_uris: redirects }],
       scopes: ['openid', 'email', 'profile', 'groups'],
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'], groups: ['groups'] },
       pkce: { required: () => true },

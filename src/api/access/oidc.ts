@@ -15,13 +15,19 @@ export interface OidcProvider {
   readonly clientSecret: string
   /** Whose values say what somebody may do: a text or a list of texts. */
   readonly roleClaim: string
+  /** Also of addresses that the provider does not call verified: it alone decides which ones people have. */
+  readonly trustEmail: boolean
   readonly roles: ReadonlyMap<string, Role>
 }
 
 const answerWithinMs = 10_000
 const text = z.string()
 const claim = z.union([text.transform((one) => [one]), z.array(z.unknown())])
-const profile = z.looseObject({ sub: text, email: text, email_verified: z.union([z.boolean(), text]).optional() })
+const profile = z.looseObject({
+  sub: text,
+  email: z.email().max(200),
+  email_verified: z.union([z.boolean(), text]).optional(),
+})
 
 /** The highest role that any value of the claim has; undefined for nobody's. */
 export function roleOf(

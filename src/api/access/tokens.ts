@@ -85,12 +85,12 @@ export class Tokens {
   find(secret: string): { id: string; name: string; user: string; scopes: Set<Scope> } | undefined {
     const found = this.#state.first(
       usedRow,
-      `select ${columns}, user.id as user, user.role, user.disabled from token join user on user.id = created_by
+      `select ${columns}, user.id as user, user.role, user.disabled + user.roleWithdrawn as disabled from token join user on user.id = created_by
        where hash = :hash`,
       { hash: hashOf(secret) },
     )
     const now = this.#clock.now()
-    if (!found || found.disabled === 1) return undefined
+    if (!found || found.disabled > 0) return undefined
     if (found.expiresAt !== null && found.expiresAt <= now.toISOString()) return undefined
     if (found.lastUsedAt === null || now.getTime() - Date.parse(found.lastUsedAt) >= useEveryMs) {
       const { id } = found

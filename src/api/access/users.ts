@@ -151,7 +151,7 @@ export class Users {
 
   #refuseLast({ id, role: its, disabled }: User): void {
     if (its !== 'admin' || disabled) return
-    const others = `select 1 from user where role = 'admin' and disabled = 0 and id <> :id limit 1`
+    const others = `select 1 from user where role = 'admin' and disabled + roleWithdrawn = 0 and id <> :id limit 1`
     if (this.#state.first(z.object({}), others, { id })) return
     throw new AppError('request-conflict', 'this is the only admin', { hint: 'make somebody else an admin first' })
   }

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { AppError } from '../../core/app-error.ts'
-import { askAuth } from '../access/auth.ts'
+import { type Given, askAuth } from '../access/auth.ts'
 import type { AccessRoom } from '../access/open-access.ts'
 import type { ApiApp } from '../app.ts'
 import { type ApiContext, whoOf } from '../guard.ts'
@@ -100,7 +100,9 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
       responses: { 302: { description: 'To the dashboard, with "error" in the query if it failed' } },
     }),
     async (c) => {
-      const answer = await askAuth(room.auth, c.req.raw, c.var.address)
+      const given: Given = {}
+      const answer = await askAuth(room.auth, c.req.raw, c.var.address, given)
+      c.set('claimed', given.email)
       const location = new URL(answer.headers.get('location') ?? '/sign-in?error=failed', c.req.url)
       const error = location.searchParams.get('error')
       for (const cookie of answer.headers.getSetCookie()) c.header('set-cookie', cookie, { append: true })

@@ -161,6 +161,8 @@ export const migrations: readonly string[] = [
     twoFactorEnabled integer,
     role text not null,
     disabled integer not null default 0,
+    -- The identity provider gave no role when it was asked last: until it does, sessions and tokens count for nothing.
+    roleWithdrawn integer not null default 0,
     lastSeenAt text
   ) strict;
   create table session (
