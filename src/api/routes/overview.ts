@@ -21,7 +21,7 @@ export function overviewRoute(app: ApiApp, { service }: ApiRoom): void {
       const answer: Overview = {
         at: clock.now().toISOString(),
         databases,
-        repositories: catalog.repositories(),
+        repositories: [...catalog.repositories()],
         alerts: alerts.list({ open: true, limit: shownAlerts }),
         runs: [
           ...runs.list({ states: ['running', 'waiting'], limit: 200 }).items,

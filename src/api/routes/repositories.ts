@@ -44,7 +44,7 @@ export function repositoryRoutes(app: ApiApp, { service, ask, config, names }: A
       ...on('get', '/api/repositories', { access: 'read', act: 'listRepositories', summary: 'Where backups are' }),
       responses: answers(z.array(repository)),
     }),
-    (c) => c.json(service.catalog.repositories(), 200),
+    (c) => c.json([...service.catalog.repositories()], 200),
   )
   app.openapi(
     createRoute({

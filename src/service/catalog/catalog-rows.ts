@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Backup, backup } from '../../shapes/database.ts'
 import { type Repository, repository } from '../../shapes/repository.ts'
+import { json } from '../state/json-column.ts'
 import type { State } from '../state/state.ts'
 import {
   type FoundDatabases,
@@ -12,14 +13,6 @@ import {
 
 const keptGrowthDays = 400
 const shownGrowthDays = 90
-
-/** A shape as JSON in a column. */
-function json<Schema extends z.ZodType>(schema: Schema) {
-  return z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(schema)
-}
 
 const copyRow = z.object({ document: json(backup) })
 const repositoryRow = z.object({
@@ -87,15 +80,22 @@ function factor(whole: number | null | undefined, part: number | null | undefine
   return whole && part ? whole / part : null
 }
 
-/** Takes what was listed for what there is; of a repository that failed the backups stay as they were seen last. */
-export function writeListed(state: State, { copies, repositories, failed }: Listed, now: Date): void {
+/**
+ * Takes what was listed for what there is; of a repository that failed the backups stay as they were seen last. Returns
+ * the databases of whose backups something has changed.
+ */
+export function writeListed(state: State, { copies, repositories, failed }: Listed, now: Date): Set<string> {
   const byRepository = Map.groupBy(copies, ({ repository }) => repository)
-  state.transaction(() => {
+  return state.transaction(() => {
+    const changed = new Set<string>()
     for (const listed of repositories) {
-      writeCopies(state, listed.repository, byRepository.get(listed.repository) ?? [])
+      for (const database of writeCopies(state, listed.repository, byRepository.get(listed.repository) ?? [])) {
+        changed.add(database)
+      }
       writeSizes(state, listed, now)
     }
     for (const { repository, error } of failed) writeFailure(state, repository, error, now)
+    return changed
   })
 }
 
@@ -117,13 +117,15 @@ export function keepRepositories(state: State, names: readonly string[]): void {
   })
 }
 
-function writeCopies(state: State, repository: string, copies: readonly ListedCopy[]): void {
-  state.change('delete from backup where repository = :repository and id not in (select value from json_each(:ids))', {
-    repository,
-    ids: JSON.stringify(copies.map(({ backup: { id } }) => id)),
-  })
+function writeCopies(state: State, repository: string, copies: readonly ListedCopy[]): Set<string> {
+  const removed = state.all(
+    z.object({ database: z.string() }),
+    `delete from backup where repository = :repository and id not in (select value from json_each(:ids)) returning database`,
+    { repository, ids: JSON.stringify(copies.map(({ backup: { id } }) => id)) },
+  )
+  const changed = new Set(removed.map(({ database }) => database))
   for (const { backup: copy, isWhole } of copies) {
-    state.change(
+    const changes = state.change(
       `insert into backup (id, repository, database, started_at, finished_at, snapshot_at, committed_at, tables, rows,
          bytes, stored, whole, proof, proof_at, proof_ms, pinned, document)
        values (:id, :repository, :database, :startedAt, :finishedAt, :snapshotAt, :committedAt, :tables, :rows,
@@ -150,7 +152,9 @@ function writeCopies(state: State, repository: string, copies: readonly ListedCo
         document: JSON.stringify(copy),
       },
     )
+    if (changes > 0) changed.add(copy.database)
   }
+  return changed
 }
 
 const levelNames = ['list', 'structure', 'bits', 'content']

@@ -54,9 +54,10 @@ export interface KnownDatabase {
 export class Catalog {
   readonly events = new EventEmitter<{ changed: [what: 'databases' | 'repositories'] }>()
   readonly #options: CatalogOptions
-  /** By database, until the next look. */
-  #backups = new Map<string, readonly Backup[]>()
+  /** By database, until something of them has changed. */
+  readonly #backups = new Map<string, readonly Backup[]>()
   #databases: readonly KnownDatabase[] | undefined
+  #repositories: readonly Repository[] | undefined
   readonly #asked = new Map<'repositories' | 'databases', { run: string; at: number; done: Promise<void> }>()
   #serverFailures: ReadonlyMap<string, NonNullable<Repository['error']>> = new Map()
 
@@ -83,12 +84,12 @@ export class Catalog {
   }
 
   /** In the order of pgrevive.yaml. */
-  repositories(): Repository[] {
-    return this.#options.config().repositories.map(({ name, place }) => ({
+  repositories(): readonly Repository[] {
+    return (this.#repositories ??= this.#options.config().repositories.map(({ name, place }) => ({
       ...readRepository(this.#options.state, name),
       place: formatStorePlace(place),
       kind: place.kind,
-    }))
+    })))
   }
 
   /** Those of pgrevive.yaml, then those that were found on its servers, then those of which only backups are left. */
@@ -163,10 +164,12 @@ export class Catalog {
   async #takeListed(run: Run, document: unknown): Promise<void> {
     const { state, clock, config } = this.#options
     const listed = await readListed(document)
-    if (listed) writeListed(state, listed, clock.now())
-    else if (run.state !== 'failed' || !isOfRepository(run.error)) return
+    if (listed) {
+      for (const database of writeListed(state, listed, clock.now())) this.#backups.delete(database)
+    } else if (run.state !== 'failed' || !isOfRepository(run.error)) return
     else for (const { name } of config().repositories) writeFailure(state, name, run.error, clock.now())
-    this.#forgetCached()
+    this.#databases = undefined
+    this.#repositories = undefined
     this.events.emit('changed', 'repositories')
     this.events.emit('changed', 'databases')
   }
@@ -182,8 +185,9 @@ export class Catalog {
   }
 
   #forgetCached(): void {
-    this.#backups = new Map()
+    this.#backups.clear()
     this.#databases = undefined
+    this.#repositories = undefined
   }
 
   #findDatabases(): KnownDatabase[] {

@@ -6,13 +6,16 @@ describe('a service that is left alone', { timeout: 600_000 }, () => {
   it('runs each schedule, and tells each failure once, also in the night in which the clock is put back', async () => {
     const { alerts, notices } = await month({
       start: new Date('2026-10-23T00:00:00Z'),
-      days: 4,
+      days: 6,
       injections: new Map([
         [0, 'server down'],
+        [1, 'repository gone'],
         [2, 'hook fails'],
+        [3, 'service down'],
       ]),
       tell: () => undefined,
     })
-    assert.deepEqual([alerts, notices], [2, 4])
+    // of the service that was down: two schedules, and an objective
+    assert.deepEqual([alerts, notices], [6, 12])
   })
 })

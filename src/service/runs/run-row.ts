@@ -1,14 +1,7 @@
 import { z } from 'zod'
 import { shellWord } from '../../core/text/shell-word.ts'
 import { type Progress, type Run, run as runShape } from '../../shapes/run.ts'
-
-/** JSON in a column. */
-function json<Schema extends z.ZodType>(schema: Schema) {
-  return z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(schema)
-}
+import { json } from '../state/json-column.ts'
 
 const texts = json(z.array(z.string()))
 const shape = runShape.shape

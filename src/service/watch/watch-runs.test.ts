@@ -199,4 +199,22 @@ describe('what becomes of runs', () => {
     schedules = []
     assert.deepEqual(troubles(), [])
   })
+
+  it('what went well before the service stood still does not make good what was missed since', () => {
+    ended({ schedule: 'nightly' })
+    open()
+    const wanted = { command: 'backup', arguments: [], databases: ['shop'], repositories: [] } as const
+    const { id } = runs.request({ ...wanted, cause: 'caught-up', schedule: 'nightly', dueAt: clock.now() })
+    const title = 'nightly did not run when it should have'
+    alerts.raise({
+      kind: 'run-missed',
+      severity: 'warning',
+      subject: 'nightly',
+      title,
+      text: '',
+      remedy: null,
+      run: id,
+    })
+    assert.deepEqual(troubles(), ['run-missed nightly'])
+  })
 })

@@ -72,7 +72,10 @@ export class RunWatch {
   #closeFor(run: Run): void {
     const { alerts, runs } = this.#options
     if (run.schedule !== null) {
-      for (const kind of ['run-failed', 'run-missed', 'hook-failed'] as const) alerts.close(kind, run.schedule)
+      for (const kind of ['run-failed', 'run-missed', 'hook-failed'] as const) {
+        // what was done before a service stood still says nothing of what was missed since
+        if ((alerts.open(kind, run.schedule)?.run ?? '') <= run.id) alerts.close(kind, run.schedule)
+      }
     }
     if (run.command === 'check') {
       for (const name of run.repositories) {

@@ -101,12 +101,12 @@ export class Watch {
   tick(now: Date): void {
     const { catalog, config } = this.#options
     this.#scheduler.tick(now)
-    this.#runWatch.tick(now)
+    watchRepositories(catalog.repositories(), this.alerts, (name) => this.judge.strandedBy(name))
+    this.#runWatch.tick(now) // which leaves to a repository what that is to blame for
     this.#lookAtConfig()
     this.#objectives.tick(now)
     if (!this.#looked || Math.abs(now.getTime() - this.#looked.getTime()) >= everyMs) {
       this.#looked = now
-      watchRepositories(catalog.repositories(), this.alerts, (name) => this.judge.strandedBy(name))
       watchAnomalies(catalog, this.alerts, config().alerts.anomalies)
     }
     this.#dispatcher.tick()
