@@ -32,7 +32,7 @@ const backupsSql = `
 const troubleSql = `
   select database, date(created_at, 'localtime') as date, sum(state = 'failed') as failed, sum(state = 'missed') as missed
   from run join run_database on run_database.run = run.id
-  where state in ('failed', 'missed') and created_at >= :from and command in ('backup', 'prove') and exit_code is not 7
+  where state in ('failed', 'missed') and created_at >= :from and run.command in ('backup', 'prove') and exit_code is not 7
   group by database, date`
 
 /** The newest 30 days of each database, oldest first, by the calendar of this machine. */

@@ -4,8 +4,8 @@ import { matchesGlob } from '../../core/text/glob.ts'
 import type { Backup, Objectives } from '../../shapes/database.ts'
 import type { Repository } from '../../shapes/repository.ts'
 import type { Run } from '../../shapes/run.ts'
-import type { Runs } from '../runs/runs.ts'
 import { type BackupFact, type Facts, type Judgement, isStranded, judge } from './judge.ts'
+import { type JudgedCommand, RunFacts, type RunsView } from './run-facts.ts'
 
 /** What of the catalog is judged by. */
 export interface CatalogView {
@@ -18,7 +18,7 @@ export interface CatalogView {
 
 export interface JudgeOptions {
   readonly catalog: CatalogView
-  readonly runs: Pick<Runs, 'list'>
+  readonly runs: RunsView
   readonly schedules: () => ReadonlyMap<string, ConfiguredSchedule>
   readonly objectivesOf: (database: string) => Objectives
   /** What backups of a database leave out because pgrevive.yaml says so, in the words of Backup. */
@@ -33,10 +33,12 @@ const believedMs = 60_000
 /** Judges databases by what is known now. */
 export class Judge {
   readonly #options: JudgeOptions
+  readonly #runs: RunFacts
   #next: { readonly atMs: number; readonly times: ReadonlyMap<ConfiguredSchedule, Date | undefined> } | undefined
 
   constructor(options: JudgeOptions) {
     this.#options = options
+    this.#runs = new RunFacts(options.runs)
   }
 
   judge(database: string, now: Date): Judgement {
@@ -44,15 +46,12 @@ export class Judge {
   }
 
   factsOf(database: string, now: Date): Facts {
-    const { catalog, runs } = this.#options
+    const { catalog } = this.#options
     const repositories = catalog.repositories()
     const backups = catalog.backups(database)
-    const active = runs.list({ database, states: ['waiting', 'running'] }).items
-    const last = (command: 'backup' | 'prove') =>
-      runs.list({ database, command, states: ['done', 'failed'], limit: 1 }).items[0]
-    const isAtWork = (command: 'backup' | 'prove') =>
-      active.some((run) => run.command === command) || isUnseen(last(command), repositories, now)
-    const lastRun = last('backup')
+    const isAtWork = (command: JudgedCommand) =>
+      this.#runs.isActive(command, database) || isUnseen(this.#runs.last(command, database), repositories, now)
+    const lastRun = this.#runs.last('backup', database)
     const newest = backups[0]?.snapshotAt ?? ''
     return {
       database,
@@ -84,7 +83,7 @@ export class Judge {
   }
 
   /** When the schedules want a run of a command about a database next. */
-  nextRun(command: 'backup' | 'prove', database: string, now: Date): Date | undefined {
+  nextRun(command: JudgedCommand, database: string, now: Date): Date | undefined {
     const times = [...this.#nextTimes(now)].flatMap(([{ entry }, time]) =>
       entry.command === command && time && isAbout(entry.databases, database) ? [time.getTime()] : [],
     )

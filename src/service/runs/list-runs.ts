@@ -22,7 +22,9 @@ export function listRuns(state: State, filter: RunFilter): { rows: RunRow[]; nex
   // which "+" and the order of the join tell SQLite.
   const isActive = states?.every((state) => state === 'waiting' || state === 'running') ?? false
   const conditions = [
-    command === undefined ? `run.command <> 'list'` : 'run.command = :command',
+    command === undefined
+      ? `run.command <> 'list'`
+      : `${database === undefined ? 'run' : 'run_database'}.command = :command`,
     ...(states === undefined ? [] : [`${isActive ? '' : '+'}run.state in (select value from json_each(:states))`]),
     ...(database === undefined ? [] : ['run_database.database = :database']),
     ...(schedule === undefined ? [] : ['run.schedule = :schedule']),

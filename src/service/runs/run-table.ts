@@ -85,7 +85,7 @@ export class RunTable {
         endedAt: state === 'missed' ? now.toISOString() : null,
       },
     )
-    this.nameDatabases(id, databases)
+    this.nameDatabases({ id, command }, databases)
     const row = this.row(id)
     if (!row) throw new Error('a run is not there that was put there')
     return row
@@ -96,12 +96,12 @@ export class RunTable {
     this.#state.change(`update run set ${assignments.join(', ')} where id = :id`, { ...columns, id })
   }
 
-  nameDatabases(run: string, databases: readonly string[]): void {
+  nameDatabases({ id, command }: Pick<RunRow, 'id' | 'command'>, databases: readonly string[]): void {
     for (const database of databases) {
-      this.#state.change('insert or ignore into run_database (run, database) values (:run, :database)', {
-        run,
-        database,
-      })
+      this.#state.change(
+        'insert or ignore into run_database (run, database, command) values (:id, :database, :command)',
+        { id, database, command },
+      )
     }
   }
 

@@ -111,6 +111,11 @@ export class Runs {
     this.proceed()
   }
 
+  /** Whether nothing is at work. */
+  get isIdle(): boolean {
+    return this.#active.size === 0
+  }
+
   get(id: string): Run | undefined {
     const row = this.#table.row(id)
     return row && this.#run(row)
@@ -281,7 +286,7 @@ export class Runs {
       warnings,
       result: row.command === 'list' ? null : resultText(document),
     })
-    this.#table.nameDatabases(row.id, databases)
+    this.#table.nameDatabases(row, databases)
     return state === 'interrupted' && this.#isBegunAgain(row) ? this.#insert(inPlaceOf(row), 'waiting') : undefined
   }
 

@@ -42,13 +42,15 @@ export const migrations: readonly string[] = [
   create index run_by_end on run (ended_at);
   create index run_in_trouble on run (created_at) where state in ('failed', 'missed');
 
-  -- Which databases a run is about, for lists of one database.
+  -- Which databases a run is about, for lists of one database; with its command, for the last backup among many drills.
   create table run_database (
     run text not null references run on delete cascade,
     database text not null,
+    command text not null,
     primary key (database, run)
   ) strict, without rowid;
   create index database_by_run on run_database (run);
+  create index database_by_command on run_database (database, command, run);
 
   -- Up to which moment the times of a schedule were dealt with.
   create table schedule_mark (
