@@ -9,6 +9,7 @@ import type { Alerts } from './alerts/alerts.ts'
 import { Catalog } from './catalog/catalog.ts'
 import { Runs } from './runs/runs.ts'
 import { serverKey } from './server-key.ts'
+import { SpareMemory } from './spare-memory.ts'
 import { State } from './state/state.ts'
 import { Watch } from './watch/watch.ts'
 import { WatchedConfig } from './watched-config.ts'
@@ -101,6 +102,7 @@ export class Service implements AsyncDisposable {
         tell: (event, message) => options.tell({ level: 'warning', event, message }),
       }),
     )
+    this.add(new SpareMemory(this.runs))
     this.#pass()
   }
 
