@@ -8,14 +8,13 @@ describe('a service that is left alone', { timeout: 600_000 }, () => {
       start: new Date('2026-10-23T00:00:00Z'),
       days: 6,
       injections: new Map([
-        [0, 'server down'],
-        [1, 'repository gone'],
+        [0, 'repository gone'],
         [2, 'hook fails'],
         [3, 'service down'],
       ]),
       tell: () => undefined,
     })
     // of the service that was down: two schedules, and an objective
-    assert.deepEqual([alerts, notices], [6, 12])
+    assert.deepEqual([alerts, notices], [5, 10])
   })
 })
