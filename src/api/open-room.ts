@@ -13,15 +13,18 @@ import { SecretFiles } from './settings/secret-files.ts'
 export function openRoom(service: ApiService, access: AccessRoom, closing: AbortSignal): ApiRoom {
   const { configFile, options } = service
   const directory = dirname(configFile)
+  const secrets = new SecretFiles(configFile)
   const config = new ConfigText({
     file: configFile,
     environment: options.environment,
     homeDirectory: options.homeDirectory,
     reach: (host) => new Reach(service.config.service.reachPrivate).resolve(host),
     onChange: () => service.lookAtConfig(),
+    secrets,
+    stateDirectory: service.state.directory,
   })
   const ask = new Ask({ configFile, directory, environment: runEnvironment(options.environment) })
-  return { service, access, ask, config, secrets: new SecretFiles(configFile), names: () => namesOf(service), closing }
+  return { service, access, ask, config, secrets, names: () => namesOf(service), closing }
 }
 
 function namesOf({ config, catalog }: ApiService): Names {

@@ -49,6 +49,7 @@ export const alert = z
 export type Alert = z.output<typeof alert>
 
 export const channelKinds = ['email', 'slack', 'discord', 'telegram', 'webhook', 'ntfy', 'pagerduty'] as const
+export type ChannelKind = (typeof channelKinds)[number]
 
 export const channel = z
   .object({
@@ -63,8 +64,22 @@ export const channel = z
   .meta({ id: 'Channel' })
 export type Channel = z.output<typeof channel>
 
-/** As in pgrevive.yaml, "alerts: channels:"; secrets are named by keys such as url_file, after PUT /api/secrets/NAME. */
-export const channelEntry = z.looseObject({ kind: z.enum(channelKinds) }).meta({ id: 'ChannelEntry' })
+const mostLevels = 20
+
+/** Values within values. */
+function isShallow(value: unknown, levels = mostLevels): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((one) => isShallow(one, levels - 1))
+}
+
+/**
+ * As in pgrevive.yaml, "alerts: channels:"; secrets are named by keys such as token_file, after PUT /api/secrets/NAME.
+ * The url of slack, discord and webhook is kept as such a secret by itself.
+ */
+export const channelEntry = z
+  .looseObject({ kind: z.enum(channelKinds) })
+  .refine((entry) => isShallow(entry), `must have no more than ${mostLevels} levels`)
+  .meta({ id: 'ChannelEntry' })
 
 export const channelTest = z
   .object({ ok: z.boolean(), error: z.string().nullable(), tookMs: z.number() })

@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { alert, channel, channelTest } from '../../shapes/alert.ts'
 import { page } from '../../shapes/common.ts'
+import { secretNames } from '../../shapes/service.ts'
 import { type Answer, type TestClient, TestApi, codeOf } from '../test-api.ts'
 
 const refused = (answer: Answer, status: number, code: string, message = /./) => {
@@ -94,8 +95,53 @@ describe('channels', () => {
     )
   })
 
+  it('keep a secret URL out of pgrevive.yaml, and out of the way when it is one no more', async () => {
+    const lies = async () => [await readFile(join(api.directory, 'pgrevive.yaml'), 'utf8'), await names()] as const
+    const names = async () => secretNames.parse((await admin.ask('GET', '/api/secrets')).body).names
+    const made = channel.parse((await put({ kind: 'slack', url: `${base}/in-the-clear` }, 'chat')).body)
+    assert.equal(made.name, 'chat')
+    const [text, kept] = await lies()
+    assert.doesNotMatch(text, /in-the-clear/)
+    assert.match(text, /url_file: pgrevive\.secrets\/chat-url/)
+    assert.ok(kept.includes('chat-url'))
+    assert.equal(channelTest.parse((await admin.ask('POST', '/api/channels/chat/test')).body).ok, true)
+    assert.equal(received.splice(0)[0]?.path, '/in-the-clear')
+    refused(await put({ kind: 'slack', url: 'gopher://x' }, 'chat'), 422, 'config-invalid', /url/)
+    refused(await put({ kind: 'slack', url: 'https://x.example/${HOME}' }, 'chat'), 403, 'change-refused')
+    assert.deepEqual(await names(), kept)
+    await put({ kind: 'slack', url: `${base}/another` }, 'chat')
+    assert.deepEqual(await names(), [...kept.filter((name) => name !== 'chat-url'), 'chat-url-2'].toSorted())
+    assert.equal((await admin.ask('DELETE', '/api/channels/chat')).status, 200)
+    assert.ok(!(await names()).some((name) => name.startsWith('chat')))
+  })
+
+  it('do not take the secrets of somebody else along', async () => {
+    const other = await api.person('admin', 'third@example.com')
+    const entry = { kind: 'webhook', url_file: 'pgrevive.secrets/door', token_file: 'pgrevive.secrets/bearer' }
+    await enter('door', `${base}/good`)
+    await enter('bearer', 'B-SECRET')
+    assert.equal((await put(entry, 'hook')).status, 200)
+    const enterAs = (name: string) => other.ask('PUT', `/api/secrets/${name}`, { value: `${base}/evil` })
+    refused(await enterAs('door'), 403, 'change-refused', /token_file would be sent to another place/)
+    assert.equal((await enterAs('elsewhere')).status, 200)
+    const elsewhere = { ...entry, url_file: 'pgrevive.secrets/elsewhere' }
+    refused(await put(elsewhere, 'hook', other), 403, 'change-refused', /enter that anew/)
+    refused(
+      await put({ kind: 'webhook', url: base, token_file: entry.token_file }, 'hook', other),
+      403,
+      'change-refused',
+    )
+    assert.equal((await other.ask('DELETE', '/api/channels/hook')).status, 200)
+    refused(await put(elsewhere, 'hook2', other), 403, 'change-refused', /enter it anew/)
+    const { names } = secretNames.parse((await admin.ask('GET', '/api/secrets')).body)
+    assert.ok(!names.includes('door') && !names.includes('bearer'))
+    assert.deepEqual(received, [])
+  })
+
   it('are refused where something is wrong with them, and nothing changes', async () => {
     refused(await put({ kind: 'pigeon' }), 400, 'usage-invalid', /kind: /)
+    const deep = `{"kind":"webhook","url":"${base}","template":${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}}`
+    refused(await admin.ask('PUT', '/api/channels/ops', deep), 400, 'usage-invalid', /levels/)
     refused(await put({ kind: 'slack' }), 422, 'config-invalid', /url, url_env or url_file/)
     refused(await put({ kind: 'ntfy', topic: 'x', colour: 'red' }), 422, 'config-invalid', /colour/)
     refused(await put({ kind: 'slack', url_env: 'HOME' }), 403, 'change-refused', /variable of the environment/)

@@ -1,19 +1,24 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import type { Document } from 'yaml'
 import type { ConfiguredChannel } from '../../config/config-alerts.ts'
 import { AppError } from '../../core/app-error.ts'
 import { describeChannel, testChannel } from '../../service/alerts/describe-channels.ts'
 import { Reach } from '../../service/reach.ts'
-import { alert, channel, channelEntry, channelTest } from '../../shapes/alert.ts'
+import { type ChannelKind, alert, channel, channelEntry, channelTest } from '../../shapes/alert.ts'
 import { page } from '../../shapes/common.ts'
 import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
 import { whoOf } from '../guard.ts'
 import { answers, done, isDone, json, on } from '../route.ts'
+import { keepSecret } from '../settings/adding.ts'
 
 const id = z.object({ id: z.ulid() })
 const named = z.object({
   name: z.string().regex(/^[A-Za-z0-9][\w.-]{0,199}$/, 'must be letters, digits, ".", "_" and "-"'),
 })
+
+/** Kinds whose URL is a secret: whoever knows it can write there. */
+const secretUrls: ReadonlySet<ChannelKind> = new Set(['slack', 'discord', 'webhook'])
 
 export function alertRoutes(app: ApiApp, { service, access, config, secrets }: ApiRoom): void {
   const channelOf = (one: ConfiguredChannel) => describeChannel(one, service.state)
@@ -70,9 +75,17 @@ export function alertRoutes(app: ApiApp, { service, access, config, secrets }: A
     async (c) => {
       const { name } = c.req.valid('param')
       const entry = c.req.valid('json')
-      await config.edit((document) => document.setIn(['alerts', 'channels', name], entry), {
-        fresh: secrets.freshOf(whoOf(c).user),
-      })
+      const by = whoOf(c).user
+      const put = (one: object) => (document: Document) => document.setIn(['alerts', 'channels', name], one)
+      const fresh = () => ({ fresh: secrets.freshOf(by) })
+      const { url, ...rest } = entry
+      if (typeof url === 'string' && secretUrls.has(entry.kind)) {
+        // What is wrong with it is told of the URL itself.
+        await config.tryEdit(put(entry), fresh())
+        await keepSecret({ secrets, config, by }, { wish: `${name}-url`, secret: url }, (path) =>
+          config.edit(put({ ...rest, url_file: path }), fresh()),
+        )
+      } else await config.edit(put(entry), fresh())
       const made = service.config.alerts.channels.get(name)
       if (!made) throw new AppError('request-conflict', 'pgrevive.yaml was changed meanwhile')
       return c.json(channelOf(made), 200)

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { isMap } from 'yaml'
+import { type Document, isMap } from 'yaml'
 import { AppError } from '../../core/app-error.ts'
 import {
   addedDatabase,
@@ -12,17 +12,12 @@ import {
 } from '../../shapes/database.ts'
 import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
+import { type ApiContext, whoOf } from '../guard.ts'
 import { OneByOne } from '../one-by-one.ts'
 import { summarizeAll, summarizeOne } from '../overview/summaries.ts'
 import { answers, done, isDone, json, on } from '../route.ts'
-import {
-  addRepository,
-  dropSecret,
-  enteredDatabase,
-  initRepository,
-  keepSecret,
-  tryDatabase,
-} from '../settings/adding.ts'
+import { addRepository, enteredDatabase, initRepository, keepSecret, tryDatabase } from '../settings/adding.ts'
+import type { ChangeOptions } from '../settings/config-text.ts'
 
 /** Names of databases of a server hold a slash: "main%2Fshop". */
 const named = z.object({ name: z.string().min(1).max(200) })
@@ -30,6 +25,18 @@ const firstRepository = { name: 'local', place: './backups' }
 
 export function databaseRoutes(app: ApiApp, { service, ask, config, secrets }: ApiRoom): void {
   const adding = new OneByOne()
+  /** Keeps the password, if one was entered, for as long as the change with its file does not fail. */
+  const withPassword = (
+    c: ApiContext,
+    { name, password }: { name: string; password: string | undefined },
+    make: (file: string | undefined, change: ChangeOptions) => Promise<unknown>,
+  ) => {
+    const by = whoOf(c).user
+    if (password === undefined) return make(undefined, {})
+    return keepSecret({ secrets, config, by }, { wish: `${name}-password`, secret: password }, (file) =>
+      make(file, { fresh: secrets.freshOf(by) }),
+    )
+  }
   const summaryOf = (name: string) => {
     const found = summarizeOne(name, service)
     if (found) return found
@@ -82,21 +89,25 @@ export function databaseRoutes(app: ApiApp, { service, ask, config, secrets }: A
             hint: 'give this one another name',
           })
         }
+        const addition = (passwordFile?: string) => (document: Document) => {
+          if (document.hasIn(['databases', name])) throw new AppError('request-conflict', 'it was just added')
+          document.setIn(['databases', name], {
+            url: entered.conninfo,
+            ...(entered.tunnel === undefined ? {} : { tunnel: entered.tunnel }),
+            ...(passwordFile === undefined ? {} : { password_file: passwordFile }),
+            ...(wanted.objectives === undefined ? {} : { objectives: wanted.objectives }),
+          })
+        }
+        // What may not be is told before a repository is made.
+        if (entered.password === undefined) await config.tryEdit(addition())
         const kit =
           service.config.repositories.length > 0 ? null : await initRepository(firstRepository.place, { ask, config })
-        const add = (passwordFile: string | undefined) =>
+        await withPassword(c, { name, password: entered.password }, (passwordFile, change) =>
           config.edit((document) => {
-            if (document.hasIn(['databases', name])) throw new AppError('request-conflict', 'it was just added')
             if (kit !== null) addRepository(document, firstRepository.name, firstRepository.place)
-            document.setIn(['databases', name], {
-              url: entered.conninfo,
-              ...(entered.tunnel === undefined ? {} : { tunnel: entered.tunnel }),
-              ...(passwordFile === undefined ? {} : { password_file: passwordFile }),
-              ...(wanted.objectives === undefined ? {} : { objectives: wanted.objectives }),
-            })
-          })
-        if (entered.password === undefined) await add(undefined)
-        else await keepSecret({ secrets, config }, `${name}-password`, entered.password, add)
+            addition(passwordFile)(document)
+          }, change),
+        )
         return kit
       })
       service.events.emit('event', { kind: 'changed', what: 'databases' })
@@ -134,12 +145,10 @@ export function databaseRoutes(app: ApiApp, { service, ask, config, secrets }: A
         const tried = await tryDatabase(entered, ask, c.req.raw.signal)
         if (tried.error) throw asError(tried.error)
       }
-      let old: unknown
-      const change = (passwordFile: string | undefined) =>
+      await withPassword(c, { name, password: entered?.password }, (passwordFile, change) =>
         config.edit((document) => {
           const path = ['databases', name]
           if (!isMap(document.getIn(path, true))) throw new AppError('not-found', 'pgrevive.yaml has no such database')
-          old = document.getIn([...path, 'password_file'])
           if (url !== undefined && entered) document.setIn([...path, 'url'], entered.conninfo)
           if (tunnel === null && document.hasIn([...path, 'tunnel'])) document.deleteIn([...path, 'tunnel'])
           else if (typeof tunnel === 'string') document.setIn([...path, 'tunnel'], tunnel)
@@ -147,12 +156,8 @@ export function databaseRoutes(app: ApiApp, { service, ask, config, secrets }: A
           if (passwordFile === undefined) return
           if (document.hasIn([...path, 'password_env'])) document.deleteIn([...path, 'password_env'])
           document.setIn([...path, 'password_file'], passwordFile)
-        })
-      if (entered?.password === undefined) await change(undefined)
-      else {
-        await keepSecret({ secrets, config }, `${name}-password`, entered.password, change)
-        await dropSecret(secrets, old, config)
-      }
+        }, change),
+      )
       service.events.emit('event', { kind: 'changed', what: 'databases' })
       return c.json(summaryOf(name), 200)
     },
@@ -169,13 +174,10 @@ export function databaseRoutes(app: ApiApp, { service, ask, config, secrets }: A
     }),
     async (c) => {
       const { name } = c.req.valid('param')
-      let old: unknown
       await config.edit((document) => {
         if (!document.hasIn(['databases', name])) throw new AppError('not-found', 'pgrevive.yaml has no such database')
-        old = document.getIn(['databases', name, 'password_file'])
         document.deleteIn(['databases', name])
       })
-      await dropSecret(secrets, old, config)
       service.events.emit('event', { kind: 'changed', what: 'databases' })
       return c.json(isDone, 200)
     },

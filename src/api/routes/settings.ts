@@ -60,7 +60,7 @@ export function settingsRoutes(app: ApiApp, { config, secrets }: ApiRoom): void 
     }),
     async (c) => {
       const { name } = c.req.valid('param')
-      await secrets.write(name, c.req.valid('json').value, whoOf(c).user)
+      await config.enterSecret(name, c.req.valid('json').value, whoOf(c).user)
       return c.json(isDone, 200)
     },
   )

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -65,6 +65,19 @@ describe('from nothing to a backup', () => {
     const audit = JSON.stringify(api.server.room.audit.list({ before: undefined, limit: 100 }))
     assert.doesNotMatch(audit, /a password|a%20password/)
     assert.equal(codeOf(await admin.ask('POST', '/api/databases', { url: url() })), 'request-conflict')
+  })
+
+  it('the password of the service itself is for no database that somebody enters', async () => {
+    await using own = await TestApi.open({ environment: { PGPASSWORD: secret } })
+    await mkdir(join(own.directory, 'home'))
+    await writeFile(join(own.directory, 'home', '.pgpass'), `*:*:*:*:${secret}\n`, { mode: 0o600 })
+    const boss = await own.person('admin')
+    const bare = { url: `postgres://backup@127.0.0.1:${port}/shop` }
+    const tried = connectionTest.parse((await boss.ask('POST', '/api/databases/test', bare)).body)
+    assert.deepEqual([tried.ok, tried.error?.code], [false, 'authentication-failed'])
+    assert.notEqual((await boss.ask('POST', '/api/databases', bare)).status, 200)
+    const entered = { ...bare, password: secret }
+    assert.equal(connectionTest.parse((await boss.ask('POST', '/api/databases/test', entered)).body).ok, true)
   })
 
   it('its password is another one, and the old one lies nowhere', async () => {

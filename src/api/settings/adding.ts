@@ -10,7 +10,7 @@ import type { ConnectionTest } from '../../shapes/database.ts'
 import { z } from 'zod'
 import { type Ask, asAppError } from '../asking/ask.ts'
 import type { ConfigText } from './config-text.ts'
-import { conninfoProblem } from './guard-change.ts'
+import { conninfoProblem } from './guard-places.ts'
 import { type SecretFiles, namesSecret, secretPath } from './secret-files.ts'
 
 /** A database as somebody enters it, with its password apart. */
@@ -75,6 +75,9 @@ function refused(why: string): AppError {
   })
 }
 
+/** The passwords that the service itself has are not for whatever server somebody names. */
+const noPasswords = { PGPASSFILE: '/dev/null/none', PGSERVICE: undefined, PGSERVICEFILE: undefined }
+
 const shown = z.object({
   database: z.string(),
   there: z.boolean(),
@@ -91,7 +94,7 @@ export async function tryDatabase(entered: EnteredDatabase, ask: Ask, signal?: A
     const words = [...(tunnel === undefined ? [] : [`--tunnel=${tunnel}`]), '--', conninfo]
     const found = shown.parse(
       await ask.ask('show database', words, {
-        variables: password === undefined ? {} : { PGPASSWORD: password },
+        variables: { ...noPasswords, PGPASSWORD: password },
         ...(signal && { signal }),
       }),
     )
@@ -109,30 +112,21 @@ export async function tryDatabase(entered: EnteredDatabase, ask: Ask, signal?: A
   }
 }
 
-/** Keeps a secret under a name of its own, for as long as `use` does not fail. */
+/** Keeps a secret under a name of its own, for as long as `use` does not fail. `by`: who enters it. */
 export async function keepSecret<Result>(
-  { secrets, config }: { secrets: SecretFiles; config: ConfigText },
-  wish: string,
-  secret: string,
+  { secrets, config, by }: { secrets: SecretFiles; config: ConfigText; by: string },
+  { wish, secret }: { wish: string; secret: string },
   use: (path: string) => Promise<Result>,
 ): Promise<Result> {
   const name = await secrets.freeName(wish)
-  await secrets.write(name, secret)
+  await secrets.write(name, secret, by)
   try {
     return await use(secretPath(name))
   } catch (error) {
-    await dropSecret(secrets, secretPath(name), config)
+    const { text } = await config.read()
+    if (!namesSecret(text, name)) await secrets.drop(name)
     throw error
   }
-}
-
-/** Removes a secret that was kept here, when pgrevive.yaml names it no more. */
-export async function dropSecret(secrets: SecretFiles, path: unknown, config: ConfigText): Promise<void> {
-  if (typeof path !== 'string' || !path.startsWith(secretPath(''))) return
-  const name = path.slice(secretPath('').length)
-  const { text } = await config.read()
-  if (namesSecret(text, name) || !(await secrets.names()).includes(name)) return
-  await secrets.remove(name)
 }
 
 /** Of "list --json" of several. */

@@ -1,13 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Document, parseDocument } from 'yaml'
-import { z } from 'zod'
 import { type Config, type ConfigSurroundings, parseConfig } from '../../config/config.ts'
 import { AppError, messageOf } from '../../core/app-error.ts'
 import type { SettingsText } from '../../shapes/service.ts'
 import { OneByOne } from '../one-by-one.ts'
-import { guardChange } from './guard-change.ts'
+import { parseTree, valueAt } from './config-tree.ts'
+import { guardChange, refuse } from './guard-change.ts'
+import { namedSecrets, redirectedBySecret } from './guard-secrets.ts'
+import { type SecretFiles, namesSecret, secretPath } from './secret-files.ts'
 
 export interface ConfigTextOptions extends ConfigSurroundings {
   /** pgrevive.yaml, which need not be there. */
@@ -16,10 +18,13 @@ export interface ConfigTextOptions extends ConfigSurroundings {
   readonly reach: (host: string) => Promise<unknown>
   /** Has the service take a change at once. */
   readonly onChange: () => Promise<void>
+  readonly secrets: SecretFiles
+  /** Of the service. */
+  readonly stateDirectory: string
 }
 
 export interface ChangeOptions {
-  /** Paths of secrets that whoever asks has just entered, and may have sent to another place than before. */
+  /** Paths of secrets that whoever asks has just entered, and may name. */
   readonly fresh?: ReadonlySet<string>
 }
 
@@ -65,15 +70,24 @@ export class ConfigText {
   }
 
   /** Throws whatever `edit` would. */
-  async tryEdit(edit: Edit): Promise<void> {
+  async tryEdit(edit: Edit, change: ChangeOptions = {}): Promise<void> {
     const before = await this.#text()
-    await this.check(before, edited(before, edit))
+    await this.check(before, edited(before, edit), change)
+  }
+
+  /** Throws `change-refused` for a URL that secrets beside it, which are not entered anew, would be sent to. */
+  async enterSecret(name: string, secret: string, by: string): Promise<void> {
+    await this.#turns.run(async () => {
+      const { file, secrets } = this.#options
+      const entered = { file, fresh: secrets.freshOf(by) }
+      refuse(redirectedBySecret(parseTree(await this.#text()), join(dirname(file), secretPath(name)), entered), entered)
+      await secrets.write(name, secret, by)
+    })
   }
 
   /** What stands at a place of the file. */
   async value(path: readonly string[]): Promise<unknown> {
-    const found: unknown = parseDocument(await this.#text()).toJS()
-    return path.reduce<unknown>((at, key) => z.record(z.string(), z.unknown()).safeParse(at).data?.[key], found)
+    return valueAt(parseTree(await this.#text()), path)
   }
 
   /** Throws for what the API may not change, and what is wrong; nothing is written. */
@@ -90,10 +104,21 @@ export class ConfigText {
       if (after !== before) {
         await this.check(before, after, change)
         await this.#write(before, after)
+        await this.#dropSecrets(before, after)
         await this.#options.onChange()
       }
       return { file: this.#options.file, text: after, revision: revisionOf(after) }
     })
+  }
+
+  /** Removes those that are named no more. */
+  async #dropSecrets(before: string, after: string): Promise<void> {
+    const { file, secrets } = this.#options
+    const [old, young] = [before, after].map((text) => namedSecrets(parseTree(text), file))
+    const dropped = [...(old ?? [])].filter((path) => !young?.has(path)).map((path) => basename(path))
+    // a hook may name it, too
+    const unused = dropped.filter((name) => !namesSecret(after, name))
+    await Promise.all(unused.map((name) => secrets.drop(name)))
   }
 
   /** Of a file that is not there, none. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { hasCode } from '../../core/app-error.ts'
+import { createTemporaryDirectory } from '../../core/temporary-directory.ts'
 import { Reach } from '../../service/reach.ts'
 import { enteredDatabase } from './adding.ts'
 import { guardChange } from './guard-change.ts'
@@ -17,13 +20,21 @@ alerts:
     mail: { kind: email, to: [a@b.c], from: a@b.c, smtp: { host: mail.example, user: u, password_file: pgrevive.secrets/mail } }
 `
 
-function guard(after: string, fresh: readonly string[] = []): Promise<void> {
+interface Surroundings {
+  readonly from?: string
+  /** Names of secrets. */
+  readonly fresh?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+function guard(after: string, { from = before, fresh = [], environment = {} }: Surroundings = {}): Promise<void> {
   const reach = new Reach([])
-  return guardChange(before, after, {
+  return guardChange(from, after, {
     file: '/etc/pgrevive/pgrevive.yaml',
-    environment: { AZURE_STORAGE_SAS_TOKEN: 'secret' },
+    stateDirectory: '/etc/pgrevive/var/state',
+    environment: { HOME: '/nowhere', AZURE_STORAGE_SAS_TOKEN: 'secret', ...environment },
     reach: (host) => reach.resolve(host),
-    fresh: new Set(fresh),
+    fresh: new Set(fresh.map((name) => `/etc/pgrevive/pgrevive.secrets/${name}`)),
   })
 }
 
@@ -55,6 +66,9 @@ describe('changes of pgrevive.yaml over the API', () => {
         "databases:\n  evil: { url: 'postgres://x@evil/x', password_file: pgrevive.secrets/shop }",
       ),
     ],
+    ['no hooks, where there are some for all', before.replace("shop'", "shop', hooks: { before_backup: [] }")],
+    ['hooks of another kind', before.replace("shop'", "shop', hooks: !!omap []")],
+    ['a place of sockets, by naming no host', before.replace('databases:', "databases:\n  new: { url: 'dbname=x' }")],
     ['a socket', before.replace('databases:', "databases:\n  new: { url: 'host=/tmp dbname=x' }")],
     ['a container', before.replace('databases:', "databases:\n  new: { url: 'docker://db/x' }")],
     ['a password file', before.replace('databases:', "databases:\n  new: { url: 'postgres://h/x?passfile=/etc/x' }")],
@@ -68,6 +82,9 @@ describe('changes of pgrevive.yaml over the API', () => {
       ),
     ],
     ['a directory outside', before.replace('./backups', '/var/lib/evil')],
+    ['the directory of the secrets', before.replace('./backups', './pgrevive.secrets/x')],
+    ["the service's state", before.replace('./backups', './var/state')],
+    ['a directory around it', before.replace('./backups', './var')],
     ['a directory above', before.replace('./backups', '../evil')],
     ['the home directory', before.replace('./backups', '~/evil')],
     ['a file: URL', before.replace('./backups', 'file:///var/evil')],
@@ -97,10 +114,79 @@ describe('changes of pgrevive.yaml over the API', () => {
     await guard(before + schedules)
     await guard(
       before.replace('databases:', "databases:\n  new: { url: 'postgres://h/x', password_file: pgrevive.secrets/new }"),
+      { fresh: ['new'] },
     )
     await guard(before.replace('./backups', './elsewhere'))
-    await guard(before.replace('@db/shop', '@new/shop').replace('secrets/shop', 'secrets/shop-2'))
-    await guard(before.replace('mail.example', 'other.example'), ['/etc/pgrevive/pgrevive.secrets/mail'])
+    await guard(before.replace('@db/shop', '@new/shop').replace('secrets/shop', 'secrets/shop-2'), {
+      fresh: ['shop-2'],
+    })
+    await guard(before.replace('mail.example', 'other.example'), { fresh: ['mail'] })
+    await guard(before.replace('smtp: {', 'least: critical, smtp: {').replace('[a@b.c]', '[d@b.c]'))
+  })
+
+  it('are not made of a file that is no YAML', async () => {
+    await assert.rejects(guard(before, { from: 'databases: {' }), (error) => hasCode(error, 'config-invalid'))
+  })
+})
+
+describe('secrets that somebody else has entered', () => {
+  const tunneled = `databases: { far: { url: 'postgres://u@h/d', tunnel: 'ssh://b', password_file: /root/password } }`
+  const channel = (entry: string) => `alerts: { channels: { ops: { ${entry} } } }`
+  const ntfy = channel("kind: ntfy, url: 'https://ntfy.corp.example', topic: x, token_file: pgrevive.secrets/topic")
+  const hook = channel('kind: webhook, url_file: pgrevive.secrets/hook, token_file: pgrevive.secrets/token')
+  const whole = "databases: { far: { url: '${SHOP_URL}', tunnel: 'ssh://b' } }"
+  const ways: [how: string, from: string, after: string, fresh?: string[]][] = [
+    ['by an entry that names one nobody names any more', '', hook.replace('hook,', 'mine,'), ['mine']],
+    ['without the tunnel', tunneled, tunneled.replace(", tunnel: 'ssh://b'", '')],
+    ['through another tunnel', tunneled, tunneled.replace('ssh://b', 'ssh://evil')],
+    ['in a whole URL of the environment, through another tunnel', whole, whole.replace('ssh://b', 'ssh://evil')],
+    ['to the usual server, by taking away the own one', ntfy, ntfy.replace("url: 'https://ntfy.corp.example', ", '')],
+    ['to a URL that is entered', hook, hook.replace('secrets/hook', 'secrets/mine'), ['mine']],
+    ['to a URL in the clear', hook, hook.replace('url_file: pgrevive.secrets/hook', "url: 'https://evil.example'")],
+    [
+      'as a channel of another kind',
+      hook,
+      channel("kind: ntfy, topic: x, token_file: pgrevive.secrets/token, url: 'https://evil.example'"),
+    ],
+    ['under another name', hook, hook.replace('ops:', 'mine:'), ['hook']],
+  ]
+  for (const [how, from, after, fresh = []] of ways) {
+    it(`are not sent ${how}`, async () => {
+      assert.notEqual(after, from)
+      await assert.rejects(guard(after, { from, fresh }), refused)
+      await assert.rejects(guard(after, { from, fresh }), /enter (it|that) anew/)
+      const isOfMachine = from === tunneled || from === whole
+      if (!isOfMachine) await guard(after, { from, fresh: ['hook', 'mine', 'token', 'topic'] })
+    })
+  }
+})
+
+describe('the password that the service itself has', () => {
+  const environment = { PGPASSWORD: 'of the service' }
+  const database = (more = '') => `databases: { new: { url: 'postgres://u@evil/d'${more} } }`
+  const own = database(', password_file: pgrevive.secrets/new')
+
+  it('is not given to a database that somebody enters', async () => {
+    for (const after of [database(), database().replace('databases', 'servers')]) {
+      await assert.rejects(guard(after, { from: '', environment }), /own password would be sent there/)
+      await guard(after, { from: '' })
+    }
+    const refresh = "refreshes: { r: { from: shop, to: { url: 'postgres://u@evil/d' } } }"
+    await assert.rejects(guard(refresh, { from: '', environment }), /own password would be sent there/)
+    await guard(own, { from: '', environment, fresh: ['new'] })
+  })
+
+  it('is not given to one whose own password is taken away, and what stands there may stay', async () => {
+    await assert.rejects(guard(database(), { from: own, environment }), /own password would be sent there/)
+    await guard(database(', objectives: { rpo: 1h }'), { from: database(), environment })
+  })
+
+  it('may be that of ~/.pgpass', async () => {
+    await using directory = await createTemporaryDirectory('guard')
+    await writeFile(join(directory.path, '.pgpass'), 'good:*:*:*:secret\n', { mode: 0o600 })
+    const home = { HOME: directory.path }
+    await guard(database(), { from: '', environment: home })
+    await assert.rejects(guard(database().replace('evil', 'good'), { from: '', environment: home }), refused)
   })
 })
 
@@ -124,6 +210,11 @@ describe('a database that is entered', () => {
       'host=/run dbname=d',
       'docker://c/d',
       'service=s',
+      'dbname=d user=u port=5432',
+      'postgres:///d?user=u',
+      'postgres://u@:5432/d',
+      'postgres://h,/d',
+      'host=h,h hostaddr=127.0.0.1,/tmp dbname=d',
       'postgres://h/d?sslcert=/x',
     ]) {
       assert.throws(

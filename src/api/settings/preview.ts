@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import { parse } from 'yaml'
 import { unifiedDiff } from '../../diff/unified-diff.ts'
 import { hasCode } from '../../core/app-error.ts'
 import type { SettingsPreview } from '../../shapes/service.ts'
 import { z } from 'zod'
 import type { ConfigText } from './config-text.ts'
+import { parseTree } from './config-tree.ts'
 
 /** What a change of pgrevive.yaml would do, and what is wrong with it. */
 export async function previewSettings(
@@ -65,7 +65,7 @@ const fileShape = z
   .catch({ alerts: { channels: {} } })
 
 function effectsOf(before: string, after: string): string[] {
-  const [old, young] = [before, after].map((text) => fileShape.parse(parse(text) ?? {}))
+  const [old, young] = [before, after].map((text) => fileShape.parse(parseTree(text)))
   if (!old || !young) return []
   const named = parts.flatMap(([key, what, came, went]) => changes(old[key], young[key], [what, came, went]))
   const channels = changes(old.alerts.channels, young.alerts.channels, channelParts)

@@ -46,8 +46,8 @@ export class SecretFiles {
     }
   }
 
-  /** Only its first line counts where it is read; so there is one. */
-  async write(name: string, secret: string, by = ''): Promise<void> {
+  /** Only its first line counts where it is read; so there is one. `by`: who enters it. */
+  async write(name: string, secret: string, by: string): Promise<void> {
     if (!isSecretName(name))
       throw new AppError('usage-invalid', 'the name of a secret must be letters, digits, ".", "_" and "-"')
     if (/[\r\n\0]/.test(secret)) throw new AppError('usage-invalid', 'a secret must be one line')
@@ -88,7 +88,13 @@ export class SecretFiles {
   /** Throws `not-found`. */
   async remove(name: string): Promise<void> {
     if (!(await this.names()).includes(name)) throw new AppError('not-found', 'there is no such secret')
-    await rm(join(this.#directory, name))
+    await this.drop(name)
+  }
+
+  /** It need not be there. */
+  async drop(name: string): Promise<void> {
+    await rm(join(this.#directory, name), { force: true })
+    this.#entered.delete(name)
   }
 }
 

@@ -20,7 +20,7 @@ it('makes of each kind an entry that pgrevive.yaml takes, with secrets in files 
     )
     const { entry, secrets } = channelEntry('ops', kind, values)
     assert.deepEqual(channel.safeParse(entry).error?.issues ?? [], [], kind)
-    const secretValues = channelFields[kind].filter((field) => field.secret).map((field) => values[field.key])
+    const secretValues = channelFields[kind].filter((field) => field.secret === true).map((field) => values[field.key])
     assert.deepEqual(Object.values(secrets), secretValues)
     for (const name of Object.keys(secrets))
       assert.match(JSON.stringify(entry), new RegExp(`pgrevive.secrets/${name}"`))

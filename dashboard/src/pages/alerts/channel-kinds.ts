@@ -8,8 +8,8 @@ export interface ChannelField {
   label: string
   hint?: string
   type?: 'email' | 'url' | 'number'
-  /** Kept in a file of its own, and never given out again. */
-  secret?: boolean
+  /** Kept in a file of its own, and never given out again; one `within` the entry is taken out of it by the service. */
+  secret?: true | 'within'
   optional?: boolean
   /** Several, with commas between them. */
   many?: boolean
@@ -25,14 +25,14 @@ export const channelFields: Record<Kind, ChannelField[]> = {
     { key: 'smtp.user', label: 'User', optional: true },
     { key: 'smtp.password', label: 'Password', secret: true, optional: true },
   ],
-  slack: [{ key: 'url', label: 'URL of the incoming webhook', type: 'url', secret: true }],
-  discord: [{ key: 'url', label: 'URL of the webhook', type: 'url', secret: true }],
+  slack: [{ key: 'url', label: 'URL of the incoming webhook', type: 'url', secret: 'within' }],
+  discord: [{ key: 'url', label: 'URL of the webhook', type: 'url', secret: 'within' }],
   telegram: [
     { key: 'token', label: 'Token of the bot', secret: true },
     { key: 'chat_id', label: 'Chat', hint: 'A number, or @channel.' },
   ],
   webhook: [
-    { key: 'url', label: 'URL', type: 'url', secret: true },
+    { key: 'url', label: 'URL', type: 'url', secret: 'within' },
     { key: 'secret', label: 'Secret of the signature', secret: true, optional: true },
   ],
   ntfy: [
@@ -54,7 +54,7 @@ export function channelEntry(
   for (const { key, type, secret, many } of channelFields[kind]) {
     const value = values[key]?.trim() ?? ''
     if (value === '') continue
-    if (secret) {
+    if (secret === true) {
       const file = `${name}-${key.replace('.', '-')}`
       secrets[file] = value
       put(entry, `${key}_file`, `pgrevive.secrets/${file}`)
