@@ -43,6 +43,14 @@ describe('from nothing to a backup', () => {
 
   const url = (database = 'shop') => `postgres://backup:${encodeURIComponent(secret)}@127.0.0.1:${port}/${database}`
 
+  async function hasRun(id: string): Promise<void> {
+    for (;;) {
+      const { endedAt, state, error } = runDetail.parse((await admin.ask('GET', `/api/runs/${id}`)).body)
+      if (endedAt !== null) return assert.deepEqual([state, error], ['done', null])
+      await delay(50)
+    }
+  }
+
   it('a database is tried, and what is wrong is told', async () => {
     const tried = connectionTest.parse((await admin.ask('POST', '/api/databases/test', { url: url() })).body)
     assert.deepEqual([tried.ok, tried.database, tried.tables, tried.error], [true, 'shop', 1, null])
@@ -97,14 +105,7 @@ describe('from nothing to a backup', () => {
     const begun = await admin.ask('POST', '/api/runs', { command: 'backup', databases: ['shop'] })
     assert.equal(begun.status, 200, begun.text)
     const { id } = run.parse(begun.body)
-    for (;;) {
-      const now = runDetail.parse((await admin.ask('GET', `/api/runs/${id}`)).body)
-      if (now.endedAt !== null) {
-        assert.deepEqual([now.state, now.error], ['done', null])
-        break
-      }
-      await delay(50)
-    }
+    await hasRun(id)
     assert.equal((await admin.ask('GET', `/api/runs/${id}/log`)).status, 200)
     const front = overview.parse((await admin.ask('GET', '/api/overview')).body)
     assert.deepEqual(
@@ -197,6 +198,19 @@ describe('from nothing to a backup', () => {
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
     assert.deepEqual([child.exitCode, stderr], [0, ''])
     assert.match(stdout, /^backed up shop as [0-9A-Z]{26}: 1 table, 100 rows/)
+  })
+
+  it('of a database that is taken out nothing is demanded any more, and what was proven of it stays', async () => {
+    const begun = await admin.ask('POST', '/api/runs', { command: 'prove', databases: ['shop'] })
+    await hasRun(run.parse(begun.body).id)
+    await api.service.catalog.refresh()
+    const summary = async () => databaseSummary.parse((await admin.ask('GET', '/api/databases/shop')).body)
+    const before = await summary()
+    assert.ok(before.restorableTo !== null && before.objectives.rpo !== null)
+    assert.equal((await admin.ask('DELETE', '/api/databases/shop')).status, 200)
+    const { gone, state, reasons, restorableTo, objectives } = await summary()
+    assert.deepEqual([gone, state, reasons, restorableTo], [true, 'unknown', [], before.restorableTo])
+    assert.deepEqual(objectives, { rpo: null, proveEvery: null, restoreWithin: null })
   })
 })
 
