@@ -22,12 +22,16 @@ export const scheduleEntry = z
   .meta({ id: 'ScheduleEntry' })
 export type ScheduleEntry = z.output<typeof scheduleEntry>
 
+/** The databases that it would be about now; null for a command that is about none. */
+const matches = z.array(z.string()).nullable()
+
 export const schedule = z
   .object({
     name,
     entry: scheduleEntry,
     /** `when` in words, with its time zone. */
     meaning: z.string(),
+    matches,
     enabled: z.boolean(),
     /** The next ten. */
     next: z.array(time),
@@ -36,8 +40,11 @@ export const schedule = z
   .meta({ id: 'Schedule' })
 export type Schedule = z.output<typeof schedule>
 
-export const schedulePreviewRequest = scheduleEntry.pick({ when: true, time_zone: true, jitter: true })
+export const schedulePreviewRequest = scheduleEntry
+  .partial()
+  .pick({ command: true, when: true, time_zone: true, jitter: true, databases: true })
+  .required({ when: true })
 export const schedulePreview = z
-  .object({ meaning: z.string().nullable(), next: z.array(time), problem: z.string().nullable() })
+  .object({ meaning: z.string().nullable(), next: z.array(time), problem: z.string().nullable(), matches })
   .meta({ id: 'SchedulePreview' })
 export type SchedulePreview = z.output<typeof schedulePreview>

@@ -3,6 +3,7 @@ import { AppError } from '../../core/app-error.ts'
 import { type ConfiguredSchedule, resolveWhen } from '../../config/config-schedules.ts'
 import { meaningOf } from '../../config/when/meaning.ts'
 import { nextTimes } from '../../config/when/times.ts'
+import { databasesOf } from '../../service/schedules/wanted-by-schedule.ts'
 import {
   type Schedule,
   schedule,
@@ -20,12 +21,17 @@ const named = z.object({
 const shownTimes = 10
 
 export function scheduleRoutes(app: ApiApp, { service, config }: ApiRoom): void {
+  const matchesOf = (entry: Parameters<typeof databasesOf>[0]) => {
+    const known = service.catalog.databases().flatMap(({ name, gone }) => (gone ? [] : [name]))
+    return databasesOf(entry, known) ?? null
+  }
   const scheduleOf = ({ name, entry, when, enabled }: ConfiguredSchedule): Schedule => {
     const last = service.runs.list({ schedule: name, limit: 1 }).items[0]
     return {
       name,
       entry,
       meaning: meaningOf(when),
+      matches: matchesOf(entry),
       enabled,
       next: enabled ? nextTimes(when, service.clock.now(), shownTimes).map((time) => time.toISOString()) : [],
       lastRun: last ? { id: last.id, state: last.state, at: last.startedAt ?? last.dueAt ?? last.createdAt } : null,
@@ -95,13 +101,15 @@ export function scheduleRoutes(app: ApiApp, { service, config }: ApiRoom): void 
       responses: answers(schedulePreview),
     }),
     (c) => {
-      const { when: text, time_zone, jitter } = c.req.valid('json')
+      const { when: text, time_zone, jitter, command, databases } = c.req.valid('json')
+      const matches = command === undefined ? null : matchesOf({ command, databases })
       const problems: { path: readonly PropertyKey[]; message: string }[] = []
       const entry = { when: text, ...(time_zone && { time_zone }), ...(jitter && { jitter }) }
       const when = resolveWhen('preview', entry, problems)
-      if (!when) return c.json({ meaning: null, next: [], problem: problems[0]?.message ?? 'this is no time' }, 200)
+      if (!when)
+        return c.json({ meaning: null, next: [], problem: problems[0]?.message ?? 'this is no time', matches }, 200)
       const next = nextTimes(when, service.clock.now(), shownTimes).map((time) => time.toISOString())
-      return c.json({ meaning: meaningOf(when), next, problem: null }, 200)
+      return c.json({ meaning: meaningOf(when), next, problem: null, matches }, 200)
     },
   )
 }

@@ -13,6 +13,7 @@ import { type TestServer, loadSql, startTestServer } from '../../postgres/server
 import { addedDatabase, connectionTest, databaseSummary, restoreState } from '../../shapes/database.ts'
 import { issuedToken } from '../../shapes/access.ts'
 import { run, runDetail } from '../../shapes/run.ts'
+import { schedulePreview } from '../../shapes/schedule.ts'
 import { overview } from '../../shapes/service.ts'
 import { type TestClient, TestApi, codeOf } from '../test-api.ts'
 
@@ -172,16 +173,21 @@ describe('from nothing to a backup', () => {
     const after = await readFile(file, 'utf8')
     for (const part of ['# ours', 'nightly:', 'drill:', 'rpo: 12h', 'keep_daily: 7'])
       assert.ok(after.includes(part), part)
-    const schedules = z.array(z.object({ name: z.string(), next: z.array(z.string()) }))
+    const schedules = z.array(z.object({ name: z.string(), next: z.array(z.string()), matches: z.array(z.string()) }))
     const listed = schedules.parse((await admin.ask('GET', '/api/schedules')).body)
     assert.deepEqual(
-      listed.map(({ name, next }) => [name, next.length]),
+      listed.map(({ name, next, matches }) => [name, next.length, matches]),
       [
-        ['nightly', 10],
-        ['drill', 10],
+        ['nightly', 10, ['shop']],
+        ['drill', 10, ['shop']],
       ],
     )
     assert.equal((await admin.ask('DELETE', '/api/schedules/drill')).status, 200)
+    const previewed = async (databases: string[]) => {
+      const entry = { command: 'backup', when: 'daily at 02:00', databases }
+      return schedulePreview.parse((await admin.ask('POST', '/api/schedules/preview', entry)).body).matches
+    }
+    assert.deepEqual([await previewed(['sh*']), await previewed(['shpo'])], [['shop'], []])
     const wrong = await admin.ask('PUT', '/api/schedules/odd', { command: 'backup', when: 'whenever' })
     assert.equal(codeOf(wrong), 'config-invalid')
   })

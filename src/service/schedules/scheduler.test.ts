@@ -204,7 +204,25 @@ describe('the scheduler', () => {
     const scheduler = open()
     scheduler.tick(clock.now())
     pass(scheduler, 24 * hour)
+    assert.deepEqual([requested(), missed], [[], []], 'which is nothing new before the first database')
+  })
+
+  it('tells at its time that a schedule matches no database, and asks for it once one is there', () => {
+    schedules = configured({ nightly: { ...nightly, databases: ['shpo', 'app_*'] } })
+    const scheduler = open()
+    scheduler.tick(clock.now())
+    pass(scheduler, 13 * hour)
+    assert.deepEqual(missed, [])
+    pass(scheduler, 2 * hour)
     assert.deepEqual(requested(), [])
+    assert.deepEqual(
+      missed.map(({ kind, subject, text }) => [kind, subject, text]),
+      [['run-missed', 'nightly', 'It is about shpo, app_*, and there is no such database.']],
+    )
+    databases = ['shop', 'app_1']
+    pass(scheduler, 24 * hour)
+    assert.deepEqual(requested(), ['11-03T02:00 schedule'])
+    assert.equal(missed.length, 1)
   })
 })
 

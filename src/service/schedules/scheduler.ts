@@ -3,10 +3,10 @@ import { z } from 'zod'
 import type { ConfiguredSchedule } from '../../config/config-schedules.ts'
 import { newestDue, nextTimes } from '../../config/when/times.ts'
 import { formatDuration, formatQuantity, formatTime } from '../../core/text/format.ts'
-import type { Alerts } from '../alerts/alerts.ts'
+import type { Alerts, Trouble } from '../alerts/alerts.ts'
 import type { Runs } from '../runs/runs.ts'
 import type { State } from '../state/state.ts'
-import { type Surroundings, wantedBySchedule } from './wanted-by-schedule.ts'
+import { type Surroundings, databasesOf, wantedBySchedule } from './wanted-by-schedule.ts'
 
 export interface SchedulerOptions {
   readonly state: State
@@ -95,10 +95,15 @@ export class Scheduler {
     now: Date,
   ): void {
     const { runs, alerts, surroundings, tell, graceMs } = this.#options
-    const { name } = schedule
-    const wanted = wantedBySchedule(schedule, surroundings(), at)
+    const { name, entry } = schedule
+    const there = surroundings()
+    const wanted = wantedBySchedule(schedule, there, at)
     if (!wanted) {
-      tell(`schedule ${name}: there is nothing to ${schedule.entry.command} yet`)
+      // before the first database there is nothing to do; a name that is wrong is never right by itself
+      const { databases } = entry
+      const isLost = databasesOf(entry, there.databases)?.length === 0
+      if (databases && isLost) alerts.raise(matchesNothing(name, databases))
+      tell(`schedule ${name}: there is nothing to ${entry.command} yet`)
       return
     }
     const cause = now.getTime() - at.getTime() > promptMs ? 'caught-up' : 'schedule'
@@ -123,6 +128,17 @@ export class Scheduler {
        on conflict (schedule) do update set fingerprint = :fingerprint, seen_until = :now`,
       { name, fingerprint, now: now.toISOString() },
     )
+  }
+}
+
+function matchesNothing(name: string, databases: readonly string[]): Trouble {
+  return {
+    kind: 'run-missed',
+    severity: 'warning',
+    subject: name,
+    title: `${name} did not run: it matches no database`,
+    text: `It is about ${databases.join(', ')}, and there is no such database.`,
+    remedy: 'correct "databases:" of the schedule: "pgrevive list --databases" shows which there are',
   }
 }
 

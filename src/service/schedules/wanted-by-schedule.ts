@@ -15,6 +15,14 @@ export interface Surroundings {
 
 export type ScheduledRun = Pick<WantedRun, 'command' | 'arguments' | 'databases' | 'repositories'>
 
+/** The databases that a schedule is about, of those that there are; undefined for commands that are about none. */
+export function databasesOf(
+  { command, databases }: Pick<ConfiguredSchedule['entry'], 'command' | 'databases'>,
+  known: readonly string[],
+): string[] | undefined {
+  return command === 'backup' || command === 'prove' || command === 'forget' ? matching(databases, known) : undefined
+}
+
 /** The run that a schedule means at a moment; undefined where there is nothing to work on. */
 export function wantedBySchedule(
   { entry }: Pick<ConfiguredSchedule, 'entry'>,
