@@ -197,18 +197,23 @@ describe('from nothing to a backup', () => {
       (await admin.ask('POST', '/api/tokens', { name: 'ci', scopes: ['read', 'operate'] })).body,
     )
     const program = fileURLToPath(new URL('../../../bin/pgrevive.js', import.meta.url))
-    const child = spawn(process.execPath, [program, 'backup', 'shop', '--comment', 'from afar', '--quiet'], {
-      cwd: api.directory,
-      env: { PATH: process.env['PATH'], PGREVIVE_SERVER: api.url, PGREVIVE_TOKEN: token },
-    })
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-    assert.deepEqual([child.exitCode, stderr], [0, ''])
-    assert.match(stdout, /^backed up shop as [0-9A-Z]{26}: 1 table, 100 rows/)
+    const pgrevive = async (...words: string[]) => {
+      const child = spawn(process.execPath, [program, ...words, '--quiet'], {
+        cwd: api.directory,
+        env: { PATH: process.env['PATH'], PGREVIVE_SERVER: api.url, PGREVIVE_TOKEN: token },
+      })
+      const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+      assert.deepEqual([child.exitCode, stderr], [0, ''])
+      return stdout
+    }
+    const [, id = ''] =
+      /^backed up shop as ([0-9A-Z]{26}): 1 table, 100 rows/.exec(
+        await pgrevive('backup', 'shop', '--comment', 'from afar'),
+      ) ?? []
+    assert.match(await pgrevive('prove', 'latest:shop'), new RegExp(`^proven shop ${id} `))
   })
 
   it('of a database that is taken out nothing is demanded any more, and what was proven of it stays', async () => {
-    const begun = await admin.ask('POST', '/api/runs', { command: 'prove', databases: ['shop'] })
-    await hasRun(run.parse(begun.body).id)
     await api.service.catalog.refresh()
     const summary = async () => databaseSummary.parse((await admin.ask('GET', '/api/databases/shop')).body)
     const before = await summary()

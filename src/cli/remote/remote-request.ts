@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../core/app-error.ts'
 import { parseNames } from '../../postgres/sql/names.ts'
+import { type BackupReference, backupReference } from '../repositories/backup-reference.ts'
 import { type RunRequest, runRequest } from '../../shapes/run.ts'
 
 type Raw = Readonly<Record<string, unknown>>
@@ -9,7 +10,7 @@ type Raw = Readonly<Record<string, unknown>>
 const taken: Readonly<Record<string, readonly string[]>> = {
   list: ['database', 'limit'],
   backup: ['databases', 'comment'],
-  prove: ['backup', 'database'],
+  prove: ['backups', 'database'],
   check: ['level'],
   sync: ['from', 'to'],
   forget: ['database'],
@@ -37,8 +38,15 @@ const taken: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** What the service is asked for; throws `usage-invalid` for what only the machine itself can do. */
-export function remoteRequest(name: string, raw: Raw): RunRequest | 'list' {
+/**
+ * What the service is asked for, with the whole ids of the backups that are meant, which `idOf` finds; rejects with
+ * `usage-invalid` for what only the machine itself can do.
+ */
+export async function remoteRequest(
+  name: string,
+  raw: Raw,
+  idOf: (reference: BackupReference) => Promise<string>,
+): Promise<RunRequest | 'list'> {
   const known = taken[name]
   if (!known) {
     throw new AppError('usage-invalid', `"${name}" is not done at a service`, {
@@ -53,13 +61,28 @@ export function remoteRequest(name: string, raw: Raw): RunRequest | 'list' {
     })
   }
   if (name === 'list') return 'list'
+  const named = await backupOf(raw, idOf)
   const wish = name === 'restore' ? restoreWish(raw) : { ...pick(raw, known), command: name, ...listed(name, raw) }
-  const { data, error } = runRequest.safeParse(wish)
+  const { data, error } = runRequest.safeParse({ ...wish, ...named })
   if (data) return data
   const [issue] = error.issues
   throw new AppError('usage-invalid', `${issue?.path.map(String).join('.')}: ${issue?.message}`, {
-    hint: `a service takes whole ids of backups, and bare names; "pgrevive ${name} --help" explains every option`,
+    hint: `a service takes bare names of databases; "pgrevive ${name} --help" explains every option`,
   })
+}
+
+/** The only backup that is named, if one is; `prove` takes several, one run at a service proves one. */
+async function backupOf(raw: Raw, idOf: (reference: BackupReference) => Promise<string>): Promise<{ backup?: string }> {
+  const [only, other] = [raw['backup'] ?? [], raw['backups'] ?? []].flat()
+  if (only === undefined) return {}
+  if (other !== undefined) {
+    throw new AppError('usage-invalid', 'at a service one backup is proven at a time', {
+      hint: 'name one; without any, the newest of every database is proven',
+    })
+  }
+  const { data, error } = backupReference.safeParse(only)
+  if (data) return { backup: await idOf(data) }
+  throw new AppError('usage-invalid', `BACKUP ${error.issues[0]?.message}`, { hint: '"pgrevive list" shows all ids' })
 }
 
 /** On until their "--no-" form is given. */
@@ -90,7 +113,6 @@ function restoreWish(raw: Raw): object {
   const tables = z.array(z.string()).catch([]).parse(raw['table']).map(tableOf)
   return {
     ...pick(raw, [
-      'backup',
       'to',
       'confirm',
       'owner',

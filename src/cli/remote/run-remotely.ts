@@ -5,10 +5,10 @@ import type { OnProgress } from '../../core/progress.ts'
 import { formatAge, formatBytes, formatCount, formatTable } from '../../core/text/format.ts'
 import { printable, printableLines } from '../../core/text/printable.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
-import { backup, databaseSummary } from '../../shapes/database.ts'
 import { type LogLine, type RunDetail, type RunRequest, logLine, run, runDetail } from '../../shapes/run.ts'
 import type { Command, Outcome } from '../define-command.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { backupsOf, findBackup } from './remote-backups.ts'
 import { remoteRequest } from './remote-request.ts'
 import { ServiceClient, errorOf } from './service-client.ts'
 
@@ -27,8 +27,9 @@ export async function runRemotely(
   { command, raw }: { command: Command; raw: Readonly<Record<string, unknown>> },
   context: RemoteContext,
 ): Promise<Outcome> {
-  const request = remoteRequest(command.name, raw)
-  const client = await ServiceClient.create(context.server, context.environment, context.signal)
+  const connect = () => ServiceClient.create(context.server, context.environment, context.signal)
+  const request = await remoteRequest(command.name, raw, async (reference) => findBackup(reference, await connect()))
+  const client = await connect()
   return request === 'list' ? listRemotely(raw, client, context) : runOnService(request, client, context)
 }
 
@@ -107,17 +108,7 @@ async function listRemotely(
   const { database, limit } = z
     .object({ database: z.string().optional(), limit: z.coerce.number().optional() })
     .parse(raw)
-  const names =
-    database === undefined
-      ? (await client.ask(z.array(databaseSummary), 'GET', '/api/databases')).map(({ name }) => name)
-      : [database]
-  const lists = await Promise.all(
-    names.map((name) => client.ask(z.array(backup), 'GET', `/api/databases/${encodeURIComponent(name)}/backups`)),
-  )
-  const backups = lists
-    .flat()
-    .toSorted((one, other) => (one.snapshotAt < other.snapshotAt ? 1 : -1))
-    .slice(0, limit)
+  const backups = (await backupsOf(database, client)).slice(0, limit)
   const now = new Date()
   const rows = backups.map((one) => [
     one.id,
