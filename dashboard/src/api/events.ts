@@ -1,6 +1,7 @@
 import type { InfiniteData, QueryClient } from '@tanstack/react-query'
 import type { LogLine, Progress, Run, RunDetail } from '../../../src/shapes/run.ts'
 import type { Overview, ServiceEvent } from '../../../src/shapes/service.ts'
+import { setConnected } from './connection.ts'
 import type { Page } from './queries.ts'
 
 /** What is asked again when something of that kind has changed. */
@@ -15,12 +16,13 @@ const staleAfter = {
 
 /**
  * Keeps what was asked for as fresh as the service knows it: progress and logs are put in place, everything else is asked
- * again, at most twice a second. `live` hears whether the connection stands. Returns how to stop.
+ * again, at most twice a second. Returns how to stop.
  */
-export function followEvents(client: QueryClient, live: (standing: boolean) => void): () => void {
-  const source = new EventSource('/api/events')
+export function followEvents(client: QueryClient): () => void {
+  let source: EventSource
   const due = new Set<keyof typeof staleAfter>()
   let timer: ReturnType<typeof setTimeout> | undefined
+  let later: ReturnType<typeof setTimeout> | undefined
   let wasLost = false
 
   const askAgain = (what: keyof typeof staleAfter) => {
@@ -54,22 +56,33 @@ export function followEvents(client: QueryClient, live: (standing: boolean) => v
     }
   }
 
-  for (const kind of ['run', 'progress', 'log', 'alert', 'changed'] as const) {
-    source.addEventListener(kind, (message) => take({ kind, ...JSON.parse(message.data as string) } as ServiceEvent))
+  const listen = () => {
+    source = new EventSource('/api/events')
+    for (const kind of ['run', 'progress', 'log', 'alert', 'changed'] as const) {
+      source.addEventListener(kind, (message) => take({ kind, ...JSON.parse(message.data as string) } as ServiceEvent))
+    }
+    source.onopen = () => {
+      setConnected(true)
+      // What happened meanwhile was not heard.
+      if (wasLost) void client.invalidateQueries()
+      wasLost = false
+    }
+    source.onerror = () => {
+      source.close()
+      // The service ends a stream that does not keep up: only when no other one follows, it is not there.
+      if (wasLost) setConnected(false)
+      later = setTimeout(listen, wasLost ? 3_000 : 200)
+      wasLost = true
+      // Or nobody is signed in any more.
+      void client.invalidateQueries({ queryKey: ['me'] })
+    }
   }
-  source.onopen = () => {
-    live(true)
-    // What happened meanwhile was not heard.
-    if (wasLost) void client.invalidateQueries()
-    wasLost = false
-  }
-  source.onerror = () => {
-    wasLost = true
-    live(false)
-  }
+  listen()
   return () => {
     clearTimeout(timer)
+    clearTimeout(later)
     source.close()
+    setConnected(true)
   }
 }
 

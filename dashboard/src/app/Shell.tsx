@@ -3,12 +3,14 @@ import { CircleUser, LogOut, Menu as MenuIcon, Monitor, Moon, Search, Sun, X } f
 import { Suspense, useEffect, useRef, useState } from 'react'
 import { NavLink, Outlet, useLocation, useNavigate } from 'react-router'
 import { post } from '../api/client.ts'
+import { useConnectionLostAt } from '../api/connection.ts'
 import { followEvents } from '../api/events.ts'
 import { queries } from '../api/queries.ts'
 import { Button } from '../ui/Button.tsx'
 import { Loading } from '../ui/Note.tsx'
 import { Toasts } from '../ui/toasts.tsx'
 import { Brand } from './Brand.tsx'
+import { Lost } from './Lost.tsx'
 import { Mishap } from './Mishap.tsx'
 import { KeysHelp } from './KeysHelp.tsx'
 import { useKeys } from './keys.ts'
@@ -33,7 +35,8 @@ export function Shell() {
   const open = openAt === location.key
   const setOpen = (next: boolean) => setOpenAt(next ? location.key : null)
   const [asked, setAsked] = useState<'keys' | 'palette' | null>(null)
-  const live = useEvents()
+  const client = useQueryClient()
+  useEffect(() => followEvents(client), [client])
   const shown = places.map((group) => ({
     ...group,
     places: group.places.filter((place) => !place.scope || session.may(place.scope)),
@@ -101,12 +104,11 @@ export function Shell() {
             <CircleUser aria-hidden="true" /> <span className="cut">{session.user.name}</span>
           </NavLink>
           <SignOut />
-          <div className={live ? 'live' : 'live lost'} role="status">
-            {live ? `Live · ${session.version}` : 'Connection lost: trying again'}
-          </div>
+          <Live version={session.version} />
         </div>
       </nav>
       <main className="main" id="main" ref={main} tabIndex={-1}>
+        <Lost />
         <Mishap key={path}>
           <Suspense fallback={<Loading what="the page" />}>
             <Outlet />
@@ -120,11 +122,9 @@ export function Shell() {
   )
 }
 
-function useEvents(): boolean {
-  const client = useQueryClient()
-  const [live, setLive] = useState(true)
-  useEffect(() => followEvents(client, setLive), [client])
-  return live
+function Live({ version }: { version: string }) {
+  const live = useConnectionLostAt() === null
+  return <div className={live ? 'live' : 'live lost'}>{live ? `Live · ${version}` : 'No connection: trying again'}</div>
 }
 
 function OpenAlerts() {

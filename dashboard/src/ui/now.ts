@@ -1,15 +1,16 @@
 import { useSyncExternalStore } from 'react'
+import { connectionLostAt } from '../api/connection.ts'
 
-/** A clock that all who show an age share; it stands still while nobody looks. */
+/** A clock that all who show an age share; it stands still while nobody looks, and while nobody knows what is true now. */
 function clockOf(everyMs: number): () => number {
   let now = Date.now()
   let timer: ReturnType<typeof setInterval> | undefined
   const listeners = new Set<() => void>()
   const subscribe = (listener: () => void) => {
     if (listeners.size === 0) {
-      now = Date.now()
+      now = connectionLostAt() ?? Date.now()
       timer = setInterval(() => {
-        now = Date.now()
+        now = connectionLostAt() ?? Date.now()
         for (const each of listeners) each()
       }, everyMs)
     }

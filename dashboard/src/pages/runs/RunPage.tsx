@@ -3,6 +3,7 @@ import { RotateCcw, Square } from 'lucide-react'
 import { Link, useNavigate, useParams } from 'react-router'
 import type { RunDetail } from '../../../../src/shapes/run.ts'
 import { at, post } from '../../api/client.ts'
+import { useConnectionLostAt } from '../../api/connection.ts'
 import { queries } from '../../api/queries.ts'
 import { startRun } from '../../api/runs.ts'
 import { Page } from '../../app/Page.tsx'
@@ -111,6 +112,7 @@ function Acts({ run }: { run: RunDetail }) {
   const { may } = useSession()
   const navigate = useNavigate()
   const client = useQueryClient()
+  const isLost = useConnectionLostAt() !== null
   if (!may('operate')) return null
   if (run.endedAt === null) {
     const cancel = () =>
@@ -118,7 +120,7 @@ function Acts({ run }: { run: RunDetail }) {
         client.invalidateQueries({ queryKey: ['run', run.id] }),
       )
     return (
-      <Button icon={<Square />} onClick={() => void cancel()}>
+      <Button icon={<Square />} disabled={isLost} onClick={() => void cancel()}>
         Cancel
       </Button>
     )
@@ -126,7 +128,7 @@ function Acts({ run }: { run: RunDetail }) {
   const { command, databases, state } = run
   if (state === 'done' || (command !== 'backup' && command !== 'prove')) return null
   return (
-    <Button icon={<RotateCcw />} onClick={() => void startRun({ command, databases }, navigate)}>
+    <Button icon={<RotateCcw />} disabled={isLost} onClick={() => void startRun({ command, databases }, navigate)}>
       Try again
     </Button>
   )
