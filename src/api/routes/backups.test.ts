@@ -167,6 +167,10 @@ describe('a backup', () => {
     assert.equal((await admin.ask('PUT', '/api/retention', { keep_last: 2 })).status, 200)
     assert.deepEqual((await viewer.ask('GET', '/api/retention')).body, { keep_last: 2 })
     refused(await admin.ask('PUT', '/api/retention', { keep_within: 'long' }), 422, 'config-invalid', /keep_within/)
+    for (const nothing of [{ keep_last: 0 }, { minimum: 3 }, { keep_daily: 0, minimum: 3 }]) {
+      refused(await admin.ask('PUT', '/api/retention', nothing), 400, 'usage-invalid', /names nothing to keep/)
+    }
+    assert.deepEqual((await viewer.ask('GET', '/api/retention')).body, { keep_last: 2 })
     refused(await operator.ask('PUT', '/api/retention', { keep_last: 1 }), 403, 'access-denied')
     assert.equal((await admin.ask('PUT', '/api/retention', {})).status, 200)
     assert.deepEqual((await viewer.ask('GET', '/api/retention')).body, {})
