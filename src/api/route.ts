@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { AppError } from '../core/app-error.ts'
 import { type Scope, problem } from '../shapes/common.ts'
 
 /** Who may ask: whoever has a scope, everybody who is known, or anyone at all. */
@@ -54,3 +55,14 @@ export function json<Schema extends z.ZodType>(schema: Schema) {
 /** The answer of what has nothing to tell. */
 export const done = z.object({ done: z.literal(true) }).meta({ id: 'Done' })
 export const isDone = { done: true } as const
+
+/** Of a PUT that makes something: with `If-None-Match: *` it is refused where there is one of that name. */
+export const onlyIfNew = z.object({ 'if-none-match': z.literal('*').optional() })
+
+/** Throws `request-conflict`. */
+export function refuseKnown(headers: z.output<typeof onlyIfNew>, isKnown: boolean, what: string): void {
+  if (headers['if-none-match'] === undefined || !isKnown) return
+  throw new AppError('request-conflict', `there is a ${what} already`, {
+    hint: 'give this one another name, or change that one; nothing was written',
+  })
+}

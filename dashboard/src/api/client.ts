@@ -48,9 +48,9 @@ export async function call<Answer>(
   method: Method,
   path: string,
   body?: unknown,
-  signal?: AbortSignal,
+  { signal, headers: more }: { signal?: AbortSignal | undefined; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
-  const headers: Record<string, string> = { accept: 'application/json' }
+  const headers: Record<string, string> = { accept: 'application/json', ...more }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (method !== 'GET' && csrf !== null) headers['x-pgrevive-csrf'] = csrf
   let response: Response
@@ -94,8 +94,11 @@ function problemOf(status: number, text: string): ApiError {
   })
 }
 
-export const get = <Answer>(path: string, signal?: AbortSignal) => call<Answer>('GET', path, undefined, signal)
+export const get = <Answer>(path: string, signal?: AbortSignal) => call<Answer>('GET', path, undefined, { signal })
 export const post = <Answer>(path: string, body: unknown = {}) => call<Answer>('POST', path, body)
 export const put = <Answer>(path: string, body: unknown = {}) => call<Answer>('PUT', path, body)
+/** Refused where there is one of that name. */
+export const putNew = <Answer>(path: string, body: unknown) =>
+  call<Answer>('PUT', path, body, { headers: { 'if-none-match': '*' } })
 export const patch = <Answer>(path: string, body: unknown) => call<Answer>('PATCH', path, body)
 export const remove = <Answer>(path: string) => call<Answer>('DELETE', path)

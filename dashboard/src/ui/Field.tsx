@@ -9,7 +9,7 @@ import {
 interface About {
   label: string
   hint?: ReactNode | undefined
-  wrong?: string | null | undefined
+  wrong?: string | false | null | undefined
 }
 
 function Field({ id, label, hint, wrong, children }: About & { id: string; children: ReactNode }) {

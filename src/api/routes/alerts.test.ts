@@ -147,6 +147,8 @@ describe('channels', () => {
     refused(await put({ kind: 'slack', url_env: 'HOME' }), 403, 'change-refused', /variable of the environment/)
     refused(await put({ kind: 'slack', url_file: '/etc/passwd' }), 403, 'change-refused', /outside/)
     refused(await put({ kind: 'slack', url: 'file:///etc/passwd' }), 422, 'config-invalid', /url/)
+    const anew = await admin.ask('PUT', '/api/channels/ops', webhook(), { 'if-none-match': '*' })
+    refused(anew, 409, 'request-conflict', /channel .*ops.* already/)
     refused(await put(webhook(), encodeURIComponent('<script>')), 400, 'usage-invalid', /name: must be letters/)
     for (const role of ['viewer', 'operator'] as const) {
       const person = await api.person(role)

@@ -9,7 +9,7 @@ import { page } from '../../shapes/common.ts'
 import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
 import { whoOf } from '../guard.ts'
-import { answers, done, isDone, json, on } from '../route.ts'
+import { answers, done, isDone, json, on, onlyIfNew, refuseKnown } from '../route.ts'
 import { keepSecret } from '../settings/adding.ts'
 
 const id = z.object({ id: z.ulid() })
@@ -69,14 +69,18 @@ export function alertRoutes(app: ApiApp, { service, access, config, secrets }: A
   app.openapi(
     createRoute({
       ...on('put', '/api/channels/{name}', { access: 'administer', act: 'setChannel', summary: 'Make or change one' }),
-      request: { params: named, body: json(channelEntry) },
+      request: { params: named, headers: onlyIfNew, body: json(channelEntry) },
       responses: answers(channel),
     }),
     async (c) => {
       const { name } = c.req.valid('param')
       const entry = c.req.valid('json')
       const by = whoOf(c).user
-      const put = (one: object) => (document: Document) => document.setIn(['alerts', 'channels', name], one)
+      const headers = c.req.valid('header')
+      const put = (one: object) => (document: Document) => {
+        refuseKnown(headers, document.hasIn(['alerts', 'channels', name]), `channel ${JSON.stringify(name)}`)
+        document.setIn(['alerts', 'channels', name], one)
+      }
       const fresh = () => ({ fresh: secrets.freshOf(by) })
       const { url, ...rest } = entry
       if (typeof url === 'string' && secretUrls.has(entry.kind)) {

@@ -13,7 +13,7 @@ import {
 } from '../../shapes/schedule.ts'
 import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
-import { answers, done, isDone, json, on } from '../route.ts'
+import { answers, done, isDone, json, on, onlyIfNew, refuseKnown } from '../route.ts'
 
 const named = z.object({
   name: z.string().regex(/^[A-Za-z0-9][\w.-]{0,199}$/, 'must be letters, digits, ".", "_" and "-"'),
@@ -57,13 +57,17 @@ export function scheduleRoutes(app: ApiApp, { service, config }: ApiRoom): void 
         act: 'setSchedule',
         summary: 'Make or change one',
       }),
-      request: { params: named, body: json(scheduleEntry) },
+      request: { params: named, headers: onlyIfNew, body: json(scheduleEntry) },
       responses: answers(schedule),
     }),
     async (c) => {
       const { name } = c.req.valid('param')
       const entry = c.req.valid('json')
-      await config.edit((document) => document.setIn(['schedules', name], entry))
+      const headers = c.req.valid('header')
+      await config.edit((document) => {
+        refuseKnown(headers, document.hasIn(['schedules', name]), `schedule ${JSON.stringify(name)}`)
+        document.setIn(['schedules', name], entry)
+      })
       changed()
       const made = service.config.schedules.get(name)
       if (!made) throw new AppError('request-conflict', 'pgrevive.yaml was changed meanwhile')

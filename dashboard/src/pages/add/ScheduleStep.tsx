@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ScheduleEntry } from '../../../../src/shapes/schedule.ts'
-import { at, put } from '../../api/client.ts'
+import { at, putNew } from '../../api/client.ts'
 import { queries } from '../../api/queries.ts'
 import { Asked } from '../../ui/Asked.tsx'
 import { Button } from '../../ui/Button.tsx'
@@ -39,13 +39,32 @@ export function ScheduleStep({ then }: { then: () => void }) {
             </div>
           )
         }
-        return <Make withBackup={!has('backup')} withDrill={!has('prove')} then={then} />
+        const taken = new Set(schedules.map((one) => one.name))
+        return <Make withBackup={!has('backup')} withDrill={!has('prove')} taken={taken} then={then} />
       }}
     </Asked>
   )
 }
 
-function Make({ withBackup, withDrill, then }: { withBackup: boolean; withDrill: boolean; then: () => void }) {
+/** One that is off, or of another command, may have the name: it stays as it is. */
+function freeName(wish: string, taken: ReadonlySet<string>): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? wish : `${wish}-${number}`
+    if (!taken.has(name)) return name
+  }
+}
+
+function Make({
+  withBackup,
+  withDrill,
+  taken,
+  then,
+}: {
+  withBackup: boolean
+  withDrill: boolean
+  taken: ReadonlySet<string>
+  then: () => void
+}) {
   const [at_, setAt] = useState('02:00')
   const [zone, setZone] = useState(localZone)
   const [drill, setDrill] = useState<string>(drills[1])
@@ -55,9 +74,13 @@ function Make({ withBackup, withDrill, then }: { withBackup: boolean; withDrill:
   const weekly = usePreview(drillWhen, zone)
   const saved = useAct(async () => {
     if (withBackup)
-      await put(at`schedules/${'nightly'}`, { command: 'backup', when, time_zone: zone } satisfies ScheduleEntry)
+      await putNew(at`schedules/${freeName('nightly', taken)}`, {
+        command: 'backup',
+        when,
+        time_zone: zone,
+      } satisfies ScheduleEntry)
     if (withDrill)
-      await put(at`schedules/${'drill'}`, {
+      await putNew(at`schedules/${freeName('drill', taken)}`, {
         command: 'prove',
         when: drillWhen,
         time_zone: zone,

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import type { Channel, Severity } from '../../../../src/shapes/alert.ts'
-import { at, put } from '../../api/client.ts'
+import { ApiError, at, get, put, putNew } from '../../api/client.ts'
 import { Button } from '../../ui/Button.tsx'
 import { SelectField, TextField } from '../../ui/Field.tsx'
 import { Note, Problem } from '../../ui/Note.tsx'
@@ -18,18 +18,34 @@ const kinds: Record<Channel['kind'], string> = {
   pagerduty: 'PagerDuty',
 }
 
-export function ChannelForm({ channel, done }: { channel: Channel | null; done: () => void }) {
+export function ChannelForm({
+  channel,
+  taken,
+  done,
+}: {
+  channel: Channel | null
+  /** Names of all channels. */
+  taken: string[]
+  done: () => void
+}) {
   const [name, setName] = useState(channel?.name ?? '')
   const [kind, setKind] = useState<Channel['kind']>(channel?.kind ?? 'email')
   const [values, setValues] = useState<Record<string, string>>({})
   const [least, setLeast] = useState<Severity>(channel?.least ?? 'warning')
   const [from, setFrom] = useState('')
   const [to, setTo] = useState('')
+  const isTaken = channel === null && taken.includes(name)
   const saved = useAct(
     async () => {
       const { entry, secrets } = channelEntry(name, kind, values)
+      // Before its secrets are: they have the channel's name, too.
+      if (channel === null) await refuseTaken(name)
       for (const [file, value] of Object.entries(secrets)) await put(at`secrets/${file}`, { value })
-      await put(at`channels/${name}`, { ...entry, least, ...(from !== '' && to !== '' ? { quiet: { from, to } } : {}) })
+      await (channel === null ? putNew : put)(at`channels/${name}`, {
+        ...entry,
+        least,
+        ...(from !== '' && to !== '' ? { quiet: { from, to } } : {}),
+      })
     },
     () => {
       tell(`The channel “${name}” is saved. Send a test to see whether it arrives.`)
@@ -48,6 +64,7 @@ export function ChannelForm({ channel, done }: { channel: Channel | null; done: 
           value={name}
           onChange={(event) => setName(event.target.value)}
           placeholder="ops"
+          wrong={isTaken && 'There is a channel of this name already.'}
         />
         <SelectField label="Kind" value={kind} onChange={(event) => setKind(event.target.value as Channel['kind'])}>
           {Object.entries(kinds).map(([value, text]) => (
@@ -91,10 +108,20 @@ export function ChannelForm({ channel, done }: { channel: Channel | null; done: 
       </div>
       {saved.error && <Problem error={saved.error} />}
       <div className="form-foot">
-        <Button kind="primary" type="submit" disabled={saved.busy}>
+        <Button kind="primary" type="submit" disabled={saved.busy || isTaken}>
           Save
         </Button>
       </div>
     </form>
   )
+}
+
+async function refuseTaken(name: string): Promise<void> {
+  const channels = await get<Channel[]>(at`channels`)
+  if (!channels.some((one) => one.name === name)) return
+  throw new ApiError(409, {
+    code: 'request-conflict',
+    message: `There is a channel “${name}” already, and nothing was written.`,
+    hint: 'Give this one another name, or replace that one.',
+  })
 }

@@ -63,6 +63,7 @@ export function Channels() {
         {editing && (
           <ChannelForm
             channel={editing === 'new' ? null : editing}
+            taken={query.data?.map((channel) => channel.name) ?? []}
             done={() => {
               setEditing(null)
               void again()

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import type { ScheduleEntry, SchedulePreview } from '../../../../src/shapes/schedule.ts'
-import { at, post, put } from '../../api/client.ts'
+import { at, post, put, putNew } from '../../api/client.ts'
 import { queries } from '../../api/queries.ts'
 import { Button } from '../../ui/Button.tsx'
 import { Check, SelectField, TextField } from '../../ui/Field.tsx'
@@ -28,10 +28,13 @@ const given = <Value,>(value: Value | undefined | '') => value !== undefined && 
 
 export function ScheduleForm({
   name: known,
+  taken,
   entry,
   done,
 }: {
   name: string
+  /** Names of all schedules. */
+  taken: string[]
   entry: ScheduleEntry | null
   done: () => void
 }) {
@@ -70,8 +73,9 @@ export function ScheduleForm({
     ...(!enabled && { enabled: false }),
   }
   const preview = usePreview(when, zone, jitter)
+  const isTaken = entry === null && taken.includes(name)
   const saved = useAct(
-    () => put(at`schedules/${name}`, made),
+    () => (entry === null ? putNew : put)(at`schedules/${name}`, made),
     () => {
       tell(`The schedule “${name}” is saved.`)
       done()
@@ -89,6 +93,7 @@ export function ScheduleForm({
           value={name}
           onChange={(event) => setName(event.target.value)}
           placeholder="nightly"
+          wrong={isTaken && 'There is a schedule of this name already.'}
         />
         <SelectField
           label="What"
@@ -202,7 +207,7 @@ export function ScheduleForm({
       <div className="stack tight whole-row">
         {saved.error && <Problem error={saved.error} />}
         <div className="form-foot">
-          <Button kind="primary" type="submit" disabled={saved.busy || Boolean(preview.data?.problem)}>
+          <Button kind="primary" type="submit" disabled={saved.busy || isTaken || Boolean(preview.data?.problem)}>
             Save
           </Button>
         </div>

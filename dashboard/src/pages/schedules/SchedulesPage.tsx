@@ -104,6 +104,7 @@ export function SchedulesPage() {
         {editing && (
           <ScheduleForm
             name={editing.name}
+            taken={query.data?.map((schedule) => schedule.name) ?? []}
             entry={editing.schedule?.entry ?? null}
             done={() => {
               setEditing(null)
