@@ -58,6 +58,41 @@ describe('the dashboard, in a browser, against the service and a server', { skip
     assert.deepEqual(troubles, [])
   })
 
+  it('says over everything that the service is not heard, and until when what it shows was true', async () => {
+    await page.route('**/api/events', (route) => route.abort())
+    await page.goto(service.url)
+    const lost = page.getByText(/^No connection since \d\d:\d\d:\d\d/)
+    await lost.waitFor()
+    await page.unroute('**/api/events')
+    await lost.waitFor({ state: 'detached' })
+    assert.ok(troubles.splice(0).every((trouble) => trouble.includes('/api/events')))
+  })
+
+  it('saves no policy that keeps nothing, nor one whose effect it could not show', async () => {
+    await page.goto(`${service.url}/retention`)
+    await page.getByText('some of the day stay').waitFor()
+    const save = page.getByRole('button', { name: 'Save the policy' })
+    assert.equal(await save.isEnabled(), true)
+    for (const field of ['Daily', 'Weekly', 'Monthly']) await page.getByLabel(field).fill('')
+    await page.getByLabel('Newest').fill('0')
+    await page.getByText('This names nothing to keep').waitFor()
+    assert.equal(await save.isEnabled(), false)
+    await page.route('**/api/retention/preview', (route) => route.abort())
+    await page.getByLabel('Newest').fill('1')
+    await page.getByText('The service does not answer.').waitFor()
+    assert.equal(await save.isEnabled(), false)
+    await page.unroute('**/api/retention/preview')
+    assert.ok(troubles.splice(0).every((trouble) => trouble.includes('/api/retention/preview')))
+  })
+
+  it('makes no new schedule of one that is there', async () => {
+    await page.goto(`${service.url}/schedules`)
+    await page.getByRole('button', { name: 'New schedule' }).click()
+    await page.getByLabel('Name').fill('nightly')
+    await page.getByText('There is a schedule of this name already.').waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Save', exact: true }).isEnabled(), false)
+  })
+
   it('gives the password of a database to nobody', async () => {
     const secret = new URL(server.url('shop')).password
     assert.ok(secret !== '')

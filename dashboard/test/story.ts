@@ -27,6 +27,11 @@ export async function addDatabase(page: Page, url: string): Promise<string | nul
     await page.getByText('I keep it in another place than this machine').click()
     kit = await page.locator('.recovery-kit code').textContent()
     await page.getByRole('button', { name: 'Go on' }).click()
+    await page.getByRole('button', { name: 'Back it up now' }).waitFor()
+    const { waitingKits } = (await (await page.request.get(new URL('/api/overview', page.url()).href)).json()) as {
+      waitingKits: string[]
+    }
+    if (waitingKits.length > 0) throw new Error('who said to keep the kit is asked to keep it again')
   } else await adds.click()
   await page.getByRole('button', { name: 'Back it up now' }).click()
   await page.getByText('Restored, and found equal.').waitFor({ timeout: 120_000 })

@@ -8,6 +8,7 @@ import { Ask } from './asking/ask.ts'
 import type { Names } from './asking/run-request.ts'
 import { ConfigText } from './settings/config-text.ts'
 import { SecretFiles } from './settings/secret-files.ts'
+import { WaitingKits } from './settings/waiting-kits.ts'
 
 /** What routes work with, for one service. */
 export function openRoom(service: ApiService, access: AccessRoom, closing: AbortSignal): ApiRoom {
@@ -24,7 +25,16 @@ export function openRoom(service: ApiService, access: AccessRoom, closing: Abort
     stateDirectory: service.state.directory,
   })
   const ask = new Ask({ configFile, directory, environment: runEnvironment(options.environment) })
-  return { service, access, ask, config, secrets, names: () => namesOf(service), closing }
+  return {
+    service,
+    access,
+    ask,
+    config,
+    secrets,
+    kits: new WaitingKits(service.state),
+    names: () => namesOf(service),
+    closing,
+  }
 }
 
 function namesOf({ config, catalog }: ApiService): Names {

@@ -11,11 +11,13 @@ export const overview = z
     at: time,
     databases: z.array(databaseSummary),
     repositories: z.array(repository),
+    /** Names of repositories whose recovery kit nobody has said to keep elsewhere. */
+    waitingKits: z.array(z.string()),
     alerts: z.array(alert),
     /** Running and waiting, then the newest ten that ended. */
     runs: z.array(run),
     /** What a new user has not done yet, in the order to do it. */
-    todo: z.array(z.enum(['repository', 'database', 'backup', 'proof', 'schedule', 'channel'])),
+    todo: z.array(z.enum(['repository', 'kit', 'database', 'backup', 'proof', 'schedule', 'channel'])),
   })
   .meta({ id: 'Overview' })
 export type Overview = z.output<typeof overview>

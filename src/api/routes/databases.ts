@@ -23,7 +23,7 @@ import type { ChangeOptions } from '../settings/config-text.ts'
 const named = z.object({ name: z.string().min(1).max(200) })
 const firstRepository = { name: 'local', place: './backups' }
 
-export function databaseRoutes(app: ApiApp, { service, ask, config, secrets }: ApiRoom): void {
+export function databaseRoutes(app: ApiApp, { service, ask, config, secrets, kits }: ApiRoom): void {
   const adding = new OneByOne()
   /** Keeps the password, if one was entered, for as long as the change with its file does not fail. */
   const withPassword = (
@@ -108,6 +108,7 @@ export function databaseRoutes(app: ApiApp, { service, ask, config, secrets }: A
             addition(passwordFile)(document)
           }, change),
         )
+        if (kit !== null) kits.wait(firstRepository.name)
         return kit
       })
       service.events.emit('event', { kind: 'changed', what: 'databases' })

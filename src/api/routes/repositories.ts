@@ -12,7 +12,7 @@ import {
 import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
 import { OneByOne } from '../one-by-one.ts'
-import { answers, json, on } from '../route.ts'
+import { answers, done, isDone, json, on } from '../route.ts'
 import { addRepository, initRepository, tryRepository } from '../settings/adding.ts'
 
 const named = z.object({ name: z.string().min(1).max(2000) })
@@ -31,7 +31,7 @@ const listedKeys = z.object({
   ),
 })
 
-export function repositoryRoutes(app: ApiApp, { service, ask, config, names }: ApiRoom): void {
+export function repositoryRoutes(app: ApiApp, { service, ask, config, names, kits }: ApiRoom): void {
   const adding = new OneByOne()
   const find = (name: string) => {
     const found = service.catalog.repositories().find((one) => one.name === name)
@@ -65,6 +65,7 @@ export function repositoryRoutes(app: ApiApp, { service, ask, config, names }: A
         const kit = init ? await initRepository(place, { ask, config }) : null
         if (!init) await tryRepository(place, names().repositories, ask)
         await config.edit((document) => addRepository(document, name, place))
+        if (kit !== null) kits.wait(name)
         return kit
       })
       await service.catalog.refresh().catch(() => undefined) // what is wrong with it stands in the answer
@@ -86,6 +87,22 @@ export function repositoryRoutes(app: ApiApp, { service, ask, config, names }: A
       const { name } = find(c.req.valid('param').name)
       await service.catalog.refresh()
       return c.json(find(name), 200)
+    },
+  )
+  app.openapi(
+    createRoute({
+      ...on('post', '/api/repositories/{name}/kit-kept', {
+        access: 'administer',
+        act: 'keepKit',
+        summary: 'Say that its recovery kit is kept somewhere else than on this machine',
+      }),
+      request: { params: named },
+      responses: answers(done),
+    }),
+    (c) => {
+      kits.kept(find(c.req.valid('param').name).name)
+      service.events.emit('event', { kind: 'changed', what: 'repositories' })
+      return c.json(isDone, 200)
     },
   )
   app.openapi(
@@ -126,6 +143,14 @@ export function repositoryRoutes(app: ApiApp, { service, ask, config, names }: A
     }),
     async (c) => {
       const policy = c.req.valid('json')
+      const keeps = Object.entries(policy).some(
+        ([rule, value]) => rule !== 'minimum' && !/^0+[hdw]?$/.test(String(value)),
+      )
+      if (!keeps && Object.keys(policy).length > 0) {
+        throw new AppError('usage-invalid', 'the policy names nothing to keep, and is not saved', {
+          hint: 'keep the newest, or one of each day, week, month or year; with no rule at all everything is kept',
+        })
+      }
       await config.edit((document) => {
         for (const key of Object.keys(retentionPolicy.shape)) {
           if (document.hasIn(['retention', key])) document.deleteIn(['retention', key])

@@ -114,6 +114,10 @@ describe('from nothing to a backup', () => {
       ['shop'],
     )
     assert.ok(!front.todo.includes('database') && !front.todo.includes('repository'))
+    assert.deepEqual([front.waitingKits, front.todo.includes('kit')], [['local'], true])
+    assert.equal((await admin.ask('POST', '/api/repositories/local/kit-kept', {})).status, 200)
+    const kept = overview.parse((await admin.ask('GET', '/api/overview')).body)
+    assert.deepEqual([kept.waitingKits, kept.todo.includes('kit')], [[], false])
     assert.equal(databaseSummary.parse((await admin.ask('GET', '/api/databases/shop')).body).gone, false)
     const left = restoreState.parse((await admin.ask('GET', '/api/databases/shop/restores')).body)
     assert.deepEqual(left, { database: 'shop', unfinished: null, kept: [] })
@@ -170,7 +174,11 @@ describe('from nothing to a backup', () => {
       admin.ask('PATCH', '/api/databases/shop', { objectives: { rpo: '12h' } }),
       admin.ask('PUT', '/api/retention', { keep_daily: 7 }),
     ])
+    const onlyIfNew = { 'if-none-match': '*' }
+    const other = { command: 'backup', when: 'daily at 03:00' }
+    assert.equal(codeOf(await admin.ask('PUT', '/api/schedules/nightly', other, onlyIfNew)), 'request-conflict')
     const after = await readFile(file, 'utf8')
+    assert.ok(!after.includes('03:00'))
     for (const part of ['# ours', 'nightly:', 'drill:', 'rpo: 12h', 'keep_daily: 7'])
       assert.ok(after.includes(part), part)
     const schedules = z.array(z.object({ name: z.string(), next: z.array(z.string()), matches: z.array(z.string()) }))

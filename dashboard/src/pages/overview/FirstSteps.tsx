@@ -11,6 +11,12 @@ const steps: { step: Step; to: string; text: string; why: string }[] = [
     text: 'Choose where backups lie',
     why: 'a directory, or a bucket that nobody else can write to',
   },
+  {
+    step: 'kit',
+    to: '/repositories',
+    text: 'Keep the recovery kit somewhere else',
+    why: 'if this machine is lost, it is the only way to your backups',
+  },
   { step: 'database', to: '/add', text: 'Add a database', why: 'its URL is all it takes' },
   {
     step: 'backup',

@@ -16,11 +16,16 @@ import { Ago } from '../../ui/Time.tsx'
 import { act } from '../../ui/toasts.tsx'
 import { RepositoryCard } from '../overview/RepositoryCard.tsx'
 import { NewRepository } from './NewRepository.tsx'
+import { WaitingKit } from './RecoveryKit.tsx'
 
 export function RepositoriesPage() {
   const { may } = useSession()
   const client = useQueryClient()
   const query = useQuery(queries.repositories)
+  const { data: waitingKits = [] } = useQuery({
+    ...queries.overview,
+    select: (overview) => overview.waitingKits,
+  })
   const [adding, setAdding] = useState(false)
   const add = may('administer') && (
     <Button kind="primary" icon={<Plus />} onClick={() => setAdding(true)}>
@@ -42,6 +47,7 @@ export function RepositoriesPage() {
             </Empty>
           ) : (
             <div className="stack">
+              {may('administer') && !adding && waitingKits.map((name) => <WaitingKit key={name} repository={name} />)}
               {repositories.map((repository) => (
                 <div key={repository.name} className="repository-row">
                   <RepositoryCard repository={repository} />
