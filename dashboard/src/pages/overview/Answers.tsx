@@ -38,7 +38,9 @@ export function Answers({ databases }: { databases: DatabaseSummary[] }) {
       <section className="card answer">
         <h2>Restorable to</h2>
         {ages.length === 0 ? (
-          <p className="answer-number quiet">nothing yet</p>
+          <p className="answer-number quiet">
+            {wanted.some(({ lastProof }) => lastProof?.outcome === 'proven') ? 'nothing right now' : 'nothing yet'}
+          </p>
         ) : (
           <p className="answer-number">
             <strong>{roughly(Math.max(...ages))}</strong> ago{ages.length > 1 && ', or later'}

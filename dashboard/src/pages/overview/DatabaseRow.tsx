@@ -31,7 +31,9 @@ export function DatabaseRow({ database }: { database: DatabaseSummary }) {
       </div>
       <div className="cell" data-head="Restorable to">
         {database.restorableTo === null ? (
-          <span className="quiet">nothing proven</span>
+          <span className="quiet">
+            {database.lastProof?.outcome === 'proven' ? 'nothing right now' : 'nothing proven'}
+          </span>
         ) : (
           <>
             <Ago at={database.restorableTo} className="strong" />

@@ -96,10 +96,14 @@ function Known({ overview }: { overview: Overview }) {
 }
 
 /** The first of the three answers, as a sentence. A database counts if something proven could be restored now. */
-function verdict({ databases }: Overview): string {
+function verdict({ databases, repositories }: Overview): string {
   const wanted = databases.filter((database) => !database.gone)
   const able = wanted.filter((database) => database.restorableTo !== null).length
   if (wanted.length === 0) return 'No database is backed up any more'
+  const lost = repositories.filter(({ reachable }) => reachable === false).map(({ name }) => name)
+  if (able === 0 && lost.length > 0 && databases.some(({ lastBackup }) => lastBackup !== null)) {
+    return `Nothing can be restored right now: ${lost.length === 1 ? `the repository ${lost[0]}` : `the repositories ${lost.join(' and ')}`} can not be reached`
+  }
   if (able === wanted.length) {
     return wanted.length === 1
       ? 'Your database can be restored right now'
