@@ -62,6 +62,8 @@ export async function undoRestore(page: Page, database: string): Promise<void> {
   await page.getByLabel(`Type ${database} to confirm`).fill(database)
   await page.getByRole('button', { name: 'Undo the restore' }).click()
   await page.waitForURL((url) => url.href !== before)
+  // Until then the page of the run before is still shown.
+  await page.getByText('pgrevive restore --undo').waitFor()
   await waitForRun(page)
 }
 
