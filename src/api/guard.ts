@@ -116,6 +116,7 @@ function keep(room: AccessRoom, asked: Definition, c: ApiContext, error: Error |
   const { who, address, subject, claimed } = c.var
   const refusals = ['access-denied', 'change-refused', 'sign-in-needed', 'sign-in-failed', 'tries-exhausted']
   const isRefused = error instanceof AppError && refusals.includes(error.code)
+  if (!who && error && !(isRefused && room.attempts.mayKeep(address))) return
   room.audit.write({
     by: who?.name ?? claimed ?? null,
     from: address,

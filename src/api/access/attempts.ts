@@ -37,24 +37,43 @@ export class Attempts {
     this.#begin([{ key: `token from ${networkOf(address)}`, most: 30 }])
   }
 
+  /** Whether one more refusal of somebody unknown is written down: the first ones tell what the others would. */
+  mayKeep(address: string): boolean {
+    return this.#take([{ key: `kept of ${networkOf(address)}`, most: 100 }]) === undefined
+  }
+
+  /** Whether a code of an authenticator is taken for the first time; none is valid for longer than this is remembered. */
+  takeCode(user: string, code: string): boolean {
+    const key = `code ${hashOf(`${user} ${code}`).toString('base64url')}`
+    return this.#take([{ key, most: 1 }]) === undefined
+  }
+
   #begin(limits: readonly Limit[]): void {
-    const now = this.#clock.now()
-    const until = this.#state.transaction(() => {
-      const exhausted = limits.map((limit) => this.#exhaustedUntil(limit, now)).find((one) => one !== undefined)
-      if (exhausted === undefined) for (const { key } of limits) this.#count(key, now)
-      return exhausted
-    })
+    const until = this.#take(limits)
     if (until === undefined) return
-    const minutes = Math.max(1, Math.ceil((Date.parse(until) - now.getTime()) / 60_000))
+    const minutes = Math.max(1, Math.ceil((Date.parse(until) - this.#clock.now().getTime()) / 60_000))
     throw new AppError('tries-exhausted', 'too many tries at signing in', {
       hint: `try again in ${minutes} minute${minutes === 1 ? '' : 's'}; nothing is locked for good`,
     })
   }
 
-  /** It was the right one: its tries are forgotten. */
+  /** It was the right one: it does not count, and those before it of this account from there are forgotten. */
   succeeded(address: string, account?: string): void {
-    const [own] = limitsOf(address, account)
+    for (const { key } of limitsOf(address, account)) {
+      this.#state.change('update attempt set count = count - 1 where key = :key and count > 0', { key })
+    }
+    const [own] = account === undefined ? [] : limitsOf(address, account)
     if (own) this.#state.change('delete from attempt where key = :key', { key: own.key })
+  }
+
+  /** Counts one more; or else says until when there are as many as may be. */
+  #take(limits: readonly Limit[]): string | undefined {
+    const now = this.#clock.now()
+    return this.#state.transaction(() => {
+      const exhausted = limits.map((limit) => this.#exhaustedUntil(limit, now)).find((one) => one !== undefined)
+      if (exhausted === undefined) for (const { key } of limits) this.#count(key, now)
+      return exhausted
+    })
   }
 
   #exhaustedUntil({ key, most }: Limit, now: Date): string | undefined {

@@ -8,6 +8,7 @@ import { ulid } from 'ulid'
 import type { State } from '../../service/state/state.ts'
 import type { role } from '../../shapes/common.ts'
 import { z } from 'zod'
+import type { Attempts } from './attempts.ts'
 import { type OidcProvider, oidcConfig, roleOf } from './oidc.ts'
 
 type Role = z.output<typeof role>
@@ -20,6 +21,7 @@ export const addressHeader = 'x-pgrevive-address'
 
 export interface AuthOptions {
   readonly state: State
+  readonly attempts: Attempts
   /** What cookies are signed with and second factors are sealed with. */
   readonly secret: string
   /** As people reach the service, without a path. */
@@ -39,7 +41,7 @@ export interface Given {
 const givenNow = new AsyncLocalStorage<Given>()
 
 /** Accounts, passwords, second factors and sessions. Only routes/sign-in.ts leads to it: most of what it offers is not reached. */
-export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptions) {
+export function createAuth({ state, attempts, secret, url, origins, oidc, log }: AuthOptions) {
   return betterAuth({
     appName: 'pgrevive',
     baseURL: url,
@@ -103,9 +105,13 @@ export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptio
       },
       session: {
         create: {
-          before: async ({ userId }) => {
-            if (!isDisabled(state, userId)) return
-            throw new APIError('FORBIDDEN', { code: 'disabled', message: 'this account is disabled' })
+          before: async ({ userId }, context) => {
+            if (isDisabled(state, userId)) {
+              throw new APIError('FORBIDDEN', { code: 'disabled', message: 'this account is disabled' })
+            }
+            if (context?.path !== codePath || attempts.takeCode(userId, sentCode.parse(context.body).code)) return
+            const message = 'this code was used already: sign in again, with the next one'
+            throw new APIError('UNAUTHORIZED', { code: 'code_used', message })
           },
         },
       },
@@ -115,6 +121,9 @@ export function createAuth({ state, secret, url, origins, oidc, log }: AuthOptio
 }
 
 export type Auth = ReturnType<typeof createAuth>
+
+const codePath = '/two-factor/verify-totp'
+const sentCode = z.object({ code: z.string() })
 
 /** Hands a request over; the addresses that it names itself do not count. `given` takes what a provider says. */
 export async function askAuth(auth: Auth, request: Request, address: string, given: Given = {}): Promise<Response> {

@@ -35,7 +35,8 @@ export interface AccessOptions {
 export function openAccess(options: AccessOptions): AccessRoom {
   const { state, clock, oidc, url } = options
   const secret = sessionSecret(state)
-  const auth = createAuth({ ...options, secret })
+  const attempts = new Attempts(state, clock)
+  const auth = createAuth({ ...options, attempts, secret })
   const tokens = new Tokens(state, clock)
   const users = new Users(state, clock)
   return {
@@ -43,7 +44,7 @@ export function openAccess(options: AccessOptions): AccessRoom {
     doorman: new Doorman({ state, clock, auth, secret, tokens, users }),
     users,
     tokens,
-    attempts: new Attempts(state, clock),
+    attempts,
     audit: new Audit(state, clock),
     oidc,
     url,

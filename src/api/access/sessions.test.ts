@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { z } from 'zod'
-import { createTemporaryDirectory } from '../../core/temporary-directory.ts'
 import { issuedToken } from '../../shapes/access.ts'
 import { csrfHeader } from '../guard.ts'
-import { type TestClient, TestApi, codeOf, goodPassword } from '../test-api.ts'
+import { TestApi, codeOf, goodPassword } from '../test-api.ts'
+import { beginSecondFactor, totp } from './test-second-factor.ts'
 
 const session = 'pgrevive.session_token'
 
@@ -137,89 +135,9 @@ describe('a token', () => {
     ] as const) {
       assert.equal(codeOf(await person.ask('POST', path, body, withToken)), 'access-denied', path)
     }
-    const { totpURI } = await begin(person)
+    const { totpURI } = await beginSecondFactor(person)
     const turnOn = await person.ask('POST', '/api/auth/two-factor/verify-totp', { code: totp(totpURI) }, withToken)
     assert.equal(codeOf(turnOn), 'sign-in-failed')
     assert.equal((await person.whoAmI()).user?.totp, false)
   })
 })
-
-describe('tries at signing in', () => {
-  it('are limited by account and address, also many at once and after a restart, and are kept in the audit log', async () => {
-    await using directory = await createTemporaryDirectory('api')
-    const account = { email: 'Admin@example.com', password: 'a wrong password' }
-    {
-      await using api = await TestApi.open({ directory: directory.path })
-      await api.person('admin')
-      const answers = await Promise.all(
-        Array.from({ length: 10 }, () => api.client().ask('POST', '/api/auth/sign-in/email', account)),
-      )
-      const codes = answers.map(codeOf)
-      assert.equal(codes.filter((code) => code === 'sign-in-failed').length, 6)
-      assert.equal(codes.filter((code) => code === 'tries-exhausted').length, 4)
-    }
-    await using api = await TestApi.open({ directory: directory.path })
-    assert.equal(codeOf(await api.client().signIn('admin@example.com', goodPassword)), 'tries-exhausted')
-    const kept = api.server.room.audit.list({ before: undefined, limit: 50 }).items
-    const tries = kept.filter(({ act, outcome }) => act === 'signIn' && outcome === 'refused')
-    assert.equal(tries.length, 11)
-    assert.ok(tries.every(({ by }) => by?.toLowerCase() === 'admin@example.com'))
-    assert.ok(!JSON.stringify(kept).includes('a wrong password'))
-  })
-
-  it('tell nothing about whether there is such an account', async () => {
-    await using api = await TestApi.open()
-    await api.person('viewer')
-    const known = await api.client().signIn('viewer@example.com', 'a wrong password')
-    const unknown = await api.client().signIn('nobody@example.com', 'a wrong password')
-    assert.deepEqual(known.body, unknown.body)
-  })
-})
-
-describe('a second factor', () => {
-  it('is asked for after the password, and a recovery code stands in for it once', async () => {
-    await using api = await TestApi.open()
-    const person = await api.person('operator')
-    const { totpURI, backupCodes } = await begin(person)
-    assert.equal((await person.whoAmI()).user?.totp, false)
-    const turnedOn = await person.ask('POST', '/api/auth/two-factor/verify-totp', { code: totp(totpURI) })
-    assert.equal(turnedOn.status, 200, turnedOn.text)
-    assert.equal((await person.whoAmI()).user?.totp, true)
-
-    const browser = api.client()
-    const half = await browser.signIn('operator@example.com', goodPassword)
-    assert.deepEqual(half.body, { twoFactorRedirect: true })
-    assert.equal((await browser.whoAmI()).user, null)
-    assert.equal(
-      codeOf(await browser.ask('POST', '/api/auth/two-factor/verify-totp', { code: '000000' })),
-      'sign-in-failed',
-    )
-    assert.equal((await browser.ask('POST', '/api/auth/two-factor/verify-totp', { code: totp(totpURI) })).status, 200)
-    assert.equal((await browser.whoAmI()).user?.totp, true)
-
-    const [code = ''] = backupCodes
-    for (const expected of [200, 401]) {
-      const lost = api.client()
-      await lost.signIn('operator@example.com', goodPassword)
-      assert.equal((await lost.ask('POST', '/api/auth/two-factor/verify-backup-code', { code })).status, expected)
-    }
-  })
-})
-
-async function begin(person: TestClient): Promise<{ totpURI: string; backupCodes: string[] }> {
-  const answer = await person.ask('POST', '/api/auth/two-factor/enable', { password: goodPassword })
-  return z.object({ totpURI: z.string(), backupCodes: z.array(z.string()) }).parse(answer.body)
-}
-
-/** RFC 6238, as an authenticator does it. */
-function totp(uri: string): string {
-  const bits = Array.from(new URL(uri).searchParams.get('secret') ?? '')
-    .map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'))
-    .join('')
-  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
-  const counter = Buffer.alloc(8)
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
-  const mac = createHmac('sha1', key).update(counter).digest()
-  const value = mac.readUInt32BE((mac.at(-1) ?? 0) & 15) & 0x7fffffff
-  return String(value % 1_000_000).padStart(6, '0')
-}

@@ -83,13 +83,15 @@ export class Users {
     return this.#state.transaction(() => this.#inviteAgain(this.#insert(wanted)))
   }
 
-  /** Sets the password that a link is for, once, and ends all sessions; throws `sign-in-failed`. */
+  /** Sets the password that a link is for, once, and ends the second factor and all sessions; throws `sign-in-failed`. */
   async acceptInvitation({ token, password }: { token: string; password: string }): Promise<User> {
     this.#invited(token)
     const hash = await hashPassword(password)
     return this.#state.transaction(() => {
       const id = this.#invited(token)
       this.#setPassword(id, hash)
+      this.#state.change('delete from twoFactor where userId = :id', { id })
+      this.#state.change('update user set twoFactorEnabled = 0 where id = :id', { id })
       this.#state.change('delete from invitation where user = :id', { id })
       this.endSessions(id)
       return this.get(id)
@@ -119,14 +121,12 @@ export class Users {
     })
   }
 
-  /** A new link for who has lost the password, or never set it; the second factor goes, too. */
+  /** A new link for who has lost the password or the second factor, or never set one: until it is used, both count. */
   reset(id: string): { user: User; token: string; expiresAt: string } {
     return this.#state.transaction(() => {
       if (this.get(id).viaSso) {
         throw new AppError('request-conflict', 'this account signs in at the identity provider, and has no password')
       }
-      this.#state.change('delete from twoFactor where userId = :id', { id })
-      this.#state.change('update user set twoFactorEnabled = 0 where id = :id', { id })
       return this.#inviteAgain(id)
     })
   }
@@ -143,6 +143,18 @@ export class Users {
 
   endSessions(id: string): void {
     this.#state.change('delete from session where userId = :id', { id })
+  }
+
+  endSessionsBefore(id: string, moment: Date): void {
+    const before = moment.toISOString()
+    this.#state.change('delete from session where userId = :id and createdAt < :before', { id, before })
+  }
+
+  /** The address of who has given the password, and owes the code that better-auth asks for under this name. */
+  owingCode(challenge: string): string | undefined {
+    const sql = `select email from verification join user on user.id = verification.value
+      where identifier = :challenge and expiresAt > :now`
+    return this.#state.first(z.object({ email: z.string() }), sql, { challenge, now: this.#now() })?.email
   }
 
   endSession(token: string): void {

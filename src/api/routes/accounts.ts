@@ -71,7 +71,9 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
       const wanted = c.req.valid('json')
       c.set('claimed', wanted.email)
       attempts.begin(c.var.address)
-      return c.json(await users.makeFirst(wanted), 200)
+      const made = await users.makeFirst(wanted)
+      attempts.succeeded(c.var.address)
+      return c.json(made, 200)
     },
   )
   app.openapi(
@@ -87,6 +89,7 @@ export function accountRoutes(app: ApiApp, room: AccessRoom): void {
     async (c) => {
       attempts.begin(c.var.address)
       const accepted = await users.acceptInvitation(c.req.valid('json'))
+      attempts.succeeded(c.var.address)
       c.set('claimed', accepted.email)
       return c.json(accepted, 200)
     },

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { getCookie } from 'hono/cookie'
 import { AppError } from '../../core/app-error.ts'
 import { type Given, askAuth } from '../access/auth.ts'
 import type { AccessRoom } from '../access/open-access.ts'
@@ -33,7 +34,9 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
       const answer = await ask(c, '/sign-in/email', { email, password: given })
       room.attempts.succeeded(c.var.address, email)
       endSession(room, c)
-      return c.json({ twoFactorRedirect: signedIn.partial().parse(answer).twoFactorRedirect === true }, 200)
+      const twoFactorRedirect = signedIn.partial().parse(answer).twoFactorRedirect === true
+      if (twoFactorRedirect) c.set('subject', 'by the password alone: a code is asked for next')
+      return c.json({ twoFactorRedirect }, 200)
     },
   )
   for (const [path, act, summary] of [
@@ -47,8 +50,16 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
         responses: answers(done),
       }),
       async (c) => {
-        room.attempts.begin(c.var.address)
+        const began = new Date()
+        const user = c.var.who?.session?.user
+        const email = user?.email ?? owingCode(room, c)
+        const account = email === undefined ? [] : [`codes of ${email}`]
+        c.set('claimed', email)
+        room.attempts.begin(c.var.address, ...account)
         await ask(c, path.slice('/api/auth'.length), { code: c.req.valid('json').code })
+        room.attempts.succeeded(c.var.address, ...account)
+        // Turned on just now: who signed in without it does so again.
+        if (user && !user.totp) room.users.endSessionsBefore(user.id, began)
         return c.json(isDone, 200)
       },
     )
@@ -84,6 +95,7 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
       if (!room.oidc.some(({ id }) => id === provider)) {
         throw new AppError('not-found', 'there is no such identity provider')
       }
+      room.attempts.begin(c.var.address)
       const answer = await ask(c, '/sign-in/social', { provider, callbackURL: '/', errorCallbackURL: '/sign-in' })
       return c.json(z.object({ url: z.url() }).parse(answer), 200)
     },
@@ -107,7 +119,10 @@ export function signInRoutes(app: ApiApp, room: AccessRoom): void {
       const error = location.searchParams.get('error')
       for (const cookie of answer.headers.getSetCookie()) c.header('set-cookie', cookie, { append: true })
       if (error !== null) c.error = new AppError('sign-in-failed', `the identity provider, or this service: ${error}`)
-      else endSession(room, c)
+      else {
+        room.attempts.succeeded(c.var.address)
+        endSession(room, c)
+      }
       return c.redirect(error === null ? '/' : `/sign-in?error=${encodeURIComponent(error)}`, 302)
     },
   )
@@ -215,6 +230,13 @@ function refusalOf(status: number, { code, message }: z.output<typeof refusal>):
   if (status >= 500) return new Error(`better-auth failed: ${code ?? message ?? status}`)
   const said = message === undefined || message === '' ? 'this is not right' : message
   return new AppError('sign-in-failed', said.charAt(0).toLowerCase() + said.slice(1))
+}
+
+/** Of who is between the password and the code. */
+function owingCode(room: AccessRoom, c: ApiContext): string | undefined {
+  const name = 'pgrevive.two_factor'
+  const signed = getCookie(c, name) ?? getCookie(c, name, 'secure')
+  return signed === undefined ? undefined : room.users.owingCode(signed.split('.', 1)[0] ?? '')
 }
 
 /** The session that the browser had before a new one began: nobody else goes on with it. */

@@ -222,7 +222,7 @@ export const migrations: readonly string[] = [
     expires_at text not null
   ) strict;
 
-  -- Tries at signing in, of an account, from an address: too many, and the next ones wait.
+  -- Tries at signing in, of an account, from an address: too many, and the next ones wait. Codes that were used, too.
   create table attempt (
     key text primary key,
     count integer not null,
