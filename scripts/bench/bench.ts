@@ -9,6 +9,7 @@
  *   --records 5000     for list; 0 leaves it out
  *   --s3-days 30       of daily backups into S3, at a fifth of the scale, after one into each kind of place; 0 leaves S3 out
  *   --index 1024       GiB in the repository that a backup is started into, its index alone; 0 leaves it out
+ *   --service 50000    runs in the state of a service of 200 databases; 0 leaves it out
  *   --no-page          prints, and writes nothing
  */
 import { execFile } from 'node:child_process'
@@ -23,6 +24,7 @@ import { measureLargeIndex } from './large-index.ts'
 import { measureList } from './list.ts'
 import { measurePlaces, type PlaceMeasurements } from './places.ts'
 import { prepareWorkplace, travel } from './workplace.ts'
+import { measureService } from './service.ts'
 import { measureSpeed, type SpeedRow } from './speed.ts'
 
 const { values } = parseArgs({
@@ -34,6 +36,7 @@ const { values } = parseArgs({
     records: { type: 'string', default: '5000' },
     's3-days': { type: 'string', default: '30' },
     index: { type: 'string', default: '1024' },
+    service: { type: 'string', default: '50000' },
     page: { type: 'boolean', default: true },
   },
 })
@@ -71,6 +74,8 @@ const places = await (async () => {
   await using bench = await prepareWorkplace(travel(Math.max(1, scale / 5)))
   return await measurePlaces(bench, s3Days)
 })()
+const serviceRuns = Number(values.service)
+const service = serviceRuns === 0 ? undefined : await measureService(200, serviceRuns)
 const largeIndex = index === 0 ? undefined : await measureLargeIndex(index * 2 ** 30)
 
 const find = (id: string, among = rows) => among.find((row) => row.id === id)
@@ -136,6 +141,18 @@ const goals: readonly Goal[] = [
       ]
     : []),
   ...(list ? below(`list of ${records} backups`, list.seconds, 1, 's') : []),
+  ...(service
+    ? [
+        ...below(
+          `overview of ${service.databases} databases and ${service.runs} runs, at the API`,
+          service.overviewMs,
+          300,
+          'ms',
+        ),
+        ...below('… on screen', service.screenMs, 1000, 'ms'),
+        ...below('memory of that service, idle', service.idleBytes / 1e6, 150, 'MB'),
+      ]
+    : []),
   ...(largeIndex
     ? below(`memory to start a backup into ${index} GiB in chunks of 64 KiB`, largeIndex.peakBytes / 1e6, 1000, 'MB')
     : []),
@@ -259,7 +276,17 @@ ${table(
 )}
 `
     : ''
-}${list ? `\n\`pgrevive list\` of ${records} backups takes ${list.seconds.toFixed(2)} s, and ${formatBytes(list.peakBytes)} of memory.\n` : ''}`
+}${list ? `\n\`pgrevive list\` of ${records} backups takes ${list.seconds.toFixed(2)} s, and ${formatBytes(list.peakBytes)} of memory.\n` : ''}${
+  service
+    ? `
+## The service
+
+\`pgrevive serve\` with ${service.databases} databases, ${service.backups} backups in a repository and ${service.runs} runs in its state answers for the front page in
+${service.overviewMs.toFixed(0)} ms (a health check, which reads nothing, takes ${service.floorMs.toFixed(1)} ms); Chromium shows it ${service.screenMs.toFixed(0)} ms after the click, ${service.firstScreenMs.toFixed(0)} ms without anything in its cache. Idle, the
+service takes ${formatBytes(service.idleBytes)} of memory.
+`
+    : ''
+}`
 
 process.stdout.write(text)
 if (values.page) {
