@@ -9,7 +9,7 @@ import { startDashboardService, type DashboardService } from './dashboard-servic
 import { everyPage, see, type PageToSee } from './every-page.ts'
 import { createShop, hostileName, startReachableServer, type ReachableServer } from './shop.ts'
 import { totp } from './totp.ts'
-import { account, addDatabase, makeAccount, restoreInPlace, undoRestore } from './story.ts'
+import { account, addDatabase, drillNow, makeAccount, restoreInPlace, undoRestore } from './story.ts'
 
 const wcag = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
@@ -47,6 +47,7 @@ describe('the dashboard, in a browser, against the service and a server', { skip
     const kit = await addDatabase(page, server.url('shop'))
     assert.match(kit ?? '', /AGE-SECRET-KEY-1/)
 
+    await drillNow(page)
     await using session = await Connection.connect(shop)
     await session.execute('DELETE FROM orders WHERE id > 10')
     await session[Symbol.asyncDispose]()

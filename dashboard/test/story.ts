@@ -46,6 +46,15 @@ export async function addDatabase(page: Page, url: string): Promise<string | nul
   return kit
 }
 
+/** The drill that was scheduled, without waiting for its time; ends on the run's page, once it is done. */
+export async function drillNow(page: Page): Promise<void> {
+  await page.getByRole('link', { name: 'Schedules' }).first().click()
+  await page.getByRole('button', { name: 'Run drill now' }).click()
+  await waitForRun(page)
+  await page.getByRole('link', { name: 'Overview' }).first().click()
+  await page.getByRole('heading', { name: /can be restored right now/ }).waitFor()
+}
+
 /** The newest proven backup, in the place of the live database; ends on the run's page, once it is done. */
 export async function restoreInPlace(page: Page, database: string): Promise<void> {
   await page.getByRole('link', { name: 'Restore', exact: true }).click()

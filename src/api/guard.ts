@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { z } from 'zod'
 import { AppError, messageOf } from '../core/app-error.ts'
-import { scope } from '../shapes/common.ts'
+import { type Scope, scope } from '../shapes/common.ts'
 import type { AccessRoom } from './access/open-access.ts'
 import { isSame } from './access/secrets.ts'
 import type { Who } from './access/who.ts'
@@ -85,8 +85,19 @@ function refusalOf(
   if (!who.session && !asked.security.some((way) => 'token' in way)) {
     return new AppError('access-denied', 'no token does this', { hint: 'sign in at a browser for it' })
   }
-  if (access === 'signed-in' || who.scopes.has(access)) return undefined
-  return new AppError('access-denied', `this needs the scope "${access}"`, {
+  return access === 'signed-in' ? undefined : lackOf(who, [access], 'this')
+}
+
+/** For a route whose needs depend on what is asked for. Throws `access-denied`. */
+export function demandScopes(who: Who, scopes: readonly Scope[], what: string): void {
+  const lack = lackOf(who, scopes, what)
+  if (lack) throw lack
+}
+
+function lackOf(who: Who, scopes: readonly Scope[], what: string): AppError | undefined {
+  const lacking = scopes.find((scope) => !who.scopes.has(scope))
+  if (lacking === undefined) return undefined
+  return new AppError('access-denied', `${what} needs the scope "${lacking}"`, {
     hint: who.session ? 'an admin can change your role' : 'make a token that has it',
   })
 }

@@ -5,7 +5,7 @@ import { type Scope, page } from '../../shapes/common.ts'
 import { logLine, run, runCommand, runDetail, runRequest, runState, scopeOfCommand } from '../../shapes/run.ts'
 import { type ApiApp } from '../app.ts'
 import { type Names, type RunWish, wantedRuns } from '../asking/run-request.ts'
-import { whoOf } from '../guard.ts'
+import { demandScopes, whoOf } from '../guard.ts'
 import { answers, done, isDone, json, on } from '../route.ts'
 
 const id = z.object({ id: z.ulid() })
@@ -54,12 +54,7 @@ export function runRoutes(app: ApiApp, { runs, names }: { runs: Runs; names: () 
       const wish = c.req.valid('json')
       const who = whoOf(c)
       c.set('subject', subjectOf(wish))
-      const lacking = scopesOf(wish).find((scope) => !who.scopes.has(scope))
-      if (lacking !== undefined) {
-        throw new AppError('access-denied', `this ${wish.command} needs the scope "${lacking}"`, {
-          hint: who.session ? 'an admin can change your role' : 'make a token that has it',
-        })
-      }
+      demandScopes(who, scopesOf(wish), `this ${wish.command}`)
       const [first, ...others] = wantedRuns(wish, names())
       const begun = runs.request({ ...first, cause: 'request', by: who.name })
       for (const one of others) runs.request({ ...one, cause: 'request', by: who.name })
@@ -102,9 +97,7 @@ export function runRoutes(app: ApiApp, { runs, names }: { runs: Runs; names: () 
       const { commandLine, command } = detailOf(runs, wanted)
       c.set('subject', `${wanted} ${commandLine}`)
       const who = whoOf(c)
-      const scope = scopeOfCommand[command]
-      if (!who.scopes.has(scope))
-        throw new AppError('access-denied', `stopping "${command}" needs the scope "${scope}"`)
+      demandScopes(who, [scopeOfCommand[command]], `stopping "${command}"`)
       runs.cancel(wanted, who.name)
       return c.json(isDone, 200)
     },

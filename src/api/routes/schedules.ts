@@ -11,9 +11,11 @@ import {
   schedulePreview,
   schedulePreviewRequest,
 } from '../../shapes/schedule.ts'
+import { run, scopeOfCommand } from '../../shapes/run.ts'
 import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
 import { answers, done, isDone, json, on, onlyIfNew, refuseKnown } from '../route.ts'
+import { demandScopes, whoOf } from '../guard.ts'
 
 const named = z.object({
   name: z.string().regex(/^[A-Za-z0-9][\w.-]{0,199}$/, 'must be letters, digits, ".", "_" and "-"'),
@@ -72,6 +74,30 @@ export function scheduleRoutes(app: ApiApp, { service, config }: ApiRoom): void 
       const made = service.config.schedules.get(name)
       if (!made) throw new AppError('request-conflict', 'pgrevive.yaml was changed meanwhile')
       return c.json(scheduleOf(made), 200)
+    },
+  )
+  app.openapi(
+    createRoute({
+      ...on('post', '/api/schedules/{name}/runs', {
+        access: 'operate',
+        act: 'runSchedule',
+        summary: 'Run it now, without waiting for its time. What it needs depends on its command',
+      }),
+      request: { params: named },
+      responses: answers(run),
+    }),
+    (c) => {
+      const { name } = c.req.valid('param')
+      const wanted = service.config.schedules.get(name)
+      if (!wanted) throw new AppError('not-found', 'there is no such schedule')
+      const { command } = wanted.entry
+      const who = whoOf(c)
+      demandScopes(who, [scopeOfCommand[command]], `this ${command}`)
+      const begun = service.watch.scheduler.runNow(wanted, who.name, service.clock.now())
+      if (begun) return c.json(begun, 200)
+      throw new AppError('request-conflict', `there is nothing to ${command} yet`, {
+        hint: 'its databases match none that are known, or there are no backups',
+      })
     },
   )
   app.openapi(

@@ -89,6 +89,23 @@ describe('the scheduler', () => {
     return items.map(({ dueAt, cause }: Run) => `${dueAt?.slice(5, 16)} ${cause}`).toReversed()
   }
 
+  it('runs one at once that somebody asks for, and again at its time', () => {
+    const scheduler = open()
+    const schedule = schedules.get('nightly')
+    assert.ok(schedule)
+    scheduler.tick(clock.now())
+    const asked = scheduler.runNow(schedule, 'ada@example.com', clock.now())
+    assert.deepEqual(
+      [asked?.command, asked?.databases, asked?.schedule, asked?.by, asked?.dueAt],
+      ['backup', ['shop'], 'nightly', 'ada@example.com', null],
+    )
+    runs.cancel(asked?.id ?? '', 'ada@example.com')
+    pass(scheduler, 15 * hour)
+    assert.equal(runs.list({ schedule: 'nightly' }).items.length, 2)
+    databases = []
+    assert.equal(scheduler.runNow(schedule, 'ada@example.com', clock.now()), undefined, 'there is nothing to back up')
+  })
+
   it('asks for each run once, at its time', () => {
     const scheduler = open()
     scheduler.tick(clock.now())

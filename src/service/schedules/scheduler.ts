@@ -4,6 +4,7 @@ import type { ConfiguredSchedule } from '../../config/config-schedules.ts'
 import { newestDue, nextTimes } from '../../config/when/times.ts'
 import { formatDuration, formatQuantity, formatTime } from '../../core/text/format.ts'
 import type { Alerts, Trouble } from '../alerts/alerts.ts'
+import type { Run } from '../../shapes/run.ts'
 import type { Runs } from '../runs/runs.ts'
 import type { State } from '../state/state.ts'
 import { type Surroundings, databasesOf, wantedBySchedule } from './wanted-by-schedule.ts'
@@ -61,6 +62,13 @@ export class Scheduler {
       if (enabled.some((schedule) => schedule.name === name)) continue
       state.change('delete from schedule_mark where schedule = :name', { name })
     }
+  }
+
+  /** Asks for the run that a schedule means now, without waiting for its time; undefined where there is nothing to work on. */
+  runNow(schedule: ConfiguredSchedule, by: string, now: Date): Run | undefined {
+    const { runs, surroundings } = this.#options
+    const wanted = wantedBySchedule(schedule, surroundings(), now)
+    return wanted && runs.request({ ...wanted, schedule: schedule.name, cause: 'request', by })
   }
 
   #look(schedule: ConfiguredSchedule, known: z.output<typeof mark> | undefined, now: Date): void {

@@ -38,8 +38,8 @@ const everyMs = 30_000
 export class Watch {
   readonly alerts: Alerts
   readonly judge: Judge
+  readonly scheduler: Scheduler
   readonly #options: WatchOptions
-  readonly #scheduler: Scheduler
   readonly #runWatch: RunWatch
   readonly #objectives: ObjectiveWatch
   readonly #dispatcher: Dispatcher
@@ -61,7 +61,7 @@ export class Watch {
       objectivesOf: (name) => config().databases.get(name)?.objectives ?? config().objectives,
       leftOutBy: (name) => leftOutBy(config().databases.get(name)),
     })
-    this.#scheduler = new Scheduler({
+    this.scheduler = new Scheduler({
       state,
       runs,
       alerts: this.alerts,
@@ -100,7 +100,7 @@ export class Watch {
 
   tick(now: Date): void {
     const { catalog, config } = this.#options
-    this.#scheduler.tick(now)
+    this.scheduler.tick(now)
     watchRepositories(catalog.repositories(), this.alerts, (name) => this.judge.strandedBy(name))
     this.#runWatch.tick(now) // which leaves to a repository what that is to blame for
     this.#lookAtConfig()

@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { CalendarClock, Pencil, Plus, Trash2 } from 'lucide-react'
+import { CalendarClock, Pencil, Play, Plus, Trash2 } from 'lucide-react'
 import { useState } from 'react'
-import { Link } from 'react-router'
+import { Link, useNavigate } from 'react-router'
 import type { Schedule } from '../../../../src/shapes/schedule.ts'
 import { at, remove } from '../../api/client.ts'
+import { startSchedule } from '../../api/runs.ts'
 import { queries } from '../../api/queries.ts'
 import { Page } from '../../app/Page.tsx'
 import { useSession } from '../../app/session.ts'
@@ -23,6 +24,7 @@ type Editing = { name: string; schedule: Schedule | null } | null
 export function SchedulesPage() {
   const { may } = useSession()
   const client = useQueryClient()
+  const navigate = useNavigate()
   const query = useQuery(queries.schedules)
   const [editing, setEditing] = useState<Editing>(null)
   const [removing, setRemoving] = useState<string | null>(null)
@@ -69,17 +71,29 @@ export function SchedulesPage() {
                     )}
                   </div>
                   <NextTimes times={schedule.next} />
-                  {may('administer') && (
+                  {may('operate') && (
                     <div className="row">
-                      <Button slim icon={<Pencil />} onClick={() => setEditing({ name: schedule.name, schedule })}>
-                        Edit
-                      </Button>
-                      <Button
-                        slim
-                        icon={<Trash2 />}
-                        label={`Remove ${schedule.name}`}
-                        onClick={() => setRemoving(schedule.name)}
-                      />
+                      {may(isPolicy(schedule) ? 'administer' : 'operate') && (
+                        <Button
+                          slim
+                          icon={<Play />}
+                          label={`Run ${schedule.name} now`}
+                          onClick={() => void startSchedule(schedule.name, navigate)}
+                        />
+                      )}
+                      {may('administer') && (
+                        <>
+                          <Button slim icon={<Pencil />} onClick={() => setEditing({ name: schedule.name, schedule })}>
+                            Edit
+                          </Button>
+                          <Button
+                            slim
+                            icon={<Trash2 />}
+                            label={`Remove ${schedule.name}`}
+                            onClick={() => setRemoving(schedule.name)}
+                          />
+                        </>
+                      )}
                     </div>
                   )}
                 </article>
@@ -128,6 +142,9 @@ export function SchedulesPage() {
     </Page>
   )
 }
+
+/** What removes something is for administrators. */
+const isPolicy = ({ entry }: Schedule) => entry.command === 'forget' || entry.command === 'prune'
 
 const soonest = (schedules: Schedule[]) =>
   schedules.flatMap((schedule) => schedule.next.slice(0, 1)).toSorted()[0] ?? ''
