@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { type Document, type LineCounter, isMap, isNode, isScalar, isSeq } from 'yaml'
+import { type Document, type LineCounter, isMap, isNode, isScalar, isSeq, visit } from 'yaml'
 import { printable } from '../core/text/printable.ts'
 import { nearestWord } from '../core/text/suggestion.ts'
 import { knownKeys } from './config-schema.ts'
@@ -36,6 +36,30 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], above: Path = []
     }
     return [{ path, message: `${label(path)}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }]
   })
+}
+
+const mostLevels = 100
+
+/** Keys that are there twice, and what is nested too deeply to be walked through. */
+export function structureProblems(document: Document): { readonly offset: number; readonly message: string }[] {
+  const problems: { offset: number; message: string }[] = []
+  visit(document, {
+    Collection(_, node, above) {
+      if (above.length > mostLevels) {
+        problems.push({ offset: offsetOf(node) ?? 0, message: 'This is nested too deeply' })
+        return visit.BREAK
+      }
+      const seen = new Set<string>()
+      for (const { key } of isMap(node) ? node.items : []) {
+        if (!isScalar(key)) continue
+        const name = String(key.value)
+        if (seen.has(name)) problems.push({ offset: offsetOf(key) ?? 0, message: 'Map keys must be unique' })
+        seen.add(name)
+      }
+      return undefined
+    },
+  })
+  return problems
 }
 
 /** The line (from 1) that a path points to, or the nearest one above it that exists. */

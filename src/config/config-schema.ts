@@ -9,6 +9,8 @@ import { refreshes } from './config-refreshes.ts'
 import { schedules } from './config-schedules.ts'
 
 const name = z.string().min(1)
+/** Else it could not be given to a process, nor be told in a line. */
+const printableName = name.regex(/^\P{Cc}*$/u, 'must hold no control characters')
 const patterns = z.array(name)
 
 const assertion = z.union([
@@ -49,7 +51,9 @@ export const retention = z.strictObject({
     .optional(),
 })
 
-const place = name.describe('A directory, relative to this file, or the URL of a store, such as s3://bucket/prefix?…')
+const place = printableName.describe(
+  'A directory, relative to this file, or the URL of a store, such as s3://bucket/prefix?…',
+)
 const repository = z.union([
   place,
   z.strictObject({
@@ -101,7 +105,10 @@ export const configFileSchema = z.strictObject({
     .optional(),
   retention: retention.describe('Which backups "forget" keeps of each database').optional(),
   hooks: hooks.describe('What is run around backups and restores; docs/how-to/hooks.md').optional(),
-  databases: z.record(name, database).describe('The databases to back up, by the names that commands use').optional(),
+  databases: z
+    .record(printableName, database)
+    .describe('The databases to back up, by the names that commands use')
+    .optional(),
   servers: z
     .record(z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'must be letters, digits, ".", "_" and "-"'), server)
     .describe('Servers whose databases are all backed up, also new ones, each as SERVER/DATABASE; docs/how-to/serve.md')

@@ -38,6 +38,40 @@ describe('pgrevive.yaml', () => {
     assert.equal(shop.assertions[1]?.name, 'recent orders')
   })
 
+  it('is refused where a name could not be told in a line or given to a process', () => {
+    const url = 'postgres://h/d'
+    for (const odd of [String.raw`\0`, String.raw`\n`, String.raw`\e[31m`, String.raw`\x9b`]) {
+      for (const text of [
+        `databases: { "a${odd}b": { url: ${url} } }`,
+        `servers: { "a${odd}b": { url: ${url} } }`,
+        `repository: "./a${odd}b"`,
+        `repositories: { "a${odd}b": ./x }`,
+        `schedules: { "a${odd}b": { command: backup, when: hourly } }`,
+        `refreshes: { "a${odd}b": { from: x, to: { url: ${url} } } }`,
+        `alerts: { channels: { "a${odd}b": { kind: ntfy, topic: x } } }`,
+      ]) {
+        const [problem = '', ...more] = problems(text)
+        assert.match(problem, /^1: .*must (be letters|hold no control characters)/, text)
+        assert.deepEqual([more, /\p{Cc}/u.test(problem)], [[], false], text)
+      }
+    }
+    assert.deepEqual(problems(`databases: { "größe ☃ ' -- <b>": { url: ${url} } }`), [])
+  })
+
+  it('names no place twice: one copy is not two', () => {
+    const twice = (place: string) => problems(`repositories:\n  one: ./backups\n  two: ${place}\n`)
+    for (const place of ['backups/', 'x/../backups', '/etc/backups', 'file:///etc/backups', '{ place: ./backups }'])
+      assert.match(twice(place).join(), /^3: "two" is the same place as "one"/, place)
+    assert.deepEqual(twice('./backups2'), [])
+  })
+
+  it('may be long and deep: what is wrong a thousand times is told a hundred times', () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `d${index}`)
+    const all = problems(`databases:\n${names.map((name) => `  ${name}: {}\n`).join('')}`)
+    assert.deepEqual([all.length, all.at(-1)], [101, ' and 900 more'])
+    assert.deepEqual(problems(`alerts: ${'['.repeat(300)}${']'.repeat(300)}`), ['1: This is nested too deeply'])
+  })
+
   it('may be empty', () => {
     assert.deepEqual(problems(''), [])
     assert.equal(parseConfig('# nothing yet\n', options).databases.size, 0)

@@ -7,12 +7,12 @@ import type { SelectionPatterns } from '../postgres/catalog/tables.ts'
 import type { Environment } from '../postgres/target/connection-target.ts'
 import type { PgDumpChoice } from '../postgres/pg-dump/pg-dump.ts'
 import type { Assertion } from '../restore/run-assertions.ts'
-import { type StorePlace, isStoreUrl, parseStorePlace } from '../store/store-place.ts'
+import { type StorePlace, formatStorePlace, isStoreUrl, parseStorePlace } from '../store/store-place.ts'
 import { everything } from '../repository/backups/manifest.ts'
 import type { RetentionPolicy } from '../repository/retention/retention.ts'
 import { pgDumpChoice, retentionMs, transferRate } from './value-types.ts'
 import { readConfigFile, refuseForeign } from './config-file.ts'
-import { type ConfigProblem, lineOf, problemsOf } from './config-problem.ts'
+import { type ConfigProblem, lineOf, problemsOf, structureProblems } from './config-problem.ts'
 import {
   type ConfigFile,
   type DatabaseEntry,
@@ -108,11 +108,14 @@ export function namesHooks({ hooks, databases, servers }: Config): boolean {
 
 export function parseConfig(text: string, options: ConfigSurroundings & { file: string }): Config {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  if (document.errors.length > 0) {
+  // whether keys are unique is looked at below: here it takes time by the square of their number
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
+  const errors = document.errors.map(({ pos: [offset], message }) => ({ offset, message }))
+  const unsound = errors.length > 0 ? errors : structureProblems(document)
+  if (unsound.length > 0) {
     throw invalidConfig(
       options.file,
-      document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, message: error.message })),
+      unsound.map(({ offset, message }) => ({ line: lines.linePos(offset).line, message })),
     )
   }
   const parsed = configFileSchema.safeParse(toValue(document, options.file) ?? {}, { reportInput: true })
@@ -122,9 +125,13 @@ export function parseConfig(text: string, options: ConfigSurroundings & { file: 
   if (config && problems.length === 0) return config
   throw invalidConfig(
     options.file,
-    problems.map(({ path, message }) => ({ line: lineOf(path, document, lines), message })),
+    problems.slice(0, mostTold).map(({ path, message }) => ({ line: lineOf(path, document, lines), message })),
+    problems.length - mostTold,
   )
 }
+
+/** Of problems; whoever has more has made the same mistake again and again. */
+const mostTold = 100
 
 function toValue(document: Document, file: string): unknown {
   try {
@@ -135,9 +142,10 @@ function toValue(document: Document, file: string): unknown {
   }
 }
 
-function invalidConfig(file: string, problems: readonly { line: number; message: string }[]): AppError {
+function invalidConfig(file: string, problems: readonly { line: number; message: string }[], more = 0): AppError {
   const sorted = problems.toSorted((one, other) => one.line - other.line)
-  const message = sorted.map((problem) => `${file}:${problem.line}: ${problem.message}`).join('\n')
+  const told = sorted.map((problem) => `${file}:${problem.line}: ${problem.message}`)
+  const message = [...told, ...(more > 0 ? [`${file}: and ${more} more`] : [])].join('\n')
   return new AppError('config-invalid', message, { hint: 'docs/reference.md describes every key of pgrevive.yaml' })
 }
 
@@ -228,10 +236,21 @@ class ConfigResolver implements PartResolver {
       this.problems.push({ path: ['repositories'], message: 'repository and repositories exclude each other' })
     }
     const named = Object.entries(repositories ?? {})
-    return [
+    const resolved = [
       ...(repository === undefined ? [] : [this.#repository(undefined, repository, ['repository'])]),
       ...named.map(([name, entry]) => this.#repository(name, entry, ['repositories', name])),
-    ].flatMap((resolved) => resolved ?? [])
+    ].flatMap((one) => one ?? [])
+    const places = new Map<string, string>()
+    for (const { name, place } of resolved) {
+      const location = formatStorePlace(place)
+      const other = places.get(location)
+      if (other === undefined) places.set(location, name)
+      else {
+        const message = `"${name}" is the same place as "${other}": what is there would count as two copies`
+        this.problems.push({ path: ['repositories', name], message })
+      }
+    }
+    return resolved
   }
 
   #repository(

@@ -158,7 +158,7 @@ export class ConfigText {
 }
 
 function edited(before: string, edit: Edit): string {
-  const document = parseDocument(before)
+  const document = parseDocument(before, { uniqueKeys: false })
   if (document.errors.length > 0) {
     throw new AppError('config-invalid', 'pgrevive.yaml can not be read as YAML, and is not changed', {
       hint: 'mend it first; GET /api/settings shows its text',

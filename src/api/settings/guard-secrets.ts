@@ -1,4 +1,6 @@
-import { dirname, relative, resolve } from 'node:path'
+import { access } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, relative, resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { expandEnvironment } from '../../config/config-url.ts'
 import { isContainerUrl } from '../../containers/container-reference.ts'
@@ -59,6 +61,7 @@ export function redirectedBySecret(tree: unknown, target: string, entered: Secre
 
 /** Databases over the API are given no password that the service itself has, of PGPASSWORD, ~/.pgpass or a service file. */
 export async function leakedPasswords(old: unknown, young: unknown, environment: Environment): Promise<Refusal[]> {
+  if (!(await hasPasswords(environment))) return []
   const refusals: Refusal[] = []
   for (const { path, value } of entriesOf(young)) {
     const reached = path[0] === 'refreshes' ? valueAt(value, ['to']) : value
@@ -75,6 +78,14 @@ export async function leakedPasswords(old: unknown, young: unknown, environment:
 /** Absolute paths of the secrets that are named. */
 export function namedSecrets(tree: unknown, file: string): Set<string> {
   return new Set(leavesOf(tree).flatMap((leaf) => secretAt(leaf, file) ?? []))
+}
+
+async function hasPasswords(environment: Environment): Promise<boolean> {
+  if (environment['PGPASSWORD'] || environment['PGSERVICE'] || environment['PGPASSFILE']) return true
+  return access(join(environment['HOME'] || homedir(), '.pgpass')).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function isGivenPassword(url: string, hasOwn: boolean, environment: Environment): Promise<boolean> {
