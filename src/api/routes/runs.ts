@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { AppError } from '../../core/app-error.ts'
 import type { Runs } from '../../service/runs/runs.ts'
+import { checkArguments } from '../../service/runs/wanted-run.ts'
 import { type Scope, page } from '../../shapes/common.ts'
 import { logLine, run, runCommand, runDetail, runRequest, runState, scopeOfCommand } from '../../shapes/run.ts'
 import { type ApiApp } from '../app.ts'
@@ -55,9 +56,12 @@ export function runRoutes(app: ApiApp, { runs, names }: { runs: Runs; names: () 
       const who = whoOf(c)
       c.set('subject', subjectOf(wish))
       demandScopes(who, scopesOf(wish), `this ${wish.command}`)
-      const [first, ...others] = wantedRuns(wish, names())
-      const begun = runs.request({ ...first, cause: 'request', by: who.name })
-      for (const one of others) runs.request({ ...one, cause: 'request', by: who.name })
+      const wanted = wantedRuns(wish, names()).map((one) => ({ ...one, cause: 'request' as const, by: who.name }))
+      // All are looked at before any is begun, and what is named twice is done once.
+      wanted.forEach(checkArguments)
+      const different = new Map(wanted.map((one) => [JSON.stringify(one.arguments), one])).values()
+      const [begun] = [...different].map((one) => runs.request(one))
+      if (!begun) throw new AppError('usage-invalid', 'there is nothing to run')
       return c.json(begun, 200)
     },
   )
