@@ -9,6 +9,7 @@ import { Note, Problem } from '../../ui/Note.tsx'
 import { tell } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
 import { Door } from './Door.tsx'
+import { signInProblem } from './sign-in-problem.ts'
 
 export function SignInPage() {
   const me = useQuery(queries.me)
@@ -41,8 +42,7 @@ export function SignInPage() {
     <Door title="Sign in" about="To see what could be restored right now.">
       {failed !== null && (
         <Note tone="bad">
-          <p className="strong">The identity provider did not let you in, or has no role for you here.</p>
-          <p className="code">{failed}</p>
+          <p className="strong">{signInProblem(failed)}</p>
         </Note>
       )}
       <PasswordForm enter={enter} askCode={() => setAsksCode(true)} />
