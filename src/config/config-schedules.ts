@@ -88,9 +88,11 @@ export function resolveWhen(
   const timeZone = time_zone ?? localTimeZone()
   const zoneProblem = timeZoneProblem(timeZone)
   if (zoneProblem !== undefined) problems.push({ path: ['time_zone'], message: zoneProblem })
+  const spanProblem = timeSpan.optional().safeParse(jitter).error?.issues[0]?.message
+  if (spanProblem !== undefined) problems.push({ path: ['jitter'], message: `jitter ${spanProblem}` })
   try {
     const cron = parseWhen(when)
-    if (zoneProblem !== undefined) return undefined
+    if (zoneProblem !== undefined || spanProblem !== undefined) return undefined
     const jitterMs = jitter === undefined ? 0 : timeSpanMs(jitter)
     if (jitterMs > 0 && jitterMs >= shortestGapMs({ cron, timeZone })) {
       problems.push({ path: ['jitter'], message: 'jitter must be shorter than the time between two runs' })

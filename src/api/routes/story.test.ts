@@ -196,6 +196,10 @@ describe('from nothing to a backup', () => {
       return schedulePreview.parse((await admin.ask('POST', '/api/schedules/preview', entry)).body).matches
     }
     assert.deepEqual([await previewed(['sh*']), await previewed(['shpo'])], [['shop'], []])
+    for (const jitter of ['9'.repeat(60_000), 'a while']) {
+      const asked = await admin.ask('POST', '/api/schedules/preview', { when: 'hourly', jitter })
+      assert.match(schedulePreview.parse(asked.body).problem ?? '', /^jitter must be a time such as 30m/)
+    }
     const wrong = await admin.ask('PUT', '/api/schedules/odd', { command: 'backup', when: 'whenever' })
     assert.equal(codeOf(wrong), 'config-invalid')
   })
