@@ -70,7 +70,7 @@ describe('repositories', () => {
     await rename(join(api.directory, 'away'), join(api.directory, 'backups'))
     assert.deepEqual([found.repository.reachable, found.recoveryKit], [true, null])
     const again = { name: 'again', place: './backups', init: false }
-    refused(await add(again), 400, 'usage-invalid', /named twice.*"hint"/)
+    refused(await add(again), 422, 'config-invalid', /same place as .*local.*"hint"/)
     await symlink('backups', join(api.directory, 'alias'))
     refused(
       await add({ ...again, place: './alias' }),
@@ -79,7 +79,7 @@ describe('repositories', () => {
       /holds the same repository as local.*"hint"/,
     )
     refused(await add({ ...again, place: './nothing' }), 422, 'store-missing', /"hint"/)
-    refused(await add({ name: 'other', place: './backups' }), 422, 'repository-exists', /"hint"/)
+    refused(await add({ name: 'other', place: './alias' }), 422, 'repository-exists', /"hint"/)
     refused(await add({ name: 'local', place: './elsewhere' }), 409, 'request-conflict', /local.*already.*another name/)
     assert.deepEqual(await names(), ['local', 'offsite'])
     assert.ok(!(await readdir(api.directory)).includes('elsewhere'), 'nothing was made for a name that is taken')
