@@ -7,6 +7,7 @@ import { type Scope, scope } from '../shapes/common.ts'
 import type { AccessRoom } from './access/open-access.ts'
 import { isSame } from './access/secrets.ts'
 import type { Who } from './access/who.ts'
+import { asking } from './asking/ask.ts'
 import { accessField, auditedField } from './route.ts'
 
 export interface ApiEnv {
@@ -62,7 +63,7 @@ export function guard(
       if (who || badToken) keep(room, asked, c, refusal)
       throw refusal
     }
-    await next()
+    await asking.run(who?.user ?? '', next)
     const refused = c.error instanceof AppError && ['access-denied', 'change-refused'].includes(c.error.code)
     if (asked.method !== 'get' || asked[auditedField] || refused) keep(room, asked, c, c.error)
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { existsSync } from 'node:fs'
 import { ulid } from 'ulid'
 import { z } from 'zod'
@@ -5,6 +6,7 @@ import { AppError, type ErrorCode, errorCodes } from '../../core/app-error.ts'
 import type { Environment } from '../../postgres/target/connection-target.ts'
 import { outcomeOf } from '../../service/runs/run-outcome.ts'
 import { RunProcess } from '../../service/runs/run-process.ts'
+import { FairShare } from './fair-share.ts'
 
 export interface AskOptions {
   /** It need not be there. */
@@ -26,18 +28,18 @@ interface Question {
 
 const usualTimeoutMs = 60_000
 const patienceMs = 10_000
-const mostAtOnce = 3
-const mostWaiting = 12
+
+/** Who asks, by their account; guard.ts says it of each request. */
+export const asking = new AsyncLocalStorage<string>()
 
 /**
  * What somebody wants to know now, and what is not kept as a run: a plan, rows of a backup, whether a database can be
- * reached. Each is a process of its own, as a run is, and a few at a time.
+ * reached. Each is a process of its own, as a run is, and a few at a time, by turns of those who ask.
  */
 export class Ask implements AsyncDisposable {
   readonly #options: AskOptions
-  readonly #waiting: (() => void)[] = []
+  readonly #shares = new FairShare()
   readonly #active = new Set<RunProcess>()
-  #slots = mostAtOnce
 
   constructor(options: AskOptions) {
     this.#options = options
@@ -45,13 +47,8 @@ export class Ask implements AsyncDisposable {
 
   /** The document that a command prints. Rejects with what the command says is wrong, `tries-exhausted` and `interrupted`. */
   async ask(command: string, words: readonly string[], question: Question = {}): Promise<unknown> {
-    await this.#slot()
-    try {
-      return await this.#run(command, words, question)
-    } finally {
-      this.#slots++
-      this.#waiting.shift()?.()
-    }
+    using _ = await this.#shares.take(asking.getStore() ?? '')
+    return await this.#run(command, words, question)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -60,14 +57,6 @@ export class Ask implements AsyncDisposable {
     const timer = setTimeout(() => processes.forEach((process) => process.kill()), patienceMs)
     await Promise.all(processes.map(({ ended }) => ended))
     clearTimeout(timer)
-  }
-
-  async #slot(): Promise<void> {
-    if (this.#waiting.length >= mostWaiting) {
-      throw new AppError('tries-exhausted', 'too many are asking at the same time', { hint: 'ask again in a moment' })
-    }
-    if (this.#slots <= 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#slots--
   }
 
   async #run(command: string, words: readonly string[], question: Question): Promise<unknown> {

@@ -135,6 +135,21 @@ describe('every route', () => {
     ])
   })
 
+  it('begins a run for a token that has nothing but the scope of its command', async () => {
+    await using api = await TestApi.open()
+    const admin = await api.person('admin')
+    for (const [scope, expected] of [
+      ['operate', 'not-found'],
+      ['read', 'access-denied'],
+      ['metrics', 'access-denied'],
+    ]) {
+      const issued = await admin.ask('POST', '/api/tokens', { name: scope, scopes: [scope] })
+      const authorization = `Bearer ${issuedToken.parse(issued.body).secret}`
+      const wish = { command: 'backup', databases: ['none'] }
+      assert.equal(codeOf(await api.client().ask('POST', '/api/runs', wish, { authorization })), expected, scope)
+    }
+  })
+
   it('takes no token that was revoked, has expired, or whose owner may no longer', async () => {
     await using api = await TestApi.open()
     const admin = await api.person('admin')

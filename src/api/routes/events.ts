@@ -4,6 +4,7 @@ import { AppError } from '../../core/app-error.ts'
 import { type ServiceEvent, serviceEvent } from '../../shapes/service.ts'
 import type { ApiRoom } from '../api-room.ts'
 import type { ApiApp } from '../app.ts'
+import { whoOf } from '../guard.ts'
 import { answers, on } from '../route.ts'
 
 const heartbeatMs = 15_000
@@ -12,10 +13,12 @@ const lookAgainMs = 1000
 /** Of one client that does not keep up. */
 const mostKept = 500
 const mostClients = 200
+/** Of one account, so that there is room for others. */
+const mostOfOne = 20
 
 /** What the service tells, to whoever looks on, for as long as they may. */
 export function eventRoutes(app: ApiApp, { access, service: { clock, events }, closing }: ApiRoom): void {
-  let clients = 0
+  const clients: string[] = []
   events.setMaxListeners(mostClients + 20)
   app.openapi(
     createRoute({
@@ -33,7 +36,8 @@ export function eventRoutes(app: ApiApp, { access, service: { clock, events }, c
       },
     }),
     (c) => {
-      if (clients >= mostClients) {
+      const { user } = whoOf(c)
+      if (clients.length >= mostClients || clients.filter((one) => one === user).length >= mostOfOne) {
         throw new AppError('tries-exhausted', 'too many are watching', { hint: 'close a page, or try again later' })
       }
       // What stands in between must not wait until there is more.
@@ -43,7 +47,7 @@ export function eventRoutes(app: ApiApp, { access, service: { clock, events }, c
         return who?.scopes.has('read') === true
       }
       return streamSSE(c, async (stream) => {
-        clients++
+        clients.push(user)
         const queue = new EventQueue()
         const keep = (event: ServiceEvent) => queue.add(event)
         events.on('event', keep)
@@ -68,7 +72,7 @@ export function eventRoutes(app: ApiApp, { access, service: { clock, events }, c
           }
         } finally {
           events.off('event', keep)
-          clients--
+          clients.splice(clients.indexOf(user), 1)
         }
       })
     },

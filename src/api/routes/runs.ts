@@ -44,7 +44,7 @@ export function runRoutes(app: ApiApp, { runs, names }: { runs: Runs; names: () 
   app.openapi(
     createRoute({
       ...on('post', '/api/runs', {
-        access: 'read',
+        access: 'signed-in',
         act: 'startRun',
         summary: 'Ask for a run. What it needs depends on the command: operate, restore or administer',
       }),
