@@ -119,7 +119,7 @@ export async function keepSecret<Result>(
   use: (path: string) => Promise<Result>,
 ): Promise<Result> {
   const name = await secrets.freeName(wish)
-  await secrets.write(name, secret, by)
+  await config.enterSecret(name, secret, by)
   try {
     return await use(secretPath(name))
   } catch (error) {

@@ -104,8 +104,8 @@ export class ConfigText {
       if (after !== before) {
         await this.check(before, after, change)
         await this.#write(before, after)
-        await this.#dropSecrets(before, after)
         await this.#options.onChange()
+        await this.#dropSecrets(before, after)
       }
       return { file: this.#options.file, text: after, revision: revisionOf(after) }
     })
