@@ -124,6 +124,13 @@ describe('changes of pgrevive.yaml over the API', () => {
     await guard(before.replace('smtp: {', 'least: critical, smtp: {').replace('[a@b.c]', '[d@b.c]'))
   })
 
+  it('may give a name to the only repository, wherever the machine has put it', async () => {
+    for (const place of ['/var/backups', "'sftp://10.0.0.1/x?identity=/root/.ssh/id'"]) {
+      await guard(`repositories: { main: ${place}, second: ./second }`, { from: `repository: ${place}` })
+    }
+    await assert.rejects(guard('repositories: { main: /var/other }', { from: 'repository: /var/backups' }), refused)
+  })
+
   it('are not made of a file that is no YAML', async () => {
     await assert.rejects(guard(before, { from: 'databases: {' }), (error) => hasCode(error, 'config-invalid'))
   })

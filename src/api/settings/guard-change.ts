@@ -38,7 +38,11 @@ const ofTheMachine: readonly { readonly is: (path: Path) => boolean; readonly wh
  */
 export async function guardChange(before: string, after: string, options: GuardOptions): Promise<void> {
   const [old, young] = [parseTree(before), parseTree(after)]
-  const added = leavesOf(young).filter(({ path, value }) => !isDeepStrictEqual(valueAt(old, path), value))
+  // A single repository gets a name when a second one comes.
+  const places = new Set(leavesOf(old).flatMap(({ path, value }) => (isPlaceKey(path) ? [value] : [])))
+  const added = leavesOf(young).filter(
+    ({ path, value }) => !isDeepStrictEqual(valueAt(old, path), value) && !(isPlaceKey(path) && places.has(value)),
+  )
   refuse(
     [
       ...changedParts(old, young),
@@ -51,8 +55,8 @@ export async function guardChange(before: string, after: string, options: GuardO
     options,
   )
   refuse(await leakedPasswords(old, young, options.environment), options)
-  const places = added.flatMap(({ path, value }) => (isPlaceKey(path) && typeof value === 'string' ? [value] : []))
-  await Promise.all(places.flatMap((place) => storeHosts(place, options)).map(options.reach))
+  const newPlaces = added.flatMap(({ path, value }) => (isPlaceKey(path) && typeof value === 'string' ? [value] : []))
+  await Promise.all(newPlaces.flatMap((place) => storeHosts(place, options)).map(options.reach))
 }
 
 /** Throws `change-refused` if there is any. */
