@@ -33,7 +33,7 @@ const definition = z.object({
   operationId: z.string(),
   security: z.array(z.looseObject({ token: z.unknown().optional() })),
   [accessField]: z.union([scope, z.enum(['signed-in', 'anyone'])]),
-  [auditedField]: z.literal(true).optional(),
+  [auditedField]: z.boolean().optional(),
 })
 export type Definition = z.output<typeof definition>
 
@@ -65,7 +65,8 @@ export function guard(
     }
     await asking.run(who?.user ?? '', next)
     const refused = c.error instanceof AppError && ['access-denied', 'change-refused'].includes(c.error.code)
-    if (asked.method !== 'get' || asked[auditedField] || refused) keep(room, asked, c, c.error)
+    const isKept = asked[auditedField] ?? asked.method !== 'get'
+    if (isKept || refused) keep(room, asked, c, c.error)
   }
   return middleware
 }
@@ -129,13 +130,21 @@ function keep(room: AccessRoom, asked: Definition, c: ApiContext, error: Error |
   const refusals = ['access-denied', 'change-refused', 'sign-in-needed', 'sign-in-failed', 'tries-exhausted']
   const isRefused = error instanceof AppError && refusals.includes(error.code)
   if (!who && error && !(isRefused && room.attempts.mayKeep(address))) return
+  // whoever goes to another page does not wait for the answer, which is no failure
+  const isLeft = !isRefused && asked.method === 'get' && c.req.raw.signal.aborted
   room.audit.write({
     by: who?.name ?? claimed ?? null,
     from: address,
     act: asked.operationId,
     subject: (subject ?? Object.values(c.req.param()).join(' ')) || null,
-    outcome: error === undefined ? 'done' : isRefused ? 'refused' : 'failed',
-    detail: error === undefined ? null : error instanceof AppError ? messageOf(error) : 'the service failed',
+    ...(error === undefined
+      ? { outcome: 'done', detail: null }
+      : isLeft
+        ? { outcome: 'done', detail: 'nobody waited for the answer' }
+        : {
+            outcome: isRefused ? 'refused' : 'failed',
+            detail: error instanceof AppError ? messageOf(error) : 'the service failed',
+          }),
   })
 }
 

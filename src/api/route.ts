@@ -7,7 +7,7 @@ export type Access = Scope | 'signed-in' | 'anyone'
 
 /** How the description names who may ask. */
 export const accessField = 'x-access'
-/** Reading it is an act that the audit log keeps. */
+/** Whether the audit log keeps it; what is not said of a route is kept if it changes something. */
 export const auditedField = 'x-audited'
 
 interface RouteWords {
@@ -15,8 +15,8 @@ interface RouteWords {
   /** Its name in the description and in the audit log: "startRun". */
   readonly act: string
   readonly summary: string
-  /** Though it changes nothing. */
-  readonly audited?: true
+  /** False for what is asked with each key that is pressed: only that it was refused is kept then. */
+  readonly audited?: boolean
   /** No token does it, whatever its scopes: it gives access, or is about the session itself. */
   readonly inPerson?: true
 }

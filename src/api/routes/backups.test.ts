@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { loadSql } from '../../postgres/server/test-server.ts'
 import { ServiceBench, until } from '../../service/test-service-bench.ts'
+import { issuedToken } from '../../shapes/access.ts'
 import { backup, backupDetail, restorePlan, rows } from '../../shapes/database.ts'
 import { retentionPreview } from '../../shapes/repository.ts'
 import { run } from '../../shapes/run.ts'
@@ -101,6 +102,19 @@ describe('a backup', () => {
       kept.some(({ by, act, outcome }) => by === 'viewer@example.com' && act === 'seeRows' && outcome === 'refused'),
     )
     assert.ok(!JSON.stringify(kept).includes('needle'), 'what was looked for is none of its business')
+  })
+
+  it('was looked into, says the audit log, also when nobody waited for the rows: that is no failure', async () => {
+    const issued = await admin.ask('POST', '/api/tokens', { name: 'hasty', scopes: ['rows'] })
+    const authorization = `Bearer ${issuedToken.parse(issued.body).secret}`
+    const path = `/api/backups/${newer}/rows?schema=public&table=orders`
+    const leave = AbortSignal.timeout(300) // no command is that fast
+    await assert.rejects(fetch(new URL(path, api.url), { headers: { authorization }, signal: leave }))
+    const [kept] = await until(() => {
+      const { items } = api.server.room.audit.list({ before: undefined, limit: 1 })
+      return items[0]?.act === 'seeRows' ? items : undefined
+    })
+    assert.deepEqual([kept?.outcome, kept?.detail], ['done', 'nobody waited for the answer'])
   })
 
   it('has a plan of its restore, with what stands in its way, and nothing is changed', async () => {

@@ -166,6 +166,7 @@ export function repositoryRoutes(app: ApiApp, { service, ask, config, names, kit
         access: 'read',
         act: 'previewRetention',
         summary: 'What "forget" would keep now; nothing is changed',
+        audited: false,
       }),
       request: { body: json(retentionPreviewRequest) },
       responses: answers(retentionPreview),

@@ -126,6 +126,7 @@ export function scheduleRoutes(app: ApiApp, { service, config }: ApiRoom): void 
         access: 'read',
         act: 'previewSchedule',
         summary: 'What a text means as times; nothing is changed',
+        audited: false,
       }),
       request: { body: json(schedulePreviewRequest) },
       responses: answers(schedulePreview),

@@ -24,6 +24,7 @@ export function settingsRoutes(app: ApiApp, { config, secrets }: ApiRoom): void 
         access: 'administer',
         act: 'previewSettings',
         summary: 'What another text would change, and what is wrong with it',
+        audited: false,
       }),
       request: { body: json(settingsChange) },
       responses: answers(settingsPreview),

@@ -200,6 +200,9 @@ describe('from nothing to a backup', () => {
       const asked = await admin.ask('POST', '/api/schedules/preview', { when: 'hourly', jitter })
       assert.match(schedulePreview.parse(asked.body).problem ?? '', /^jitter must be a time such as 30m/)
     }
+    const { items } = api.server.room.audit.list({ before: undefined, limit: 100 })
+    const acts = items.map(({ act }) => act)
+    assert.ok(acts.includes('setSchedule') && !acts.includes('previewSchedule'), 'each key that is pressed is no act')
     const wrong = await admin.ask('PUT', '/api/schedules/odd', { command: 'backup', when: 'whenever' })
     assert.equal(codeOf(wrong), 'config-invalid')
   })
