@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { type IncomingHttpHeaders, type Server, createServer } from 'node:http'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
@@ -59,6 +60,10 @@ describe('channels', () => {
       .update(`${String(id)}.${String(at)}.${last?.body}`)
       .digest('base64')
     assert.deepEqual([last?.path, signature], ['/very-secret', `v1,${signed}`])
+    const told = z.object({ link: z.null(), service: z.string(), alert: z.object({ text: z.string() }) })
+    const { service, alert: tried } = told.parse(JSON.parse(last?.body ?? ''))
+    assert.equal(service, hostname(), 'as alerts have it where nobody said how people reach the dashboard')
+    assert.match(tried.text, /Alerts have no link/)
     const seen = await Promise.all(
       ['channels', 'settings', 'secrets', 'audit'].map((what) => admin.ask('GET', `/api/${what}`)),
     )

@@ -20,7 +20,7 @@ const named = z.object({
 /** Kinds whose URL is a secret: whoever knows it can write there. */
 const secretUrls: ReadonlySet<ChannelKind> = new Set(['slack', 'discord', 'webhook'])
 
-export function alertRoutes(app: ApiApp, { service, access, config, secrets }: ApiRoom): void {
+export function alertRoutes(app: ApiApp, { service, config, secrets }: ApiRoom): void {
   const channelOf = (one: ConfiguredChannel) => describeChannel(one, service.state)
 
   app.openapi(
@@ -126,7 +126,7 @@ export function alertRoutes(app: ApiApp, { service, access, config, secrets }: A
       if (!known) throw new AppError('not-found', 'there is no such channel')
       const tested = await testChannel(known, {
         now: service.clock.now(),
-        serviceUrl: access.url,
+        serviceUrl: service.config.service.url,
         reach: new Reach(service.config.service.reachPrivate),
         environment: service.options.environment,
       })

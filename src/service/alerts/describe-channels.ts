@@ -61,7 +61,7 @@ export function originOf(serviceUrl: string | undefined): { service: string; lin
   return { service: hostOf(serviceUrl), link: `${serviceUrl.replace(/\/$/, '')}/alerts` }
 }
 
-/** Sends a notice that says that it is a test. */
+/** Sends a notice that says that it is a test; it has the link that alerts have, or says why they have none. */
 export async function testChannel(
   { name, target }: ConfiguredChannel,
   surroundings: SenderSurroundings & { readonly now: Date; readonly serviceUrl: string | undefined },
@@ -75,7 +75,7 @@ export async function testChannel(
     severity: 'info',
     subject: name,
     title: `alerts reach ${name}`,
-    text: 'Somebody has tried this channel. Nothing is wrong.',
+    text: `Somebody has tried this channel. Nothing is wrong.${serviceUrl === undefined ? ' Alerts have no link: "url:" of "service:" in pgrevive.yaml does not say how people reach the dashboard.' : ''}`,
     remedy: null,
     run: null,
     openedAt: now.toISOString(),
