@@ -84,8 +84,11 @@ describe('the log of a run', { timeout: 60_000 }, () => {
         'postgres:/u:pw@h/d',
         '--to=postgres://u:pw@h',
         "it's",
+        '--level=bits',
+        '--to=shop',
+        '--comment=me@example.com',
       ]),
-      `backup 'user=u password=******** dbname=d host=h' 'host=h password=********' '********' '******** (no connection string)' 'it'\\''s'`,
+      `backup 'user=u password=******** dbname=d host=h' 'host=h password=********' '********' '--to=user=u password=******** host=h' 'it'\\''s' --level=bits --to=shop '--comment=********'`,
     )
   })
 })

@@ -50,8 +50,9 @@ export class RunLog {
 /** A command line as it may be kept: of a connection string what is no secret, and nothing of what may be a mistyped one. */
 export function shownWords(args: readonly string[]): string {
   const shown = args.map((word) => {
-    if (isConninfo(word)) return shownConninfo(word)
-    return word.includes('@') ? masked : word
+    const [, option = '', value = word] = /^(--[a-z][a-z-]*=)(.*)$/s.exec(word) ?? []
+    if (isConninfo(value)) return option + shownConninfo(value)
+    return value.includes('@') ? option + masked : word
   })
   return shown.map(shellWord).join(' ')
 }

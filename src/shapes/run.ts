@@ -54,6 +54,7 @@ export const run = z
     dueAt: time.nullable(),
     createdAt: time,
     startedAt: time.nullable(),
+    /** Of one that was interrupted by the end of the service: when the next one saw that; how long it took nobody knows. */
     endedAt: time.nullable(),
     exitCode: z.int().nullable(),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).nullable(),
