@@ -96,6 +96,22 @@ describe('the service', { timeout: 120_000 }, () => {
     assert.deepEqual(service.alerts.openOf('repository'), [])
   })
 
+  it('takes what a restore in place has saved for backups of that database, not for one that is gone', async () => {
+    await open()
+    await service.catalog.refresh()
+    const { length } = service.catalog.backups('shop')
+    bench.pgrevive('restore', 'latest:shop', '--in-place', '--to=shop', '--confirm=shop')
+    await service.catalog.refresh()
+    assert.deepEqual(
+      service.catalog.databases().map(({ name }) => name),
+      ['shop', 'app'],
+    )
+    const [saved] = service.catalog.setAside('shop')
+    assert.match(saved?.database ?? '', /^shop_before_\d{8}_\d{6}$/)
+    assert.equal(service.catalog.backups('shop').length, length, 'and it is not the latest of shop')
+    bench.pgrevive('restore', '--finish', '--to=shop', '--no-safety-backup')
+  })
+
   it('finds databases that come to its servers, and sees them go', async () => {
     await bench.configure(`servers: { main: { url: postgres:///postgres, include: ['new*'] } }`)
     await open()

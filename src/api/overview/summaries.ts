@@ -10,10 +10,11 @@ export function summarizeAll(service: ApiService): DatabaseSummary[] {
 
 /** Undefined for a name that nothing knows. */
 export function summarizeOne(name: string, service: ApiService): DatabaseSummary | undefined {
-  return summarize(
-    service.catalog.databases().filter((one) => one.name === name),
-    service,
-  )[0]
+  const known = service.catalog.databases().find((one) => one.name === name)
+  if (known) return summarize([known], service)[0]
+  // such as what a restore has saved of another
+  const isThere = service.catalog.backups(name).length > 0
+  return isThere ? summarize([{ name, source: null, server: null, gone: true }], service)[0] : undefined
 }
 
 const needs = { failing: 0, 'at-risk': 1, unknown: 2, ok: 3 } as const

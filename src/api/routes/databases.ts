@@ -188,12 +188,19 @@ export function databaseRoutes(app: ApiApp, { service, ask, config, secrets, kit
       ...on('get', '/api/databases/{name}/backups', {
         access: 'read',
         act: 'listBackups',
-        summary: 'Its backups, the newest first',
+        summary: 'Its backups, the newest first, and what restores in place have saved of it, which is of another name',
       }),
       request: { params: named },
       responses: answers(z.array(backup)),
     }),
-    (c) => c.json([...service.catalog.backups(c.req.valid('param').name)], 200),
+    (c) => {
+      const { name } = c.req.valid('param')
+      const all = [...service.catalog.backups(name), ...service.catalog.setAside(name)]
+      return c.json(
+        all.toSorted((one, other) => (one.snapshotAt < other.snapshotAt ? 1 : -1)),
+        200,
+      )
+    },
   )
   app.openapi(
     createRoute({

@@ -14,7 +14,8 @@ export async function backupsOf(database: string | undefined, client: ServiceCli
   const lists = await Promise.all(
     names.map((name) => client.ask(z.array(backup), 'GET', `/api/databases/${encodeURIComponent(name)}/backups`)),
   )
-  return lists.flat().toSorted((one, other) => (one.snapshotAt < other.snapshotAt ? 1 : -1))
+  const all = lists.flat().filter((one) => database === undefined || one.database === database)
+  return all.toSorted((one, other) => (one.snapshotAt < other.snapshotAt ? 1 : -1))
 }
 
 /** The id of the backup that a reference means. Rejects with `backup-unknown` when none or several fit. */

@@ -21,6 +21,7 @@ import {
   writeListed,
 } from './catalog-rows.ts'
 import { readFound, readListed } from './listed-repositories.ts'
+import { setAsideOf } from './set-aside-names.ts'
 import { sourceOf } from './source.ts'
 
 /** Others write into repositories, too, and make databases on servers. */
@@ -57,6 +58,8 @@ export class Catalog {
   /** By database, until something of them has changed. */
   readonly #backups = new Map<string, readonly Backup[]>()
   #databases: readonly KnownDatabase[] | undefined
+  /** Names of backups that restores have made of a database, by that. */
+  #setAside: ReadonlyMap<string, readonly string[]> = new Map()
   #repositories: readonly Repository[] | undefined
   readonly #asked = new Map<'repositories' | 'databases', { run: string; at: number; done: Promise<void> }>()
   #serverFailures: ReadonlyMap<string, NonNullable<Repository['error']>> = new Map()
@@ -90,6 +93,12 @@ export class Catalog {
       place: formatStorePlace(place),
       kind: place.kind,
     })))
+  }
+
+  /** What restores saved of a database before they took its place: no series of its own, each under a name of its own. */
+  setAside(database: string): readonly Backup[] {
+    this.databases()
+    return (this.#setAside.get(database) ?? []).flatMap((name) => this.backups(name))
   }
 
   /** Those of pgrevive.yaml, then those that were found on its servers, then those of which only backups are left. */
@@ -203,9 +212,14 @@ export class Catalog {
       const conninfo = databases.get(name)?.conninfo
       if (isMeant) known.set(name, { name, source: conninfo ? sourceOf(conninfo) : null, server, gone })
     }
-    for (const name of databasesWithBackups(state)) {
-      if (!known.has(name)) known.set(name, { name, source: null, server: null, gone: true })
+    const setAside = new Map<string, string[]>()
+    const others = databasesWithBackups(state).filter((name) => !known.has(name))
+    for (const name of others.toSorted()) {
+      const of = setAsideOf(name, known.values())
+      if (of === undefined) known.set(name, { name, source: null, server: null, gone: true })
+      else setAside.set(of, [...(setAside.get(of) ?? []), name])
     }
+    this.#setAside = setAside
     return [...known.values()]
   }
 }
