@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useMemo } from 'react'
-import { Route, Routes } from 'react-router'
+import { Outlet, Route, Routes } from 'react-router'
 import { queries } from '../api/queries.ts'
 import { Asked } from '../ui/Asked.tsx'
 import { Loading } from '../ui/Note.tsx'
 import { Toasts } from '../ui/toasts.tsx'
 import { OverviewPage } from '../pages/overview/OverviewPage.tsx'
-import { SessionContext, type Session } from './session.ts'
+import { SessionContext, useSession, type Session } from './session.ts'
 import { Shell } from './Shell.tsx'
 
 const page = <Name extends string>(load: () => Promise<Record<Name, React.ComponentType>>, name: Name) =>
@@ -30,6 +30,7 @@ const RepositoriesPage = page(() => import('../pages/repositories/RepositoriesPa
 const RetentionPage = page(() => import('../pages/retention/RetentionPage.tsx'), 'RetentionPage')
 const AlertsPage = page(() => import('../pages/alerts/AlertsPage.tsx'), 'AlertsPage')
 const SettingsPage = page(() => import('../pages/settings/SettingsPage.tsx'), 'SettingsPage')
+const AdminsOnly = page(() => import('../pages/LostPage.tsx'), 'AdminsOnly')
 const LostPage = page(() => import('../pages/LostPage.tsx'), 'LostPage')
 
 export function App() {
@@ -69,12 +70,18 @@ export function App() {
   )
 }
 
+/** What others could only look at without being able to do it is not shown to them. */
+function ForAdmins() {
+  const { may } = useSession()
+  return may('administer') ? <Outlet /> : <AdminsOnly />
+}
+
 function Pages() {
   return (
     <Routes>
       <Route element={<Shell />}>
         <Route index element={<OverviewPage />} />
-        <Route path="add" element={<AddPage />} />
+
         <Route path="databases/:name" element={<DatabasePage />} />
         <Route path="backups/:id" element={<BackupPage />} />
         <Route path="restore" element={<RestorePage />} />
@@ -84,10 +91,14 @@ function Pages() {
         <Route path="repositories" element={<RepositoriesPage />} />
         <Route path="retention" element={<RetentionPage />} />
         <Route path="alerts" element={<AlertsPage />} />
-        <Route path="users" element={<UsersPage />} />
-        <Route path="tokens" element={<TokensPage />} />
-        <Route path="audit" element={<AuditPage />} />
-        <Route path="settings" element={<SettingsPage />} />
+
+        <Route element={<ForAdmins />}>
+          <Route path="add" element={<AddPage />} />
+          <Route path="users" element={<UsersPage />} />
+          <Route path="tokens" element={<TokensPage />} />
+          <Route path="audit" element={<AuditPage />} />
+          <Route path="settings" element={<SettingsPage />} />
+        </Route>
         <Route path="account" element={<AccountPage />} />
         <Route path="*" element={<LostPage />} />
       </Route>

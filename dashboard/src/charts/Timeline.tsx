@@ -3,6 +3,7 @@ import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type P
 import type { Backup } from '../../../src/shapes/database.ts'
 import { exact, size } from '../text/format.ts'
 import { Button } from '../ui/Button.tsx'
+import { useWidth } from './use-width.ts'
 import { pan, reveal, ticks, whole, zoom, type View } from './timeline-view.ts'
 
 const height = 132
@@ -126,7 +127,7 @@ export function Timeline({
             {ticks(view, Math.max(2, width / 90)).map((tick) => (
               <g key={tick.at}>
                 <path className="tick" d={`M${x(tick.at)} 8V${ground}`} />
-                <text x={x(tick.at)} y={height - 8} textAnchor="middle">
+                <text x={Math.min(width - 22, Math.max(22, x(tick.at)))} y={height - 8} textAnchor="middle">
                   {tick.text}
                 </text>
               </g>
@@ -176,17 +177,4 @@ export function Timeline({
 function closest(places: number[]): number {
   const gaps = places.slice(1).map((place, index) => place - (places[index] ?? 0))
   return gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length * 0.2)] ?? 100
-}
-
-function useWidth() {
-  const frame = useRef<HTMLDivElement>(null)
-  const [width, setWidth] = useState(800)
-  useEffect(() => {
-    const element = frame.current
-    if (!element) return
-    const observer = new ResizeObserver(() => setWidth(Math.max(200, element.clientWidth)))
-    observer.observe(element)
-    return () => observer.disconnect()
-  }, [])
-  return [frame, width] as const
 }

@@ -84,6 +84,9 @@ export const short = (time: string) => shortly.format(new Date(time))
 export const clock = (time: string) => clocks.format(new Date(time))
 export const dayOf = (time: string) => days.format(new Date(time))
 
-/** With a capital and a full stop. */
-export const sentence = (text: string) =>
-  text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
+/** With a capital and a full stop; a path, file or key at its beginning stays as it is. */
+export const sentence = (text: string) => {
+  const first = /^\S*\w/.exec(text)?.[0] ?? ''
+  const begin = /[./_:]/.test(first) ? text.charAt(0) : text.charAt(0).toUpperCase()
+  return begin + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
+}

@@ -98,3 +98,9 @@ export function Check({ children, ...rest }: { children: ReactNode } & InputHTML
     </label>
   )
 }
+
+/** What is wrong with a name of pgrevive.yaml: of a database, repository, schedule, channel or secret. */
+export const wrongName = (name: string): string | false =>
+  name !== '' &&
+  !/^[A-Za-z0-9][\w.-]{0,199}$/.test(name) &&
+  'Letters, digits, “.”, “_” and “-” alone, and a letter or digit first.'

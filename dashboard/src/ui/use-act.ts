@@ -19,6 +19,8 @@ export function useAct<Result>(work: () => Promise<Result>, then: (result: Resul
     busy,
     error,
     go,
+    /** What was wrong may not be any more: something of the form has changed. */
+    forget: () => setError(null),
     submit: (event: { preventDefault: () => void }) => {
       event.preventDefault()
       void go()

@@ -57,7 +57,7 @@ function Password() {
   )
   return (
     <section className="card pad">
-      <form className="form" onSubmit={changed.submit}>
+      <form className="form" onSubmit={changed.submit} onChange={changed.forget}>
         <h2>Password</h2>
         <TextField
           label="The one you have"

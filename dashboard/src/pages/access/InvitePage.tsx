@@ -32,7 +32,7 @@ export function InvitePage() {
           <p className="hint">Open the link as you got it, whole, or ask for a new one.</p>
         </Note>
       ) : (
-        <form className="form" onSubmit={set.submit}>
+        <form className="form" onSubmit={set.submit} onChange={set.forget}>
           <PasswordField label="Password" value={password} onChange={setPassword} />
           {set.error && <Problem error={set.error} />}
           <Button kind="primary" type="submit" disabled={set.busy}>

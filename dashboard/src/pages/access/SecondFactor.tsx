@@ -74,7 +74,7 @@ function AskPassword<Answer>({
   const [password, setPassword] = useState('')
   const asked = useAct(() => work(password), then)
   return (
-    <form className="form" onSubmit={asked.submit}>
+    <form className="form" onSubmit={asked.submit} onChange={asked.forget}>
       <p className="quiet">{about}</p>
       <TextField
         label="Your password"
@@ -99,7 +99,7 @@ function Enrol({ enrolment, done }: { enrolment: Enrolment; done: () => void }) 
   const verified = useAct(() => post('/api/auth/two-factor/verify-totp', { code: code.replaceAll(/\s/g, '') }), done)
   const secret = new URL(enrolment.totpURI).searchParams.get('secret') ?? ''
   return (
-    <form className="form" onSubmit={verified.submit}>
+    <form className="form" onSubmit={verified.submit} onChange={verified.forget}>
       <p className="quiet">1. Scan this with your authenticator, or type the secret into it.</p>
       <Qr text={enrolment.totpURI} />
       <Copyable text={secret} what="the secret" />

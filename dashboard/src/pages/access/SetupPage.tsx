@@ -35,7 +35,7 @@ export function SetupPage() {
           <p className="hint">Open the link that “pgrevive serve” printed when it started, whole.</p>
         </Note>
       ) : (
-        <form className="form" onSubmit={made.submit}>
+        <form className="form" onSubmit={made.submit} onChange={made.forget}>
           <TextField
             label="Your name"
             autoComplete="name"

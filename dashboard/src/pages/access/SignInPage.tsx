@@ -70,7 +70,7 @@ function PasswordForm({ enter, askCode }: { enter: () => void; askCode: () => vo
     (answer) => (answer?.twoFactorRedirect ? askCode() : enter()),
   )
   return (
-    <form className="form" onSubmit={signIn.submit}>
+    <form className="form" onSubmit={signIn.submit} onChange={signIn.forget}>
       <TextField
         label="E-mail"
         type="email"
@@ -108,7 +108,7 @@ function CodeForm({ enter }: { enter: () => void }) {
     enter,
   )
   return (
-    <form className="form" onSubmit={verify.submit}>
+    <form className="form" onSubmit={verify.submit} onChange={verify.forget}>
       <TextField
         label="Code"
         inputMode="numeric"

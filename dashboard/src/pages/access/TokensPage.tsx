@@ -149,7 +149,7 @@ function Make({ done }: { done: (issued: Issued) => void }) {
     done,
   )
   return (
-    <form className="form" onSubmit={made.submit}>
+    <form className="form" onSubmit={made.submit} onChange={made.forget}>
       <TextField
         label="Name"
         required

@@ -192,7 +192,7 @@ function Invite({ done }: { done: (invited: InvitedUser) => void }) {
   const [role, setRole] = useState<Role>('viewer')
   const invite = useAct(() => post<InvitedUser>(at`users`, { name, email, role }), done)
   return (
-    <form className="form" onSubmit={invite.submit}>
+    <form className="form" onSubmit={invite.submit} onChange={invite.forget}>
       <TextField label="Name" required maxLength={100} value={name} onChange={(event) => setName(event.target.value)} />
       <TextField
         label="E-mail"

@@ -5,7 +5,7 @@ import { Page } from '../../app/Page.tsx'
 import { Asked } from '../../ui/Asked.tsx'
 import { ObjectiveMark } from '../../ui/Marks.tsx'
 import { BackupStep } from './BackupStep.tsx'
-import { ConnectStep } from './ConnectStep.tsx'
+import { ConnectStep, type Connection } from './ConnectStep.tsx'
 import { DoneStep } from './DoneStep.tsx'
 import { RepositoryStep } from './RepositoryStep.tsx'
 import { ScheduleStep } from './ScheduleStep.tsx'
@@ -16,7 +16,7 @@ const steps = ['Connect', 'Keep', 'Back up and prove', 'Every night', 'Done'] as
 export function AddPage() {
   const repositories = useQuery(queries.repositories)
   const [step, setStep] = useState(0)
-  const [connection, setConnection] = useState<{ url: string; password: string; name: string } | null>(null)
+  const [connection, setConnection] = useState<Connection | null>(null)
   const [database, setDatabase] = useState('')
   const next = () => setStep(step + 1)
   return (
@@ -32,6 +32,7 @@ export function AddPage() {
       <section className="card pad wizard-card" aria-label={steps[step]}>
         {step === 0 && (
           <ConnectStep
+            entered={connection}
             then={(found) => {
               setConnection(found)
               next()
@@ -44,6 +45,7 @@ export function AddPage() {
               <RepositoryStep
                 known={known}
                 connection={connection}
+                back={() => setStep(0)}
                 then={(name) => {
                   setDatabase(name)
                   next()

@@ -9,15 +9,18 @@ import { Problem } from '../../ui/Note.tsx'
 import { useAct } from '../../ui/use-act.ts'
 import { Waiting } from '../../ui/Waiting.tsx'
 import { NewRepository } from '../repositories/NewRepository.tsx'
+import type { Connection } from './ConnectStep.tsx'
 
 /** Where backups lie: there may be repositories already; otherwise the first is made here. */
 export function RepositoryStep({
   known,
   connection,
+  back,
   then,
 }: {
   known: Repository[]
-  connection: { url: string; password: string; name: string }
+  connection: Connection
+  back: () => void
   then: (database: string) => void
 }) {
   const client = useQueryClient()
@@ -44,6 +47,7 @@ export function RepositoryStep({
         </p>
         <NewRepository
           first
+          back={back}
           done={() => {
             setMakesFirst(false)
             void client.invalidateQueries({ queryKey: queries.repositories.queryKey })
@@ -51,22 +55,24 @@ export function RepositoryStep({
           }}
         />
         {added.busy && <Waiting what="Adding the database" />}
-        {added.error && <Problem error={added.error} />}
+        {added.error && <Problem error={added.error} action={<Button onClick={back}>Back</Button>} />}
       </div>
     )
   }
-  return <Existing known={known} busy={added.busy} error={added.error} go={() => void added.go()} />
+  return <Existing known={known} busy={added.busy} error={added.error} back={back} go={() => void added.go()} />
 }
 
 function Existing({
   known,
   busy,
   error,
+  back,
   go,
 }: {
   known: Repository[]
   busy: boolean
   error: Error | null
+  back: () => void
   go: () => void
 }) {
   const button = useRef<HTMLButtonElement>(null)
@@ -85,6 +91,9 @@ function Existing({
       {busy && <Waiting what="Adding the database" />}
       {error && <Problem error={error} />}
       <div className="form-foot">
+        <Button disabled={busy} onClick={back}>
+          Back
+        </Button>
         <Button kind="primary" disabled={busy} onClick={go} autoFocus>
           Add the database
         </Button>

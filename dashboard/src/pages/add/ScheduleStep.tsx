@@ -9,7 +9,8 @@ import { SelectField, TextField } from '../../ui/Field.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { useAct } from '../../ui/use-act.ts'
 import { NextTimes } from '../schedules/NextTimes.tsx'
-import { localZone, usePreview } from '../schedules/ScheduleForm.tsx'
+import { usePreview } from '../schedules/ScheduleForm.tsx'
+import { localZone, ZoneField } from '../schedules/ZoneField.tsx'
 
 const drills = ['daily at', 'weekly on sunday at', 'monthly on 1 at'] as const
 
@@ -72,6 +73,7 @@ function Make({
   const drillWhen = `${drill} 05:00`
   const nightly = usePreview(when, zone)
   const weekly = usePreview(drillWhen, zone)
+  const problem = nightly.data?.problem ?? weekly.data?.problem ?? undefined
   const saved = useAct(async () => {
     if (withBackup)
       await putNew(at`schedules/${freeName('nightly', taken)}`, {
@@ -87,7 +89,7 @@ function Make({
       } satisfies ScheduleEntry)
   }, then)
   return (
-    <form className="form" onSubmit={saved.submit}>
+    <form className="form" onSubmit={saved.submit} onChange={saved.forget}>
       <h2>So that nobody has to remember</h2>
       <div className="columns">
         {withBackup && (
@@ -116,17 +118,12 @@ function Make({
             <NextTimes times={weekly.data?.next.slice(0, 3) ?? []} />
           </div>
         )}
-        <TextField
-          label="Time zone"
-          value={zone}
-          onChange={(event) => setZone(event.target.value)}
-          wrong={nightly.data?.problem}
-        />
+        <ZoneField value={zone} onChange={setZone} wrong={problem} />
       </div>
       {saved.error && <Problem error={saved.error} />}
       <div className="form-foot">
         <Button onClick={then}>Not now</Button>
-        <Button kind="primary" type="submit" disabled={saved.busy}>
+        <Button kind="primary" type="submit" disabled={saved.busy || problem !== undefined}>
           Save the schedule
         </Button>
       </div>

@@ -2,10 +2,11 @@ import { useState } from 'react'
 import type { Channel, Severity } from '../../../../src/shapes/alert.ts'
 import { ApiError, at, get, put, putNew } from '../../api/client.ts'
 import { Button } from '../../ui/Button.tsx'
-import { SelectField, TextField } from '../../ui/Field.tsx'
+import { Check, SelectField, TextField, wrongName } from '../../ui/Field.tsx'
 import { Note, Problem } from '../../ui/Note.tsx'
 import { tell } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
+import { localZone, ZoneField } from '../schedules/ZoneField.tsx'
 import { channelEntry, channelFields } from './channel-kinds.ts'
 
 const kinds: Record<Channel['kind'], string> = {
@@ -34,7 +35,12 @@ export function ChannelForm({
   const [least, setLeast] = useState<Severity>(channel?.least ?? 'warning')
   const [from, setFrom] = useState('')
   const [to, setTo] = useState('')
-  const isTaken = channel === null && taken.includes(name)
+  const [zone, setZone] = useState(localZone)
+  const [exceptCritical, setExceptCritical] = useState(true)
+  const isQuiet = from !== '' && to !== ''
+  const isHalf = (from !== '' || to !== '') && !isQuiet
+  const wrong =
+    wrongName(name) || (channel === null && taken.includes(name) && 'There is a channel of this name already.')
   const saved = useAct(
     async () => {
       const { entry, secrets } = channelEntry(name, kind, values)
@@ -44,7 +50,9 @@ export function ChannelForm({
       await (channel === null ? putNew : put)(at`channels/${name}`, {
         ...entry,
         least,
-        ...(from !== '' && to !== '' ? { quiet: { from, to } } : {}),
+        ...(isQuiet && {
+          quiet: { from, to, ...(zone && { time_zone: zone }), ...(exceptCritical && { except_critical: true }) },
+        }),
       })
     },
     () => {
@@ -53,18 +61,17 @@ export function ChannelForm({
     },
   )
   return (
-    <form className="form" onSubmit={saved.submit}>
+    <form className="form" onSubmit={saved.submit} onChange={saved.forget}>
       {channel && <Note tone="busy">Fill in all of it anew: what is secret is never shown again.</Note>}
       <div className="form-row">
         <TextField
           label="Name"
           required
-          pattern="[A-Za-z0-9][\w.\-]*"
           readOnly={channel !== null}
           value={name}
           onChange={(event) => setName(event.target.value)}
           placeholder="ops"
-          wrong={isTaken && 'There is a channel of this name already.'}
+          wrong={wrong}
         />
         <SelectField label="Kind" value={kind} onChange={(event) => setKind(event.target.value as Channel['kind'])}>
           {Object.entries(kinds).map(([value, text]) => (
@@ -103,12 +110,19 @@ export function ChannelForm({
           type="time"
           value={to}
           onChange={(event) => setTo(event.target.value)}
+          wrong={isHalf && 'Both, or neither.'}
           hint="What is still true then is told then."
         />
+        {isQuiet && <ZoneField value={zone} onChange={setZone} />}
       </div>
+      {isQuiet && (
+        <Check checked={exceptCritical} onChange={(event) => setExceptCritical(event.target.checked)}>
+          Critical alerts are told all the same
+        </Check>
+      )}
       {saved.error && <Problem error={saved.error} />}
       <div className="form-foot">
-        <Button kind="primary" type="submit" disabled={saved.busy || isTaken}>
+        <Button kind="primary" type="submit" disabled={saved.busy || isHalf || Boolean(wrong)}>
           Save
         </Button>
       </div>

@@ -20,6 +20,7 @@ import { When } from '../../ui/Time.tsx'
 import { act } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
 import { BackupSizes } from '../database/BackupSizes.tsx'
+import { LostPage } from '../LostPage.tsx'
 import { ProofReport } from './ProofReport.tsx'
 import { TableList } from './TableList.tsx'
 
@@ -27,7 +28,7 @@ export function BackupPage() {
   const { id = '' } = useParams()
   const query = useQuery(queries.backup(id))
   return (
-    <Asked query={query} what="the backup">
+    <Asked query={query} what="the backup" lost={<LostPage />}>
       {(backup) => <Known backup={backup} />}
     </Asked>
   )
@@ -170,7 +171,7 @@ function PinForm({ id, done }: { id: string; done: () => void }) {
   const [reason, setReason] = useState('')
   const pinned = useAct(() => put(at`backups/${id}/pin`, { reason }), done)
   return (
-    <form className="form" onSubmit={pinned.submit}>
+    <form className="form" onSubmit={pinned.submit} onChange={pinned.forget}>
       <TextField
         label="Why"
         required

@@ -14,6 +14,7 @@ import { StateBadge } from '../../ui/Marks.tsx'
 import { Empty, Note } from '../../ui/Note.tsx'
 import { Remedy } from '../../ui/Remedy.tsx'
 import { Tabs } from '../../ui/Tabs.tsx'
+import { LostPage } from '../LostPage.tsx'
 import { RestoreLeft } from '../restore/AfterRestore.tsx'
 import { BackupPanel } from './BackupPanel.tsx'
 import { BackupTable } from './BackupTable.tsx'
@@ -26,7 +27,7 @@ export function DatabasePage() {
   const { name = '' } = useParams()
   const database = useQuery(queries.database(name))
   return (
-    <Asked query={database} what={name}>
+    <Asked query={database} what={name} lost={<LostPage />}>
       {(known) => <Known key={name} database={known} />}
     </Asked>
   )
@@ -81,7 +82,7 @@ function Known({ database }: { database: DatabaseSummary }) {
             { id: 'trends', title: 'Trends', content: <Trends backups={backups.data ?? []} /> },
             { id: 'runs', title: 'Runs', content: <DatabaseRuns database={database.name} /> },
             ...(may('administer') && !database.gone
-              ? [{ id: 'settings', title: 'Objectives', content: <DatabaseSettings database={database} /> }]
+              ? [{ id: 'settings', title: 'Settings', content: <DatabaseSettings database={database} /> }]
               : []),
           ]}
         />

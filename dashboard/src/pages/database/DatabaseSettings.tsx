@@ -34,7 +34,7 @@ export function DatabaseSettings({ database }: { database: DatabaseSummary }) {
   )
   return (
     <div className="stack">
-      <form className="card pad form" onSubmit={saved.submit}>
+      <form className="card pad form" onSubmit={saved.submit} onChange={saved.forget}>
         <h2>Objectives</h2>
         <div className="form-row">
           <TextField

@@ -2,7 +2,7 @@ import { useState } from 'react'
 import type { Repository } from '../../../../src/shapes/repository.ts'
 import { at, post } from '../../api/client.ts'
 import { Button } from '../../ui/Button.tsx'
-import { Check, TextField } from '../../ui/Field.tsx'
+import { Check, TextField, wrongName } from '../../ui/Field.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { useAct } from '../../ui/use-act.ts'
 import { Waiting } from '../../ui/Waiting.tsx'
@@ -14,7 +14,7 @@ interface Made {
 }
 
 /** A place, made into a repository; then its recovery kit, which is given this once. */
-export function NewRepository({ done, first }: { done: () => void; first?: boolean }) {
+export function NewRepository({ done, first, back }: { done: () => void; first?: boolean; back?: () => void }) {
   const [name, setName] = useState(first ? 'local' : '')
   const [place, setPlace] = useState(first ? './backups' : '')
   const [init, setInit] = useState(true)
@@ -25,13 +25,13 @@ export function NewRepository({ done, first }: { done: () => void; first?: boole
   )
   if (made?.recoveryKit) return <RecoveryKit name={made.repository.name} kit={made.recoveryKit} done={done} />
   return (
-    <form className="form" onSubmit={making.submit}>
+    <form className="form" onSubmit={making.submit} onChange={making.forget}>
       <div className="form-row">
         <TextField
           label="Name"
           required
-          pattern="[A-Za-z0-9][\w.\-]*"
           maxLength={200}
+          wrong={wrongName(name)}
           value={name}
           onChange={(event) => setName(event.target.value)}
           placeholder="offsite"
@@ -44,7 +44,7 @@ export function NewRepository({ done, first }: { done: () => void; first?: boole
         value={place}
         onChange={(event) => setPlace(event.target.value)}
         placeholder="s3://bucket/folder"
-        hint="A directory (./backups), s3://bucket/folder, gs://…, azure://…, or sftp://host/folder. What signs in to it is read from the environment or pgrevive.yaml."
+        hint="A directory inside that of pgrevive.yaml (./backups), s3://bucket/folder, gs://…, azure://…, or sftp://host/folder. What signs in to it is read from the environment or pgrevive.yaml."
       />
       {!first && (
         <Check checked={!init} onChange={(event) => setInit(!event.target.checked)}>
@@ -54,7 +54,8 @@ export function NewRepository({ done, first }: { done: () => void; first?: boole
       {making.busy && <Waiting what="Trying the place, and making keys" />}
       {making.error && <Problem error={making.error} />}
       <div className="form-foot">
-        <Button kind="primary" type="submit" disabled={making.busy}>
+        {back && <Button onClick={back}>Back</Button>}
+        <Button kind="primary" type="submit" disabled={making.busy || Boolean(wrongName(name))}>
           {init ? 'Make the repository' : 'Add it'}
         </Button>
       </div>

@@ -51,7 +51,7 @@ export function RepositoriesPage() {
               {repositories.map((repository) => (
                 <div key={repository.name} className="repository-row">
                   <RepositoryCard repository={repository} />
-                  <Keys repository={repository} />
+                  {may('operate') && <Keys repository={repository} />}
                 </div>
               ))}
               <p className="small quiet">
@@ -78,15 +78,15 @@ function Keys({ repository }: { repository: Repository }) {
   const { may } = useSession()
   const navigate = useNavigate()
   const client = useQueryClient()
-  const query = useQuery(queries.keys(repository.name))
+  const query = useQuery({ ...queries.keys(repository.name), enabled: may('administer') })
   const look = () =>
     act(() => post(at`repositories/${repository.name}/look`), 'It is being looked at.').then(() =>
       client.invalidateQueries({ queryKey: ['repositories'] }),
     )
   return (
-    <section className="card pad stack" aria-label={`Keys of ${repository.name}`}>
+    <section className="card pad stack" aria-label={`${repository.name}: keys and checks`}>
       <div className="section-head flush">
-        <h2>Keys</h2>
+        <h2>{may('administer') ? 'Keys' : 'Look and check'}</h2>
         {may('operate') && (
           <>
             <Button slim icon={<RefreshCw />} onClick={() => void look()}>
@@ -104,32 +104,34 @@ function Keys({ repository }: { repository: Repository }) {
           </>
         )}
       </div>
-      <Asked query={query} what="its keys">
-        {(keys) => (
-          <div className="table-scroll" tabIndex={0} role="region" aria-label="Keys">
-            <table className="table">
-              <thead>
-                <tr>
-                  <th>Name</th>
-                  <th>May</th>
-                  <th>Kind</th>
-                  <th>Since</th>
-                </tr>
-              </thead>
-              <tbody>
-                {keys.map((key) => (
-                  <tr key={key.id}>
-                    <td className="strong">{key.name}</td>
-                    <td>{key.access === 'read' ? 'read and write' : 'write only'}</td>
-                    <td className="quiet">{key.kind}</td>
-                    <td>{key.createdAt === null ? '–' : <Ago at={key.createdAt} />}</td>
+      {may('administer') && (
+        <Asked query={query} what="its keys">
+          {(keys) => (
+            <div className="table-scroll" tabIndex={0} role="region" aria-label="Keys">
+              <table className="table">
+                <thead>
+                  <tr>
+                    <th>Name</th>
+                    <th>May</th>
+                    <th>Kind</th>
+                    <th>Since</th>
                   </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </Asked>
+                </thead>
+                <tbody>
+                  {keys.map((key) => (
+                    <tr key={key.id}>
+                      <td className="strong">{key.name}</td>
+                      <td>{key.access === 'read' ? 'read and write' : 'write only'}</td>
+                      <td className="quiet">{key.kind}</td>
+                      <td>{key.createdAt === null ? '–' : <Ago at={key.createdAt} />}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )}
+        </Asked>
+      )}
     </section>
   )
 }

@@ -10,14 +10,21 @@ import { Button } from '../../ui/Button.tsx'
 import { Confirm } from '../../ui/Confirm.tsx'
 import { Note } from '../../ui/Note.tsx'
 import { Ago } from '../../ui/Time.tsx'
+import { Waiting } from '../../ui/Waiting.tsx'
 
 type Way = 'undo' | 'finish' | 'resume' | 'abort'
+type Asked = Way | 'redo'
 
-const about: Record<Way, { verb: string; title: string; text: string }> = {
+const about: Record<Asked, { verb: string; title: string; text: string }> = {
   undo: {
     verb: 'Undo the restore',
     title: 'Give the name back to the database from before?',
     text: 'The two change names, in under a second. What was written since the restore stays in the restored one, which is kept.',
+  },
+  redo: {
+    verb: 'Redo the restore',
+    title: 'Give the name to the restored database again?',
+    text: 'The two change names, in under a second. What was written since the undo stays in the one from before, which is kept.',
   },
   finish: {
     verb: 'Drop the old one',
@@ -32,16 +39,18 @@ const about: Record<Way, { verb: string; title: string; text: string }> = {
   },
 }
 
-/** What restores in place have left, and what can be done about it. */
-export function RestoreLeft({ database }: { database: string }) {
+/** What restores in place have left, and what can be done about it; with `anew`, nothing that was known before is shown. */
+export function RestoreLeft({ database, anew = false }: { database: string; anew?: boolean }) {
   const { may } = useSession()
   const navigate = useNavigate()
-  const { data } = useQuery(queries.restores(database))
-  const [asked, setAsked] = useState<Way | null>(null)
+  const { data, isFetching } = useQuery({ ...queries.restores(database), refetchOnMount: anew ? 'always' : true })
+  const [asked, setAsked] = useState<Asked | null>(null)
+  if (anew && isFetching && asked === null) return <Waiting what="Looking what it has left" />
   if (!data || (data.unfinished === null && data.kept.length === 0)) return null
   const request = (way: Way): RunRequest => ({ command: 'restore', way, to: database, confirm: database })
-  const go = async (way: Way) => {
-    const run = await requestRun(request(way))
+  const go = async (wish: Asked) => {
+    // To undo an undo is to redo.
+    const run = await requestRun(request(wish === 'redo' ? 'undo' : wish))
     await navigate(`/runs/${run.id}`)
   }
   const newest = data.kept[0]
@@ -73,8 +82,8 @@ export function RestoreLeft({ database }: { database: string }) {
           action={
             may('restore') && (
               <div className="row">
-                <Button slim onClick={() => setAsked('undo')}>
-                  Undo…
+                <Button slim onClick={() => setAsked(newest.kind === 'before' ? 'undo' : 'redo')}>
+                  {newest.kind === 'before' ? 'Undo…' : 'Redo…'}
                 </Button>
                 <Button slim onClick={() => setAsked('finish')}>
                   Finish…
@@ -119,5 +128,5 @@ export function RestoreLeft({ database }: { database: string }) {
 export function AfterRestore({ run }: { run: Run }) {
   const database = run.databases[0]
   if (run.endedAt === null || database === undefined) return null
-  return <RestoreLeft database={database} />
+  return <RestoreLeft database={database} anew />
 }

@@ -52,7 +52,7 @@ export function RunLine({ run }: { run: Run }) {
         <RunProgress run={run} />
       ) : (
         <span className="small quiet nowrap number">
-          {run.startedAt !== null && run.endedAt !== null && (
+          {run.startedAt !== null && run.endedAt !== null && run.state !== 'interrupted' && (
             <>{duration(Date.parse(run.endedAt) - Date.parse(run.startedAt))} · </>
           )}
           <Ago at={began} />

@@ -10,7 +10,7 @@ import { Page } from '../../app/Page.tsx'
 import { useSession } from '../../app/session.ts'
 import { duration } from '../../text/format.ts'
 import { Asked } from '../../ui/Asked.tsx'
-import { Button } from '../../ui/Button.tsx'
+import { Button, ButtonLink } from '../../ui/Button.tsx'
 import { Copyable } from '../../ui/Copyable.tsx'
 import { RunBadge } from '../../ui/Marks.tsx'
 import { Note, Problem } from '../../ui/Note.tsx'
@@ -18,6 +18,7 @@ import { RunProgress } from '../../ui/ProgressBar.tsx'
 import { When } from '../../ui/Time.tsx'
 import { act } from '../../ui/toasts.tsx'
 import { AfterRestore } from '../restore/AfterRestore.tsx'
+import { LostPage } from '../LostPage.tsx'
 import { causeOf, runTitle } from './RunLine.tsx'
 import { RunLog } from './RunLog.tsx'
 
@@ -25,7 +26,7 @@ export function RunPage() {
   const { id = '' } = useParams()
   const query = useQuery(queries.run(id))
   return (
-    <Asked query={query} what="the run">
+    <Asked query={query} what="the run" lost={<LostPage />}>
       {(run) => <Known run={run} />}
     </Asked>
   )
@@ -44,13 +45,8 @@ function Known({ run }: { run: RunDetail }) {
             <span className="quiet">{causeOf(run)}</span>
           </div>
           {!ended && <RunProgress run={run} />}
-          {run.error && <Problem error={run.error} />}
-          {run.state === 'interrupted' && (
-            <Note tone="risk">
-              <p className="strong">The service or the machine ended under it.</p>
-              <p className="hint">Nothing half-done counts as a backup. It is begun again by itself, twice at most.</p>
-            </Note>
-          )}
+          {run.error && run.state !== 'interrupted' && <Problem error={run.error} action={<Mend run={run} />} />}
+          {run.state === 'interrupted' && <Interrupted run={run} />}
           <dl className="facts">
             {run.dueAt !== null && (
               <div>
@@ -64,7 +60,7 @@ function Known({ run }: { run: RunDetail }) {
               <dt>Began</dt>
               <dd>{run.startedAt === null ? 'not yet' : <When at={run.startedAt} />}</dd>
             </div>
-            {took !== null && (
+            {took !== null && run.state !== 'interrupted' && (
               <div>
                 <dt>Took</dt>
                 <dd>{duration(took)}</dd>
@@ -106,6 +102,41 @@ function Known({ run }: { run: RunDetail }) {
       </div>
     </Page>
   )
+}
+
+/** How long it took nobody knows: it ended at some time before it was found. */
+function Interrupted({ run }: { run: RunDetail }) {
+  const filter = { command: run.command, ...(run.databases[0] !== undefined && { database: run.databases[0] }) }
+  const { data } = useQuery(queries.runs(filter))
+  const again = data?.items.findLast(
+    (one) => one.cause === 'again' && one.id > run.id && one.commandLine === run.commandLine,
+  )
+  return (
+    <Note tone="risk">
+      <p className="strong">The service or the machine ended under it.</p>
+      <p>
+        Nothing half-done counts as a backup.{' '}
+        {again ? (
+          <>
+            It was begun again: <Link to={`/runs/${again.id}`}>{again.state}</Link>.
+          </>
+        ) : (
+          isRepeated(run) && 'It is begun again by itself, twice at most.'
+        )}
+      </p>
+    </Note>
+  )
+}
+
+/** What replaces a database is not begun again without anybody having looked. */
+const isRepeated = ({ command }: RunDetail) => command !== 'restore' && command !== 'refresh'
+
+/** Where a password is entered here, whatever the hint for a terminal says. */
+function Mend({ run }: { run: RunDetail }) {
+  const { may } = useSession()
+  const [database] = run.databases
+  if (run.error?.code !== 'authentication-failed' || database === undefined || !may('administer')) return null
+  return <ButtonLink to={`/databases/${encodeURIComponent(database)}?tab=settings`}>Enter its password</ButtonLink>
 }
 
 function Acts({ run }: { run: RunDetail }) {

@@ -4,11 +4,12 @@ import type { ScheduleEntry, SchedulePreview } from '../../../../src/shapes/sche
 import { at, post, put, putNew } from '../../api/client.ts'
 import { queries } from '../../api/queries.ts'
 import { Button } from '../../ui/Button.tsx'
-import { Check, SelectField, TextField } from '../../ui/Field.tsx'
+import { Check, SelectField, TextField, wrongName } from '../../ui/Field.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { tell } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
 import { NextTimes } from './NextTimes.tsx'
+import { localZone, ZoneField } from './ZoneField.tsx'
 
 const commands: Record<ScheduleEntry['command'], string> = {
   backup: 'backup: take backups',
@@ -20,9 +21,6 @@ const commands: Record<ScheduleEntry['command'], string> = {
   refresh: 'refresh: restore into a staging database',
 }
 const examples = ['daily at 02:00', 'weekly on sunday at 05:00', 'every 6 hours', '0 4 * * 1-5']
-/** As the browser knows it: the nights of whoever makes the schedule. */
-export const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone
-
 const list = (text: string) => text.split(/[,\s]+/).filter(Boolean)
 const given = <Value,>(value: Value | undefined | '') => value !== undefined && value !== ''
 
@@ -73,7 +71,9 @@ export function ScheduleForm({
     ...(!enabled && { enabled: false }),
   }
   const preview = usePreview(when, zone, jitter)
-  const isTaken = entry === null && taken.includes(name)
+  const wrongAt = placed(preview.data?.problem ?? null)
+  const wrong =
+    wrongName(name) || (entry === null && taken.includes(name) && 'There is a schedule of this name already.')
   const saved = useAct(
     () => (entry === null ? putNew : put)(at`schedules/${name}`, made),
     () => {
@@ -82,18 +82,17 @@ export function ScheduleForm({
     },
   )
   return (
-    <form className="schedule-form" onSubmit={saved.submit}>
+    <form className="schedule-form" onSubmit={saved.submit} onChange={saved.forget}>
       <div className="form">
         <TextField
           label="Name"
           required
-          pattern="[A-Za-z0-9][\w.\-]*"
           maxLength={200}
           readOnly={entry !== null}
           value={name}
           onChange={(event) => setName(event.target.value)}
           placeholder="nightly"
-          wrong={isTaken && 'There is a schedule of this name already.'}
+          wrong={wrong}
         />
         <SelectField
           label="What"
@@ -111,7 +110,7 @@ export function ScheduleForm({
           required
           value={when}
           onChange={(event) => setWhen(event.target.value)}
-          wrong={preview.data?.problem}
+          wrong={wrongAt.when}
           hint={
             <span className="row">
               {examples.map((example) => (
@@ -123,26 +122,16 @@ export function ScheduleForm({
           }
         />
         <div className="form-row">
-          <TextField
-            label="Time zone"
-            value={zone}
-            onChange={(event) => setZone(event.target.value)}
-            placeholder="UTC"
-            list="zones"
-          />
+          <ZoneField value={zone} onChange={setZone} wrong={wrongAt.zone} />
           <TextField
             label="Up to so much later"
             value={jitter}
             onChange={(event) => setJitter(event.target.value)}
             placeholder="0"
+            wrong={wrongAt.jitter}
             hint="10m: so that not all begin at once"
           />
         </div>
-        <datalist id="zones">
-          {['UTC', localZone].map((one) => (
-            <option key={one} value={one} />
-          ))}
-        </datalist>
         {ofDatabases && (
           <TextField
             label="Databases"
@@ -202,18 +191,29 @@ export function ScheduleForm({
         <p className="quiet">
           {preview.data?.meaning ?? (preview.data?.problem ? 'never, as it is written' : 'as soon as it is understood')}
         </p>
-        <NextTimes times={preview.data?.next ?? []} />
+        {preview.error ? <Problem error={preview.error} /> : <NextTimes times={preview.data?.next ?? []} />}
       </aside>
       <div className="stack tight whole-row">
         {saved.error && <Problem error={saved.error} />}
         <div className="form-foot">
-          <Button kind="primary" type="submit" disabled={saved.busy || isTaken || Boolean(preview.data?.problem)}>
+          <Button
+            kind="primary"
+            type="submit"
+            disabled={saved.busy || Boolean(wrong) || Boolean(preview.data?.problem) || preview.isError}
+          >
             Save
           </Button>
         </div>
       </div>
     </form>
   )
+}
+
+/** Which field it is about, as its words tell. */
+export function placed(problem: string | null): { when?: string; zone?: string; jitter?: string } {
+  if (problem === null) return {}
+  if (/time.?zone/i.test(problem)) return { zone: problem }
+  return /jitter/i.test(problem) ? { jitter: problem } : { when: problem }
 }
 
 /** What the service makes of it, while it is being typed. */

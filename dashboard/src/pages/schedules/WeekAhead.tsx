@@ -1,10 +1,9 @@
 import type { Schedule } from '../../../../src/shapes/schedule.ts'
 import { ticks } from '../../charts/timeline-view.ts'
+import { useWidth } from '../../charts/use-width.ts'
 import { short } from '../../text/format.ts'
 import { useNow } from '../../ui/now.ts'
 
-const width = 1000
-const names = 120
 const line = 26
 const week = 7 * 86_400_000
 
@@ -13,6 +12,9 @@ const lastOf = (schedule: Schedule) => Date.parse(schedule.next.at(-1) ?? '')
 /** A row a schedule, a mark a time, for the seven days to come: what meets, and when nothing happens. */
 export function WeekAhead({ schedules }: { schedules: Schedule[] }) {
   const now = useNow()
+  const [frame, width] = useWidth()
+  const names = width < 560 ? 84 : 120
+  const most = Math.floor(names / 7.2)
   const x = (time: number) => names + ((time - now) / week) * (width - names - 10)
   const active = schedules.filter((schedule) => schedule.next.length > 0)
   const height = active.length * line + 26
@@ -20,16 +22,12 @@ export function WeekAhead({ schedules }: { schedules: Schedule[] }) {
   return (
     <figure className="card pad week-ahead">
       <figcaption className="hidden-text">The next seven days</figcaption>
-      <div className="table-scroll" tabIndex={0} role="region" aria-label="The next seven days">
-        <svg
-          viewBox={`0 0 ${width} ${height}`}
-          role="img"
-          aria-label={`The next seven days of ${active.length} schedules`}
-        >
-          {ticks({ from: now, to: now + week }, 8).map((tick) => (
+      <div ref={frame}>
+        <svg width={width} height={height} role="img" aria-label={`The next seven days of ${active.length} schedules`}>
+          {ticks({ from: now, to: now + week }, Math.min(8, (width - names) / 52)).map((tick) => (
             <g key={tick.at}>
               <path className="tick" d={`M${x(tick.at)} 4V${height - 24}`} />
-              <text className="axis" x={x(tick.at)} y={height - 8} textAnchor="middle">
+              <text className="axis" x={Math.min(width - 22, x(tick.at))} y={height - 8} textAnchor="middle">
                 {tick.text}
               </text>
             </g>
@@ -37,7 +35,7 @@ export function WeekAhead({ schedules }: { schedules: Schedule[] }) {
           {active.map((schedule, index) => (
             <g key={schedule.name} transform={`translate(0 ${index * line})`}>
               <text x="0" y="18">
-                {schedule.name.length > 16 ? `${schedule.name.slice(0, 15)}…` : schedule.name}
+                {schedule.name.length > most ? `${schedule.name.slice(0, most - 1)}…` : schedule.name}
               </text>
               <path className="line" d={`M${names} 14H${Math.min(width - 10, x(lastOf(schedule)))}`} />
               {/* Ten times are known; what comes after them only goes on. */}

@@ -6,7 +6,7 @@ import { queries } from '../../api/queries.ts'
 import { Asked } from '../../ui/Asked.tsx'
 import { Button } from '../../ui/Button.tsx'
 import { Confirm } from '../../ui/Confirm.tsx'
-import { TextField } from '../../ui/Field.tsx'
+import { TextField, wrongName } from '../../ui/Field.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { tell } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
@@ -34,7 +34,7 @@ export function Secrets() {
         <h2>Secrets</h2>
       </div>
       <div className="columns">
-        <form className="card pad form" onSubmit={saved.submit}>
+        <form className="card pad form" onSubmit={saved.submit} onChange={saved.forget}>
           <p className="quiet">
             Passwords and tokens that the settings name, such as <code>password_file: pgrevive.secrets/shop</code>. What
             is entered here is never given out again.
@@ -43,7 +43,7 @@ export function Secrets() {
             <TextField
               label="Name"
               required
-              pattern="[A-Za-z0-9][\w.\-]*"
+              wrong={wrongName(name)}
               value={name}
               onChange={(event) => setName(event.target.value)}
             />
@@ -58,7 +58,7 @@ export function Secrets() {
           </div>
           {saved.error && <Problem error={saved.error} />}
           <div>
-            <Button type="submit" disabled={saved.busy}>
+            <Button type="submit" disabled={saved.busy || Boolean(wrongName(name))}>
               Keep it
             </Button>
           </div>
