@@ -64,6 +64,7 @@ export const databaseSummary = z
     days: z.array(day),
     /** The next scheduled backup. */
     nextRun: time.nullable(),
+    /** Its backup that runs or waits. */
     running: z.ulid().nullable(),
   })
   .meta({ id: 'DatabaseSummary' })
@@ -176,7 +177,10 @@ export type RestorePlan = z.output<typeof restorePlan>
 /** A database to add. A password in the url, or beside it, is kept in a file of its own and never given out again. */
 export const newDatabase = z
   .object({
-    name: name.regex(/^[A-Za-z0-9][\w.-]*$/, 'must be letters, digits, ".", "_" and "-"').optional(),
+    name: name
+      .regex(/^[A-Za-z0-9][\w.-]*$/, 'must be letters, digits, ".", "_" and "-"')
+      .refine((text) => text !== 'latest', '"latest" stands for the newest backup')
+      .optional(),
     url: z.string().min(1).max(2000),
     password: z.string().max(1000).optional(),
     tunnel: z.string().max(500).optional(),

@@ -87,7 +87,12 @@ const tableName = z.object({ schema: name, name })
 /** What can be asked for by POST /api/runs, each with the scope that it needs. */
 export const runRequest = z
   .discriminatedUnion('command', [
-    z.object({ command: z.literal('backup'), databases, comment: z.string().max(500).optional() }),
+    z.object({
+      command: z.literal('backup'),
+      databases,
+      comment: z.string().max(500).optional(),
+      prove: z.boolean().describe('Prove each database as soon as it is backed up').default(false),
+    }),
     z.object({ command: z.literal('prove'), databases, backup: backupId.optional() }),
     z.object({
       command: z.literal('check'),

@@ -32,7 +32,7 @@ function summarize(databases: readonly KnownDatabase[], service: ApiService): Da
   const active = service.runs.list({ states: ['running', 'waiting'], limit: 1000 }).items.toReversed()
   const running = new Map<string, string>()
   for (const state of ['running', 'waiting']) {
-    for (const run of active.filter((one) => one.state === state)) {
+    for (const run of active.filter((one) => one.state === state && one.command === 'backup')) {
       for (const name of run.databases) if (!running.has(name)) running.set(name, run.id)
     }
   }

@@ -4,15 +4,20 @@ import type { Runs } from '../../service/runs/runs.ts'
 import { checkArguments } from '../../service/runs/wanted-run.ts'
 import { type Scope, page } from '../../shapes/common.ts'
 import { logLine, run, runCommand, runDetail, runRequest, runState, scopeOfCommand } from '../../shapes/run.ts'
+import type { ApiRoom } from '../api-room.ts'
 import { type ApiApp } from '../app.ts'
-import { type Names, type RunWish, wantedRuns } from '../asking/run-request.ts'
+import { ProveNext } from '../asking/prove-next.ts'
+import { type RunWish, wantedRuns } from '../asking/run-request.ts'
 import { demandScopes, whoOf } from '../guard.ts'
 import { answers, done, isDone, json, on } from '../route.ts'
 
 const id = z.object({ id: z.ulid() })
 const mostLines = 5000
 
-export function runRoutes(app: ApiApp, { runs, names }: { runs: Runs; names: () => Names }): void {
+export function runRoutes(app: ApiApp, api: ApiRoom): void {
+  const { names } = api
+  const { runs } = api.service
+  const proveNext = new ProveNext(api)
   app.openapi(
     createRoute({
       ...on('get', '/api/runs', { access: 'read', act: 'listRuns', summary: 'Runs, the newest first' }),
@@ -62,6 +67,7 @@ export function runRoutes(app: ApiApp, { runs, names }: { runs: Runs; names: () 
       const different = new Map(wanted.map((one) => [JSON.stringify(one.arguments), one])).values()
       const [begun] = [...different].map((one) => runs.request(one))
       if (!begun) throw new AppError('usage-invalid', 'there is nothing to run')
+      if (wish.command === 'backup' && wish.prove) proveNext.wait(begun.databases, who.name)
       return c.json(begun, 200)
     },
   )

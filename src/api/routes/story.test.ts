@@ -12,6 +12,7 @@ import { z } from 'zod'
 import { type TestServer, loadSql, startTestServer } from '../../postgres/server/test-server.ts'
 import { addedDatabase, connectionTest, databaseSummary, restoreState } from '../../shapes/database.ts'
 import { issuedToken } from '../../shapes/access.ts'
+import { page } from '../../shapes/common.ts'
 import { run, runDetail } from '../../shapes/run.ts'
 import { schedulePreview } from '../../shapes/schedule.ts'
 import { overview } from '../../shapes/service.ts'
@@ -103,11 +104,17 @@ describe('from nothing to a backup', () => {
   })
 
   it('it is backed up, and what happens is told as it happens', async () => {
-    const begun = await admin.ask('POST', '/api/runs', { command: 'backup', databases: ['shop'] })
+    const begun = await admin.ask('POST', '/api/runs', { command: 'backup', databases: ['shop'], prove: true })
     assert.equal(begun.status, 200, begun.text)
-    const { id } = run.parse(begun.body)
+    const { id, by: begunBy } = run.parse(begun.body)
     await hasRun(id)
     assert.equal((await admin.ask('GET', `/api/runs/${id}/log`)).status, 200)
+    const proofs = page(run).parse((await admin.ask('GET', '/api/runs?command=prove&database=shop')).body)
+    assert.deepEqual(
+      proofs.items.map(({ by, databases }) => [by, databases]),
+      [[begunBy, ['shop']]],
+    )
+    assert.equal((await admin.ask('POST', `/api/runs/${proofs.items[0]?.id}/cancel`, {})).status, 200)
     const front = overview.parse((await admin.ask('GET', '/api/overview')).body)
     assert.deepEqual(
       front.databases.map(({ name }) => name),

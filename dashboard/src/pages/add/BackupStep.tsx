@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { Link } from 'react-router'
 import type { Run, RunRequest } from '../../../../src/shapes/run.ts'
 import { queries } from '../../api/queries.ts'
@@ -13,15 +13,10 @@ import { useAct } from '../../ui/use-act.ts'
 
 /** The first backup, and its proof, both watched. */
 export function BackupStep({ database, then }: { database: string; then: () => void }) {
-  const backup = useRequested({ command: 'backup', databases: [database] })
-  const prove = useRequested({ command: 'prove', databases: [database] })
-  const summary = useQuery({ ...queries.database(database), enabled: backup.isDone })
-  const { isDone } = backup
-  const beginProof = prove.go
-  const canProve = isDone && prove.run === undefined && !prove.busy && prove.error === null
-  useEffect(() => {
-    if (canProve) void beginProof()
-  }, [canProve, beginProof])
+  // The service proves it by itself, also when nobody looks on any more.
+  const backup = useRequested({ command: 'backup', databases: [database], prove: true })
+  const prove = useProof(database, backup)
+  const summary = useQuery({ ...queries.database(database), enabled: prove.isDone })
   const begun = backup.run !== undefined || backup.busy
   return (
     <div className="stack">
@@ -93,6 +88,18 @@ function useRequested(request: RunRequest): Requested {
     error: asked.error,
     go: asked.go,
   }
+}
+
+/** The proof that follows a backup; should it fail, another one can be asked for. */
+function useProof(database: string, backup: Requested): Requested {
+  const asked = useRequested({ command: 'prove', databases: [database] })
+  const { data } = useQuery({
+    ...queries.runs({ command: 'prove', database }),
+    enabled: backup.isDone && asked.run === undefined,
+    refetchInterval: 1_000,
+  })
+  const run = asked.run ?? data?.items.findLast((one) => backup.run !== undefined && one.id > backup.run.id)
+  return { ...asked, run, isDone: run?.state === 'done', busy: asked.busy || (backup.isDone && run === undefined) }
 }
 
 function Watched({ title, state: { run, busy, error, go } }: { title: string; state: Requested }) {

@@ -71,8 +71,8 @@ function Make({
   const [drill, setDrill] = useState<string>(drills[1])
   const when = `daily at ${at_}`
   const drillWhen = `${drill} 05:00`
-  const nightly = usePreview(when, zone)
-  const weekly = usePreview(drillWhen, zone)
+  const nightly = usePreview({ when, time_zone: zone })
+  const weekly = usePreview({ when: drillWhen, time_zone: zone })
   const problem = nightly.data?.problem ?? weekly.data?.problem ?? undefined
   const saved = useAct(async () => {
     if (withBackup)

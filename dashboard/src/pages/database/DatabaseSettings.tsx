@@ -9,6 +9,7 @@ import { TextField } from '../../ui/Field.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { tell } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
+import { Waiting } from '../../ui/Waiting.tsx'
 
 /** What is demanded of it, as pgrevive.yaml writes durations; and the way out of the configuration. */
 export function DatabaseSettings({ database }: { database: DatabaseSummary }) {
@@ -66,6 +67,7 @@ export function DatabaseSettings({ database }: { database: DatabaseSummary }) {
           </Button>
         </div>
       </form>
+      {database.server === null && <Connection database={database} />}
       <section className="card pad row spread">
         <p>
           <span className="strong">Stop backing it up.</span>{' '}
@@ -88,6 +90,55 @@ export function DatabaseSettings({ database }: { database: DatabaseSummary }) {
         <p>It is not backed up any more. Its backups stay as long as the retention says, and can be restored.</p>
       </Confirm>
     </div>
+  )
+}
+
+/** Another password, or another place; either is tried before it is kept. */
+function Connection({ database }: { database: DatabaseSummary }) {
+  const client = useQueryClient()
+  const [url, setUrl] = useState('')
+  const [password, setPassword] = useState('')
+  const saved = useAct(
+    () =>
+      patch(at`databases/${database.name}`, {
+        ...(url.trim() !== '' && { url: url.trim() }),
+        ...(password !== '' && { password }),
+      }),
+    () => {
+      tell('It was reached like this, and is from now on.')
+      setUrl('')
+      setPassword('')
+      void client.invalidateQueries()
+    },
+  )
+  return (
+    <form className="card pad form" onSubmit={saved.submit} onChange={saved.forget}>
+      <h2>Connection</h2>
+      <p className="quiet break">It is reached as {database.source}.</p>
+      <TextField
+        label="Another password"
+        type="password"
+        autoComplete="new-password"
+        value={password}
+        onChange={(event) => setPassword(event.target.value)}
+        hint="Kept in a file of its own, and never given out again."
+      />
+      <TextField
+        label="Another URL"
+        className="mono"
+        value={url}
+        onChange={(event) => setUrl(event.target.value)}
+        placeholder="postgres://user@db.example:5432/shop"
+        hint="Only if it has moved. Its password is entered along with it."
+      />
+      {saved.busy && <Waiting what="Trying it" />}
+      {saved.error && <Problem error={saved.error} />}
+      <div>
+        <Button type="submit" disabled={saved.busy || (url.trim() === '' && password === '')}>
+          Try it, and keep it
+        </Button>
+      </div>
+    </form>
   )
 }
 

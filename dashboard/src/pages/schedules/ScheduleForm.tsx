@@ -1,13 +1,14 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import type { ScheduleEntry, SchedulePreview } from '../../../../src/shapes/schedule.ts'
-import { at, post, put, putNew } from '../../api/client.ts'
+import { at, call, put, putNew } from '../../api/client.ts'
 import { queries } from '../../api/queries.ts'
 import { Button } from '../../ui/Button.tsx'
 import { Check, SelectField, TextField, wrongName } from '../../ui/Field.tsx'
 import { Problem } from '../../ui/Note.tsx'
 import { tell } from '../../ui/toasts.tsx'
 import { useAct } from '../../ui/use-act.ts'
+import { Matches } from './Matches.tsx'
 import { NextTimes } from './NextTimes.tsx'
 import { localZone, ZoneField } from './ZoneField.tsx'
 
@@ -70,7 +71,13 @@ export function ScheduleForm({
     ...(command === 'refresh' && given(refresh) && { refresh }),
     ...(!enabled && { enabled: false }),
   }
-  const preview = usePreview(when, zone, jitter)
+  const preview = usePreview({
+    when,
+    command,
+    ...(made.time_zone && { time_zone: made.time_zone }),
+    ...(made.jitter && { jitter: made.jitter }),
+    ...(made.databases && { databases: made.databases }),
+  })
   const wrongAt = placed(preview.data?.problem ?? null)
   const wrong =
     wrongName(name) || (entry === null && taken.includes(name) && 'There is a schedule of this name already.')
@@ -192,6 +199,7 @@ export function ScheduleForm({
           {preview.data?.meaning ?? (preview.data?.problem ? 'never, as it is written' : 'as soon as it is understood')}
         </p>
         {preview.error ? <Problem error={preview.error} /> : <NextTimes times={preview.data?.next ?? []} />}
+        {preview.data?.matches && <Matches names={preview.data.matches} />}
       </aside>
       <div className="stack tight whole-row">
         {saved.error && <Problem error={saved.error} />}
@@ -217,12 +225,16 @@ export function placed(problem: string | null): { when?: string; zone?: string; 
 }
 
 /** What the service makes of it, while it is being typed. */
-export function usePreview(when: string, zone: string, jitter = '') {
-  const asked = useDeferredValue(JSON.stringify({ when, ...(zone && { time_zone: zone }), ...(jitter && { jitter }) }))
+export function usePreview(entry: PreviewedEntry) {
+  const asked = useDeferredValue(JSON.stringify(entry))
   return useQuery({
     queryKey: ['schedules', 'preview', asked],
-    queryFn: () => post<SchedulePreview>(at`schedules/preview`, JSON.parse(asked)),
-    enabled: when.trim() !== '',
+    queryFn: ({ signal }) =>
+      call<SchedulePreview>('POST', at`schedules/preview`, JSON.parse(asked) as PreviewedEntry, { signal }),
+    enabled: entry.when.trim() !== '',
     placeholderData: keepPreviousData,
   })
 }
+
+type PreviewedEntry = Pick<ScheduleEntry, 'when'> &
+  Partial<Pick<ScheduleEntry, 'time_zone' | 'jitter' | 'command' | 'databases'>>

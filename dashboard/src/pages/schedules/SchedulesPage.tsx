@@ -15,6 +15,7 @@ import { Dialog } from '../../ui/Dialog.tsx'
 import { RunMark } from '../../ui/Marks.tsx'
 import { Empty } from '../../ui/Note.tsx'
 import { Ago, When } from '../../ui/Time.tsx'
+import { Matches } from './Matches.tsx'
 import { NextTimes } from './NextTimes.tsx'
 import { ScheduleForm } from './ScheduleForm.tsx'
 import { WeekAhead } from './WeekAhead.tsx'
@@ -60,6 +61,7 @@ export function SchedulesPage() {
                     </div>
                     <p>{schedule.meaning}</p>
                     <p className="small quiet">{about(schedule)}</p>
+                    {schedule.enabled && schedule.matches?.length === 0 && <Matches names={[]} />}
                     {schedule.lastRun && (
                       <p className="small quiet with-mark">
                         <RunMark state={schedule.lastRun.state as 'done'} />

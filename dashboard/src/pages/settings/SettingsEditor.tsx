@@ -18,7 +18,6 @@ export function SettingsEditor({ settings }: { settings: SettingsText }) {
   const preview = useQuery({
     queryKey: ['settings', 'preview', base.revision, asked],
     queryFn: () => post<SettingsPreview>(at`settings/preview`, { text: asked, revision: base.revision }),
-    enabled: asked !== base.text,
     placeholderData: keepPreviousData,
   })
   const saved = useAct(
@@ -35,7 +34,8 @@ export function SettingsEditor({ settings }: { settings: SettingsText }) {
     setText(from.text)
   }
   const isStale = settings.revision !== base.revision
-  const found = isChanged ? preview.data : undefined
+  const found = preview.data
+  const isBroken = (found?.problems.length ?? 0) > 0
   return (
     <div className="settings">
       <section className="stack tight">
@@ -49,12 +49,7 @@ export function SettingsEditor({ settings }: { settings: SettingsText }) {
                 Undo all changes
               </Button>
             )}
-            <Button
-              slim
-              kind="primary"
-              disabled={!isChanged || saved.busy || (found?.problems.length ?? 0) > 0}
-              onClick={() => void saved.go()}
-            >
+            <Button slim kind="primary" disabled={!isChanged || saved.busy || isBroken} onClick={() => void saved.go()}>
               Save
             </Button>
           </div>
@@ -87,12 +82,16 @@ export function SettingsEditor({ settings }: { settings: SettingsText }) {
           </Note>
         )}
         {saved.error && <Problem error={saved.error} />}
-        {!isChanged && (
+        {!isChanged && !isBroken && (
           <p className="quiet">Change something, and what it would do is told here before anything is saved.</p>
         )}
         {found && found.problems.length > 0 && (
           <Note tone="bad">
-            <p className="strong">It can't be saved like this.</p>
+            <p className="strong">
+              {isChanged
+                ? "It can't be saved like this."
+                : 'The file is not valid as it lies there: the service goes by what it said before. Mend it here.'}
+            </p>
             <ul>
               {found.problems.map((problem) => (
                 <li key={`${problem.line} ${problem.message}`}>
