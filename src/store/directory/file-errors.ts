@@ -16,7 +16,7 @@ export function translate(error: unknown, what: string): unknown {
     case 'ENOTDIR':
       return new AppError('store-missing', `${what} does not exist`, {
         cause: error,
-        hint: 'check the path, and that the disk is mounted; "pgrevive init" creates a repository',
+        hint: 'check the path, and that the disk is mounted; if there never was a repository, "pgrevive init" creates one',
       })
     case 'ENOSPC':
     case 'EDQUOT':

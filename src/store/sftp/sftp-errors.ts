@@ -71,7 +71,7 @@ function explanationOf(error: SftpFailure, what: string): Explanation {
     return [
       'store-missing',
       `${what} does not exist`,
-      'check the path: sftp://host/path begins at the root of the server, sftp://host/~/path in the home directory; "pgrevive init" creates a repository',
+      'check the path: sftp://host/path begins at the root of the server, sftp://host/~/path in the home directory; if there never was a repository, "pgrevive init" creates one',
     ]
   }
   if (hasStatus(error, 'permissionDenied'))
