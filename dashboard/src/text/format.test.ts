@@ -76,4 +76,9 @@ it('tells numbers, changes and factors', () => {
 
 it('makes a sentence of what a message says', () => {
   assert.deepEqual(['the server is gone', 'is it up?', ''].map(sentence), ['The server is gone.', 'Is it up?', '.'])
+  assert.deepEqual(['docs/reference.md says', 'pgrevive.yaml: no', 'database: full'].map(sentence), [
+    'docs/reference.md says.',
+    'pgrevive.yaml: no.',
+    'Database: full.',
+  ])
 })
