@@ -24,16 +24,10 @@ export function Remedy({ text }: { text: string }) {
 }
 
 /** Of the commands that the service names as remedies, those that a run can be of. */
-export function actOf(command: string): { verb: string; request: RunRequest } | null {
+function actOf(command: string): { verb: string; request: RunRequest } | null {
   const [, what, name = ''] = /^pgrevive (backup|prove --database|sync --to) ([\w.-]+)$/.exec(command) ?? []
-  switch (what) {
-    case 'backup':
-      return { verb: 'Back it up now', request: { command: 'backup', databases: [name] } }
-    case 'prove --database':
-      return { verb: 'Prove it now', request: { command: 'prove', databases: [name] } }
-    case 'sync --to':
-      return { verb: `Copy to ${name} now`, request: { command: 'sync', to: name } }
-    default:
-      return null
-  }
+  if (what === 'backup') return { verb: 'Back it up now', request: { command: 'backup', databases: [name] } }
+  if (what === 'prove --database') return { verb: 'Prove it now', request: { command: 'prove', databases: [name] } }
+  if (what === 'sync --to') return { verb: `Copy to ${name} now`, request: { command: 'sync', to: name } }
+  return null
 }
