@@ -64,6 +64,12 @@ export const service = z.strictObject({
     .array(name)
     .describe('Hosts and networks inside that webhooks and stores entered in the dashboard may reach: 10.1.0.0/16')
     .optional(),
+  repository_directories: z
+    .array(name)
+    .describe(
+      'Directories that repositories made in the dashboard may be in, beside that of this file; the first of all is made in the first of these',
+    )
+    .optional(),
   sign_in: z
     .strictObject({ oidc: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/), oidc).optional() })
     .describe('Single sign-on beside local accounts')
@@ -93,6 +99,8 @@ export interface ConfiguredService {
   readonly atOncePerServer: number
   readonly stopWithinMs: number
   readonly reachPrivate: readonly string[]
+  /** Absolute. */
+  readonly repositoryDirectories: readonly string[]
   readonly oidc: ReadonlyMap<string, ConfiguredOidc>
 }
 
@@ -137,6 +145,9 @@ export function resolveService(entry: z.output<typeof service>, resolver: PartRe
     atOncePerServer: entry.at_once_per_server ?? 1,
     stopWithinMs: timeLimitMs(entry.stop_within ?? '30s'),
     reachPrivate: entry.reach_private ?? [],
+    repositoryDirectories: (entry.repository_directories ?? []).map((directory, index) =>
+      resolver.path(directory, [...path, 'repository_directories', String(index)]),
+    ),
     oidc: new Map(providers),
   }
 }

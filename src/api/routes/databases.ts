@@ -21,7 +21,7 @@ import type { ChangeOptions } from '../settings/config-text.ts'
 
 /** Names of databases of a server hold a slash: "main%2Fshop". */
 const named = z.object({ name: z.string().min(1).max(200) })
-const firstRepository = { name: 'local', place: './backups' }
+const firstRepository = 'local'
 
 export function databaseRoutes(app: ApiApp, { service, ask, config, secrets, kits }: ApiRoom): void {
   const adding = new OneByOne()
@@ -100,15 +100,15 @@ export function databaseRoutes(app: ApiApp, { service, ask, config, secrets, kit
         }
         // What may not be is told before a repository is made.
         if (entered.password === undefined) await config.tryEdit(addition())
-        const kit =
-          service.config.repositories.length > 0 ? null : await initRepository(firstRepository.place, { ask, config })
+        const place = service.config.service.repositoryDirectories[0] ?? './backups'
+        const kit = service.config.repositories.length > 0 ? null : await initRepository(place, { ask, config })
         await withPassword(c, { name, password: entered.password }, (passwordFile, change) =>
           config.edit((document) => {
-            if (kit !== null) addRepository(document, firstRepository.name, firstRepository.place)
+            if (kit !== null) addRepository(document, firstRepository, place)
             addition(passwordFile)(document)
           }, change),
         )
-        if (kit !== null) kits.wait(firstRepository.name)
+        if (kit !== null) kits.wait(firstRepository)
         return kit
       })
       service.events.emit('event', { kind: 'changed', what: 'databases' })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFile, readdir, rename, symlink } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -123,5 +124,20 @@ describe('repositories', () => {
     assert.deepEqual(await names(), ['local', 'twin'])
     assert.ok((await readdir(join(api.directory, 'backups'))).length > 0)
     refused(await admin.ask('POST', '/api/repositories/offsite/look'), 404, 'not-found')
+  })
+
+  it('may be in a directory that pgrevive.yaml names for them, which nobody names over the API', async () => {
+    const outside = await mkdtemp(join(tmpdir(), 'pgrevive-volume-'))
+    const allowed = `service: { repository_directories: ['${outside}'] }\n`
+    await writeFile(join(api.directory, 'pgrevive.yaml'), (await read()) + allowed)
+    await api.service.lookAtConfig()
+    const made = initializedRepository.parse((await add({ name: 'volume', place: outside })).body)
+    assert.deepEqual([made.repository.place, made.repository.reachable], [outside, true])
+    refused(await add({ name: 'x', place: `${outside}-2` }), 403, 'change-refused', /outside .* and /)
+    const { text, revision } = settingsText.parse((await admin.ask('GET', '/api/settings')).body)
+    const wider = text.replace(/(repository_directories: \[).*?\]/s, '$1/]')
+    assert.notEqual(wider, text)
+    refused(await admin.ask('PUT', '/api/settings', { text: wider, revision }), 403, 'change-refused')
+    await rm(outside, { recursive: true })
   })
 })

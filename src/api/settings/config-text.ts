@@ -93,7 +93,12 @@ export class ConfigText {
   /** Throws for what the API may not change, and what is wrong; nothing is written. */
   async check(before: string, after: string, { fresh = new Set() }: ChangeOptions = {}): Promise<Config> {
     const config = this.understand(after)
-    await guardChange(before, after, { ...this.#options, fresh })
+    await guardChange(before, after, {
+      ...this.#options,
+      fresh,
+      // which no change over the API can have changed
+      repositoryDirectories: config.service.repositoryDirectories,
+    })
     return config
   }
 

@@ -32,6 +32,7 @@ function guard(after: string, { from = before, fresh = [], environment = {} }: S
   return guardChange(from, after, {
     file: '/etc/pgrevive/pgrevive.yaml',
     stateDirectory: '/etc/pgrevive/var/state',
+    repositoryDirectories: ['/backups'],
     environment: { HOME: '/nowhere', AZURE_STORAGE_SAS_TOKEN: 'secret', ...environment },
     reach: (host) => reach.resolve(host),
     fresh: new Set(fresh.map((name) => `/etc/pgrevive/pgrevive.secrets/${name}`)),
@@ -85,6 +86,8 @@ describe('changes of pgrevive.yaml over the API', () => {
     ['the directory of the secrets', before.replace('./backups', './pgrevive.secrets/x')],
     ["the service's state", before.replace('./backups', './var/state')],
     ['a directory around it', before.replace('./backups', './var')],
+    ['a directory beside one for repositories', before.replace('./backups', '/backups-of-others')],
+    ['a directory above one for repositories', before.replace('./backups', '/backups/..')],
     ['a directory above', before.replace('./backups', '../evil')],
     ['the home directory', before.replace('./backups', '~/evil')],
     ['a file: URL', before.replace('./backups', 'file:///var/evil')],
@@ -117,6 +120,8 @@ describe('changes of pgrevive.yaml over the API', () => {
       { fresh: ['new'] },
     )
     await guard(before.replace('./backups', './elsewhere'))
+    await guard(before.replace('./backups', '/backups'))
+    await guard(before.replace('./backups', '/backups/second'))
     await guard(before.replace('@db/shop', '@new/shop').replace('secrets/shop', 'secrets/shop-2'), {
       fresh: ['shop-2'],
     })

@@ -11,6 +11,8 @@ export interface PlaceSurroundings {
   readonly environment: Environment
   /** Of the service. */
   readonly stateDirectory: string
+  /** Beside that of the file, where repositories may be. */
+  readonly repositoryDirectories: readonly string[]
 }
 
 /** Of connection strings; also where libpq looks for them under other names. */
@@ -38,9 +40,15 @@ export function placeProblem(text: string, surroundings: PlaceSurroundings): str
   return undefined
 }
 
-function directoryProblem(path: string, { file, stateDirectory }: PlaceSurroundings): string | undefined {
+function directoryProblem(
+  path: string,
+  { file, stateDirectory, repositoryDirectories }: PlaceSurroundings,
+): string | undefined {
   const directory = dirname(file)
-  if (path === directory || !isWithin(path, directory)) return `it names a directory outside ${directory}`
+  const isInside = path !== directory && isWithin(path, directory)
+  if (!isInside && !repositoryDirectories.some((one) => isWithin(path, one))) {
+    return `it names a directory outside ${[directory, ...repositoryDirectories].join(' and ')}`
+  }
   const taken = [secretsDirectory(file), resolve(stateDirectory)]
   const own = taken.find((one) => isWithin(path, one) || isWithin(one, path))
   return own === undefined ? undefined : `${own} holds secrets or the state of the service`
