@@ -44,7 +44,7 @@ export function NewRepository({ done, first, back }: { done: () => void; first?:
         value={place}
         onChange={(event) => setPlace(event.target.value)}
         placeholder="s3://bucket/folder"
-        hint="A directory inside that of pgrevive.yaml (./backups), s3://bucket/folder, gs://…, azure://…, or sftp://host/folder. What signs in to it is read from the environment or pgrevive.yaml."
+        hint="A directory inside that of pgrevive.yaml (./backups) or one of service.repository_directories, s3://bucket/folder, gs://…, azure://…, or sftp://host/folder. What signs in to it is read from the environment or pgrevive.yaml."
       />
       {!first && (
         <Check checked={!init} onChange={(event) => setInit(!event.target.checked)}>
