@@ -71,16 +71,21 @@ export async function undoRestore(page: Page, database: string): Promise<void> {
   await page.getByLabel(`Type ${database} to confirm`).fill(database)
   await page.getByRole('button', { name: 'Undo the restore' }).click()
   await page.waitForURL((url) => url.href !== before)
-  // Until then the page of the run before is still shown.
-  await page.getByText('pgrevive restore --undo').waitFor()
   await waitForRun(page)
 }
 
-/** Until the run whose page this is has ended well. */
+/** Until the run whose page this is has ended well, and the page says so. */
 async function waitForRun(page: Page): Promise<void> {
   await page.waitForURL(/\/runs\//)
-  const state = page.locator('.badge').first()
-  await state.filter({ hasText: /done|failed|canceled|interrupted/ }).waitFor({ timeout: 120_000 })
-  const word = await state.textContent()
-  if (word !== 'done') throw new Error(`the run is ${word}: ${await page.locator('main').innerText()}`)
+  // Of the run of the address: for a moment the page of the one before may still be shown.
+  const address = page.url().replace('/runs/', '/api/runs/')
+  const until = Date.now() + 120_000
+  let run: { state: string; commandLine: string }
+  do {
+    await page.waitForTimeout(200)
+    run = (await (await page.request.get(address)).json()) as typeof run
+  } while ((run.state === 'waiting' || run.state === 'running') && Date.now() < until)
+  if (run.state !== 'done') throw new Error(`the run is ${run.state}: ${await page.locator('main').innerText()}`)
+  await page.getByText(run.commandLine).first().waitFor()
+  await page.locator('.badge').first().filter({ hasText: 'done' }).waitFor()
 }
