@@ -6,9 +6,18 @@ import { ButtonLink } from '../../ui/Button.tsx'
 import { ProofBadge } from '../../ui/Marks.tsx'
 import { Ago, When } from '../../ui/Time.tsx'
 import { BackupSizes } from './BackupSizes.tsx'
+import { SetAsideChip } from './SetAsideChip.tsx'
 
-/** What one backup is, in a few numbers; `restores` leads on to the restore of it. */
-export function BackupPanel({ backup, restores }: { backup: Backup; restores?: boolean }) {
+interface BackupPanelProps {
+  backup: Backup
+  /** Of whose history it is a part. */
+  database: string
+  /** Leads on to the restore of it. */
+  restores?: boolean
+}
+
+/** What one backup is, in a few numbers. */
+export function BackupPanel({ backup, database, restores }: BackupPanelProps) {
   const { may } = useSession()
   return (
     <div className="backup-panel" aria-live="polite">
@@ -23,6 +32,7 @@ export function BackupPanel({ backup, restores }: { backup: Backup; restores?: b
               <Pin aria-hidden="true" size={12} /> {backup.pin.reason}
             </span>
           )}
+          <SetAsideChip backup={backup} database={database} />
           {backup.imported && <span className="chip">imported</span>}
           {backup.comment !== null && <span className="quiet">{backup.comment}</span>}
         </div>
@@ -35,7 +45,7 @@ export function BackupPanel({ backup, restores }: { backup: Backup; restores?: b
               slim
               kind="primary"
               icon={<RotateCcw />}
-              to={`/restore?database=${encodeURIComponent(backup.database)}&backup=${backup.id}`}
+              to={`/restore?database=${encodeURIComponent(database)}&backup=${backup.id}`}
             >
               Restore this
             </ButtonLink>

@@ -7,11 +7,12 @@ import { Button } from '../../ui/Button.tsx'
 import { ProofMark } from '../../ui/Marks.tsx'
 import { When } from '../../ui/Time.tsx'
 import { Part } from '../../charts/Part.tsx'
+import { SetAsideChip } from './SetAsideChip.tsx'
 
 const first = 20
 
-/** The newest first; the older ones on demand. */
-export function BackupTable({ backups }: { backups: Backup[] }) {
+/** The newest first; the older ones on demand. With those that restores have saved of the database. */
+export function BackupTable({ backups, database }: { backups: Backup[]; database: string }) {
   const [all, setAll] = useState(false)
   const sorted = backups.toSorted((a, b) => b.snapshotAt.localeCompare(a.snapshotAt))
   const shown = all ? sorted : sorted.slice(0, first)
@@ -35,7 +36,7 @@ export function BackupTable({ backups }: { backups: Backup[] }) {
           </thead>
           <tbody>
             {shown.map((backup, index) => {
-              const before = sorted[index + 1]
+              const before = sorted.slice(index + 1).find((one) => one.database === backup.database)
               return (
                 <tr key={backup.id}>
                   <td className="nowrap">
@@ -45,6 +46,7 @@ export function BackupTable({ backups }: { backups: Backup[] }) {
                     {backup.pin && (
                       <Pin className="inline-icon" size={13} aria-label={`pinned: ${backup.pin.reason}`} />
                     )}
+                    <SetAsideChip backup={backup} database={database} />
                     {backup.imported && <span className="chip">imported</span>}
                   </td>
                   <td>

@@ -71,15 +71,23 @@ function Known({ database }: { database: DatabaseSummary }) {
                 “Back up now” takes the first. It is whole by itself; every later one stores only what changed since.
               </Empty>
             ) : (
-              <History backups={known} />
+              <History backups={known} database={database.name} />
             )
           }
         </Asked>
         <Tabs
           label={database.name}
           tabs={[
-            { id: 'backups', title: 'Backups', content: <BackupTable backups={backups.data ?? []} /> },
-            { id: 'trends', title: 'Trends', content: <Trends backups={backups.data ?? []} /> },
+            {
+              id: 'backups',
+              title: 'Backups',
+              content: <BackupTable backups={backups.data ?? []} database={database.name} />,
+            },
+            {
+              id: 'trends',
+              title: 'Trends',
+              content: <Trends backups={seriesOf(backups.data ?? [], database.name)} />,
+            },
             { id: 'runs', title: 'Runs', content: <DatabaseRuns database={database.name} /> },
             ...(may('administer') && !database.gone
               ? [{ id: 'settings', title: 'Settings', content: <DatabaseSettings database={database} /> }]
@@ -91,12 +99,15 @@ function Known({ database }: { database: DatabaseSummary }) {
   )
 }
 
+/** Those of the database itself, without what restores have saved of it. */
+const seriesOf = (backups: Backup[], database: string) => backups.filter((backup) => backup.database === database)
+
 /** The timeline, and what the backup that is chosen on it is. The choice is in the address. */
-function History({ backups }: { backups: Backup[] }) {
+function History({ backups, database }: { backups: Backup[]; database: string }) {
   const [search, setSearch] = useSearchParams()
   const wanted = search.get('backup')
-  const newest = backups.toSorted((a, b) => b.snapshotAt.localeCompare(a.snapshotAt))[0]
-  const chosen = backups.find((backup) => backup.id === wanted) ?? newest
+  const newest = seriesOf(backups, database).toSorted((a, b) => b.snapshotAt.localeCompare(a.snapshotAt))[0]
+  const chosen = backups.find((backup) => backup.id === wanted) ?? newest ?? backups[0]
   const choose = (id: string) =>
     setSearch((old) => new URLSearchParams([...[...old].filter(([key]) => key !== 'backup'), ['backup', id]]), {
       replace: true,
@@ -107,7 +118,7 @@ function History({ backups }: { backups: Backup[] }) {
         <h2>{plural(backups.length, 'backup')}</h2>
       </div>
       <Timeline backups={backups} selected={chosen?.id} onSelect={choose} label="Backups, the oldest first" />
-      {chosen && <BackupPanel backup={chosen} restores />}
+      {chosen && <BackupPanel backup={chosen} database={database} restores />}
     </section>
   )
 }

@@ -73,10 +73,12 @@ function useChosen(database: DatabaseSummary): { backups: Backup[] | undefined; 
   const [search] = useSearchParams()
   const { data } = useQuery(queries.backups(database.name))
   const sorted = data?.toSorted((a, b) => b.snapshotAt.localeCompare(a.snapshotAt))
-  // Unless told otherwise: the newest that is proven, or the newest.
+  const own = sorted?.filter((backup) => backup.database === database.name)
+  // Unless told otherwise: the newest that is proven, or the newest; not what a restore has saved.
   const chosen =
     sorted?.find((backup) => backup.id === search.get('backup')) ??
-    sorted?.find((backup) => backup.proof?.outcome === 'proven') ??
+    own?.find((backup) => backup.proof?.outcome === 'proven') ??
+    own?.[0] ??
     sorted?.[0]
   return { backups: sorted, chosen }
 }
@@ -95,7 +97,7 @@ function Point({ database }: { database: DatabaseSummary }) {
             onSelect={(backup) => setSearch({ database: database.name, backup }, { replace: true })}
             label="Backups to restore, the oldest first"
           />
-          {chosen && <BackupPanel backup={chosen} />}
+          {chosen && <BackupPanel backup={chosen} database={database.name} />}
         </div>
       )}
     </Asked>
