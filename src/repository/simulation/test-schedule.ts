@@ -240,9 +240,10 @@ class Schedule {
   /** Whoever began to read a backup gets all of it, however long that takes, unless it is forgotten meanwhile. */
   async #readForDays(host: Host): Promise<void> {
     const repository = this.#open(host.store)
-    const reader = await repository.openReader()
+    // first, as all who restore do: a reader knows what was there when it was opened
     const record = this.#world.pick(await Array.fromAsync(repository.records()))
     if (!record || record.state === 'damaged') return
+    const reader = await repository.openReader()
     await host.sleep(this.#world.random() * 100 * hourMs)
     try {
       await Array.fromAsync(reader.read(bodySchema.parse(record.body).stream))
