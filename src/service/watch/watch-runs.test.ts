@@ -217,4 +217,15 @@ describe('what becomes of runs', () => {
     })
     assert.deepEqual(troubles(), ['run-missed nightly'])
   })
+
+  it('a run before a schedule matched nothing does not end that, and the next one does', () => {
+    ended({ schedule: 'nightly' })
+    clock.jump(new Date(clock.now().getTime() + minute))
+    const title = 'nightly did not run: it matches no database'
+    alerts.raise({ kind: 'run-missed', severity: 'warning', subject: 'nightly', title, text: '', remedy: null })
+    open()
+    assert.deepEqual(troubles(), ['run-missed nightly'])
+    ended({ schedule: 'nightly' })
+    assert.deepEqual(troubles(), [])
+  })
 })

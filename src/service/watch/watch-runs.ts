@@ -73,8 +73,10 @@ export class RunWatch {
     const { alerts, runs } = this.#options
     if (run.schedule !== null) {
       for (const kind of ['run-failed', 'run-missed', 'hook-failed'] as const) {
-        // what was done before a service stood still says nothing of what was missed since
-        if ((alerts.open(kind, run.schedule)?.run ?? '') <= run.id) alerts.close(kind, run.schedule)
+        const open = alerts.open(kind, run.schedule)
+        // what was done before says nothing of it; a service that begins looks at that, too
+        const isSince = open?.run ? open.run <= run.id : open && open.opened_at <= run.createdAt
+        if (isSince) alerts.close(kind, run.schedule)
       }
     }
     if (run.command === 'check') {
