@@ -8,34 +8,49 @@ import { buildPages } from '../../src/api/built-pages.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** "pgrevive serve" as a new user starts it: in an empty directory. */
-export interface DashboardService extends AsyncDisposable {
+/** "pgrevive serve" in a directory, with its pgrevive.yaml and a state of its own. */
+export interface RunningService extends AsyncDisposable {
   /** Without a slash at its end. */
   readonly url: string
   /** What it prints for the first account. */
   readonly link: string
-  readonly directory: string
+  readonly pid: number
   /** All that it has printed so far. */
   said(): string
 }
 
-/** Builds the dashboard as it is, and starts a service that serves it. */
+export interface DashboardService extends RunningService {
+  readonly directory: string
+}
+
+/** As a new user starts it, in an empty directory: builds the dashboard as it is, and starts a service that serves it. */
 export async function startDashboardService(): Promise<DashboardService> {
   await buildPages({ anew: true })
   const directory = await mkdtemp(join(tmpdir(), 'pgrevive-dashboard-'))
-  const args = [
-    'serve',
-    '--config',
-    join(directory, 'pgrevive.yaml'),
-    '--listen',
-    '127.0.0.1:0',
-    '--state',
-    join(directory, 'state'),
-  ]
   const { PATH, XDG_DATA_HOME, XDG_CACHE_HOME } = process.env
-  const service = spawn(process.execPath, [join(root, 'bin/pgrevive.js'), ...args], {
+  const environment = {
+    PATH,
+    HOME: directory,
+    ...(XDG_DATA_HOME && { XDG_DATA_HOME }),
+    ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
+  }
+  const service = await startService({ program: join(root, 'bin/pgrevive.js'), directory, environment })
+  return {
+    ...service,
+    directory,
+    [Symbol.asyncDispose]: async () => {
+      await service[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Resolves once it has printed its link; nobody may have an account yet. */
+export async function startService({ program, directory, environment }: ServiceStart): Promise<RunningService> {
+  const words = ['--config', join(directory, 'pgrevive.yaml'), '--state', join(directory, 'state')]
+  const service = spawn(process.execPath, [program, 'serve', '--listen', '127.0.0.1:0', ...words], {
     cwd: directory,
-    env: { PATH, HOME: directory, ...(XDG_DATA_HOME && { XDG_DATA_HOME }), ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }) },
+    env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''
@@ -53,12 +68,18 @@ export async function startDashboardService(): Promise<DashboardService> {
   return {
     url: new URL(link).origin,
     link,
-    directory,
+    pid: service.pid ?? NaN,
     said: () => text,
     [Symbol.asyncDispose]: async () => {
       service.kill('SIGTERM')
       await ended
-      await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+interface ServiceStart {
+  /** Of pgrevive: bin/pgrevive.js. */
+  readonly program: string
+  readonly directory: string
+  readonly environment: NodeJS.ProcessEnv
 }

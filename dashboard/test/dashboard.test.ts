@@ -8,7 +8,7 @@ import { noBrowser, openBrowser, openPage } from './browser.ts'
 import { startDashboardService, type DashboardService } from './dashboard-service.ts'
 import { everyPage, see, type PageToSee } from './every-page.ts'
 import { createShop, hostileName, startReachableServer, type ReachableServer } from './shop.ts'
-import { totp } from './totp.ts'
+import { totp } from '../../src/api/access/test-totp.ts'
 import { account, addDatabase, drillNow, makeAccount, restoreInPlace, undoRestore } from './story.ts'
 
 const wcag = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']

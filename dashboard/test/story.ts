@@ -5,12 +5,16 @@ import type { Page } from 'playwright-core'
 export const account = { name: 'Ada Lovelace', email: 'ada@example.com', password: 'correct horse battery' }
 
 export async function makeAccount(page: Page, link: string): Promise<void> {
+  await fillAccount(page, link)
+  await page.getByRole('heading', { name: 'Add a database' }).waitFor()
+}
+
+export async function fillAccount(page: Page, link: string): Promise<void> {
   await page.goto(link)
   await page.getByLabel('Your name').fill(account.name)
   await page.getByLabel('E-mail').fill(account.email)
   await page.getByLabel('Password').fill(account.password)
   await page.getByRole('button', { name: 'Make the account' }).click()
-  await page.getByRole('heading', { name: 'Add a database' }).waitFor()
 }
 
 /** From a URL to a proven backup and a schedule; ends on the overview. Returns the recovery kit, if one was made. */

@@ -1,23 +1,15 @@
-import { readFile, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { ulid } from 'ulid'
-import { parseKeyFile } from '../../src/repository/keys/key-file.ts'
-import { openRepository } from '../../src/repository/open-repository.ts'
 import { putRecord } from '../../src/repository/sessions/stored-record.ts'
 import type { JsonValue } from '../../src/repository/objects/json-value.ts'
-import { DirectoryStore } from '../../src/store/directory/directory-store.ts'
 import type { Measurement } from './measure.ts'
-import { prepareWorkplace, travel } from './workplace.ts'
+import { openWorkRepository, prepareWorkplace, travel } from './workplace.ts'
 
 /** Lists `count` backups: one that is real, whose record is written again under other ids. */
 export async function measureList(count: number): Promise<Measurement> {
   await using bench = await prepareWorkplace(travel(0.05))
   const { folder, run } = bench
   await run('$PGREVIVE init --quiet && $PGREVIVE backup --quiet')
-  const keys = join(folder, '.config/pgrevive')
-  const [name = ''] = await readdir(keys)
-  const key = parseKeyFile(await readFile(join(keys, name), 'utf8'))
-  const repository = await openRepository(await DirectoryStore.open(join(folder, 'repository')), { keys: [key] })
+  const repository = await openWorkRepository(folder)
   for await (const record of repository.records()) {
     if (record.state === 'damaged') throw record.error
     const body = record.body as JsonValue // as: it came out of JSON

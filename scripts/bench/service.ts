@@ -1,19 +1,16 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ulid } from 'ulid'
 import { openBrowser, openPage } from '../../dashboard/test/browser.ts'
+import { type RunningService, startService } from '../../dashboard/test/dashboard-service.ts'
+import { fillAccount } from '../../dashboard/test/story.ts'
 import { backupRecordSchema } from '../../src/repository/backups/backup-record.ts'
-import { parseKeyFile } from '../../src/repository/keys/key-file.ts'
 import type { JsonValue } from '../../src/repository/objects/json-value.ts'
-import { openRepository } from '../../src/repository/open-repository.ts'
 import { putRecord } from '../../src/repository/sessions/stored-record.ts'
 import { RunTable } from '../../src/service/runs/run-table.ts'
 import { State } from '../../src/service/state/state.ts'
-import { DirectoryStore } from '../../src/store/directory/directory-store.ts'
-import { type Workplace, prepareWorkplace, travel } from './workplace.ts'
+import { type Workplace, openWorkRepository, prepareWorkplace, travel } from './workplace.ts'
 
 const root = join(import.meta.dirname, '../..')
 const dayMs = 24 * 3600 * 1000
@@ -46,7 +43,8 @@ export async function measureService(databases: number, runs: number): Promise<S
   fillState(join(bench.folder, 'state'), names, runs)
   const program = await publish(bench)
   process.stderr.write('the service …\n')
-  await using service = await startService(bench, program)
+  const { PGREVIVE_REPO: _, ...environment } = bench.environment
+  await using service = await startService({ program, directory: bench.folder, environment })
   return { databases, backups: databases * backupsEach, runs, ...(await measureAnswers(service, databases)) }
 }
 
@@ -62,10 +60,7 @@ schedules:
 
 /** One backup that is real, whose record is written again under other names, ids and times, a day apart; some are proven. */
 async function fillRepository(bench: Workplace, names: readonly string[]): Promise<void> {
-  const keys = join(bench.folder, '.config/pgrevive')
-  const [keyFile = ''] = await readdir(keys)
-  const key = parseKeyFile(await readFile(join(keys, keyFile), 'utf8'))
-  const repository = await openRepository(await DirectoryStore.open(join(bench.folder, 'repository')), { keys: [key] })
+  const repository = await openWorkRepository(bench.folder)
   const [record] = await Array.fromAsync(repository.records())
   if (record?.state !== 'committed') throw new Error('the backup is not there')
   const real = backupRecordSchema.parse(record.body)
@@ -140,66 +135,26 @@ async function publish({ folder, run }: Workplace): Promise<string> {
   return join(installed, 'bin/pgrevive.js')
 }
 
-interface RunningService extends AsyncDisposable {
-  readonly link: string
-  readonly residentBytes: () => Promise<number>
-}
-
-async function startService({ folder, environment }: Workplace, program: string): Promise<RunningService> {
-  const { PGREVIVE_REPO: _, ...env } = environment
-  const words = ['serve', '--listen', '127.0.0.1:0', '--state', join(folder, 'state')]
-  const service = spawn(process.execPath, [program, ...words], {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const ended = once(service, 'exit')
-  let text = ''
-  const link = await new Promise<string>((resolve, reject) => {
-    service.stderr.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      const found = /https?:\/\/\S+\/setup#\S+/.exec(text)?.[0]
-      if (found) resolve(found)
-    })
-    void ended.then(() => reject(new Error(`the service ended: ${text}`)))
-  })
-  return {
-    link,
-    residentBytes: async () => {
-      const status = await readFile(`/proc/${service.pid}/status`, 'utf8')
-      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024
-    },
-    [Symbol.asyncDispose]: async () => {
-      service.kill('SIGTERM')
-      await ended
-    },
-  }
-}
-
 async function measureAnswers(
-  { link, residentBytes }: RunningService,
+  { url, link, pid }: RunningService,
   databases: number,
 ): Promise<Omit<ServiceMeasurement, 'databases' | 'backups' | 'runs'>> {
-  const { origin } = new URL(link)
+  const residentBytes = () => readResident(pid)
   await using browser = await openBrowser()
   const { page } = await openPage(browser)
-  await page.goto(link)
-  await page.getByLabel('Your name').fill('Ada')
-  await page.getByLabel('E-mail').fill('ada@example.com')
-  await page.getByLabel('Password').fill('correct horse battery')
-  await page.getByRole('button', { name: 'Make the account' }).click()
-  await page.waitForURL((url) => url.pathname !== '/setup')
+  await fillAccount(page, link)
+  await page.waitForURL(({ pathname }) => pathname !== '/setup')
   const isShown = () => page.evaluate<number>(untilShown(databases))
-  await page.goto(origin)
+  await page.goto(url)
   await isShown()
   await delay(60_000) // what it does at its start is done
   const startedBytes = await residentBytes()
 
   const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ')
-  const overviewMs = await middleOf(() => ask(`${origin}/api/overview`, cookie))
-  const floorMs = await middleOf(() => ask(`${origin}/healthz`, cookie))
+  const overviewMs = await middleOf(() => ask(`${url}/api/overview`, cookie))
+  const floorMs = await middleOf(() => ask(`${url}/healthz`, cookie))
   const open = async () => {
-    await page.goto(origin, { waitUntil: 'commit' })
+    await page.goto(url, { waitUntil: 'commit' })
     return isShown()
   }
   const session = await page.context().newCDPSession(page)
@@ -219,6 +174,11 @@ function untilShown(databases: number): string {
     const painted = () => requestAnimationFrame(() => done(performance.now()))
     look()
   })`
+}
+
+async function readResident(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024
 }
 
 async function ask(url: string, cookie: string): Promise<number> {

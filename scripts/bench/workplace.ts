@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,6 +8,10 @@ import { Connection } from '../../src/postgres/wire/connection.ts'
 import type { ConnectionTarget } from '../../src/postgres/target/connection-target.ts'
 import { findServerBinaries } from '../../src/postgres/server/server-binaries.ts'
 import { startTestServer } from '../../src/postgres/server/test-server.ts'
+import { parseKeyFile } from '../../src/repository/keys/key-file.ts'
+import { openRepository } from '../../src/repository/open-repository.ts'
+import type { Repository } from '../../src/repository/repository.ts'
+import { DirectoryStore } from '../../src/store/directory/directory-store.ts'
 import { measure, type Measurement } from './measure.ts'
 
 /** A server with one database, an empty folder, and shell commands that know both. */
@@ -82,6 +86,14 @@ export async function prepareWorkplace(fill: (connection: Connection) => Promise
     run: (command) => measure(command, { cwd: folder, env }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** What a backup has made in the workplace, with its key. */
+export async function openWorkRepository(folder: string): Promise<Repository> {
+  const keys = join(folder, '.config/pgrevive')
+  const [name = ''] = await readdir(keys)
+  const key = parseKeyFile(await readFile(join(keys, name), 'utf8'))
+  return openRepository(await DirectoryStore.open(join(folder, 'repository')), { keys: [key] })
 }
 
 /** Fills a database as the guides' travel planner would. */

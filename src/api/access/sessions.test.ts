@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { issuedToken } from '../../shapes/access.ts'
 import { csrfHeader } from '../guard.ts'
 import { TestApi, codeOf, goodPassword } from '../test-api.ts'
-import { beginSecondFactor, totp } from './test-second-factor.ts'
+import { beginSecondFactor, shownCode } from './test-second-factor.ts'
 
 const session = 'pgrevive.session_token'
 
@@ -136,7 +136,7 @@ describe('a token', () => {
       assert.equal(codeOf(await person.ask('POST', path, body, withToken)), 'access-denied', path)
     }
     const { totpURI } = await beginSecondFactor(person)
-    const turnOn = await person.ask('POST', '/api/auth/two-factor/verify-totp', { code: totp(totpURI) }, withToken)
+    const turnOn = await person.ask('POST', '/api/auth/two-factor/verify-totp', { code: shownCode(totpURI) }, withToken)
     assert.equal(codeOf(turnOn), 'sign-in-failed')
     assert.equal((await person.whoAmI()).user?.totp, false)
   })
