@@ -30,7 +30,7 @@ const RepositoriesPage = page(() => import('../pages/repositories/RepositoriesPa
 const RetentionPage = page(() => import('../pages/retention/RetentionPage.tsx'), 'RetentionPage')
 const AlertsPage = page(() => import('../pages/alerts/AlertsPage.tsx'), 'AlertsPage')
 const SettingsPage = page(() => import('../pages/settings/SettingsPage.tsx'), 'SettingsPage')
-const AdminsOnly = page(() => import('../pages/LostPage.tsx'), 'AdminsOnly')
+const AdminsOnly = page(() => import('../pages/AdminsOnly.tsx'), 'AdminsOnly')
 const LostPage = page(() => import('../pages/LostPage.tsx'), 'LostPage')
 
 export function App() {

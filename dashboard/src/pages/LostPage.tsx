@@ -1,4 +1,4 @@
-import { Lock, MapPinOff } from 'lucide-react'
+import { MapPinOff } from 'lucide-react'
 import { Page } from '../app/Page.tsx'
 import { ButtonLink } from '../ui/Button.tsx'
 import { Empty } from '../ui/Note.tsx'
@@ -12,20 +12,6 @@ export function LostPage() {
         action={<ButtonLink to="/">To the overview</ButtonLink>}
       >
         It may have been a link to something that was removed.
-      </Empty>
-    </Page>
-  )
-}
-
-export function AdminsOnly() {
-  return (
-    <Page title="For admins">
-      <Empty
-        icon={<Lock aria-hidden="true" />}
-        title="This is for admins"
-        action={<ButtonLink to="/">To the overview</ButtonLink>}
-      >
-        An admin can do it for you, or change your role.
       </Empty>
     </Page>
   )
