@@ -11,7 +11,7 @@ import { type TestServer, loadSql, startTestServer } from '../../postgres/server
 import { withDatabase } from '../../postgres/target/connection-target.ts'
 import { TestS3Server } from '../../store/s3/test-s3-server.ts'
 import { shellWord } from '../../core/text/shell-word.ts'
-import { TestHost, assertFailed, doctorDocument, restoreDocument } from './test-host.ts'
+import { TestHost, assertFailed, connectionVariables, doctorDocument, restoreDocument } from './test-host.ts'
 
 type Doctor = z.output<typeof doctorDocument>
 const run = promisify(execFile)
@@ -165,8 +165,7 @@ describe('doctor names each trouble, and what mends it', { timeout: 300_000 }, (
     await using host = await createHost()
     await host.succeed('backup')
     await using elsewhere = await startTestServer()
-    const { PGHOST, PGPORT, PGUSER, PGPASSWORD } = (await TestHost.create(elsewhere)).environment
-    const there = host.with({ PGHOST, PGPORT, PGUSER, PGPASSWORD })
+    const there = host.with(connectionVariables(elsewhere))
     await loadSql(elsewhere.target, 'CREATE DATABASE shop TEMPLATE template0')
     // a server that trusts says that there is no such role
     {
