@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { createTransport } from 'nodemailer'
 import { AppError, messageOf } from '../../../core/app-error.ts'
 import type { EmailTarget } from '../../../config/config-channels.ts'
 import type { Reach } from '../../reach.ts'
@@ -58,6 +57,8 @@ export async function sendMail(
 ): Promise<void> {
   const { host, port, user, tls, caFile } = target.smtp
   const [{ address }] = await reach.resolve(host)
+  // Some megabytes, for those alone who want mail.
+  const { createTransport } = await import('nodemailer')
   const transport = createTransport({
     // that which was looked at, and no name that could lead elsewhere the next moment
     host: address,
