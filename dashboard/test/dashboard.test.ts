@@ -154,9 +154,18 @@ describe('the dashboard, in a browser, against the service and a server', { skip
     }
   })
 
-  it('is used without a mouse: keys lead to pages, databases, and points in time', async () => {
+  it('is used without a mouse: keys lead to menus, pages, databases, and points in time', async () => {
     await page.goto(service.url)
     await page.getByRole('heading', { name: /can be restored right now/ }).waitFor()
+    const acts = page.getByRole('button', { name: 'What can be done with shop' })
+    // opened for the first time, and again
+    for (const key of ['Enter', 'ArrowDown']) {
+      await acts.press(key)
+      await page.getByRole('menuitem', { name: 'Prove the newest backup' }).waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('menu').waitFor({ state: 'detached' })
+      assert.ok(await acts.evaluate((button) => button === document.activeElement))
+    }
     await page.keyboard.press('g')
     await page.keyboard.press('s')
     await page.getByRole('heading', { name: 'Schedules' }).waitFor()

@@ -29,9 +29,11 @@ const fetched =
 export const queries = {
   me: queryOptions({
     queryKey: ['me'],
-    queryFn: async ({ signal }) => {
+    queryFn: async ({ signal, client }) => {
       const me = await get<Me>(at`me`, signal)
       setCsrf(me.csrf)
+      // Every page shows something of it: asked for before any of them is built.
+      if (me.user) void client.prefetchQuery(queries.overview)
       return me
     },
   }),

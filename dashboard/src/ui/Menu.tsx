@@ -1,11 +1,32 @@
-import { DropdownMenu } from 'radix-ui'
-import type { ReactNode } from 'react'
+import { DropdownMenu, Slot } from 'radix-ui'
+import { useState, type ReactNode } from 'react'
 import { Link } from 'react-router'
 
-/** `modal` stays off: it would lock scrolling by a <style> that the content policy refuses. */
-export function Menu({ trigger, children }: { trigger: ReactNode; children: ReactNode }) {
+interface MenuParts {
+  trigger: ReactNode
+  children: ReactNode
+}
+
+/** There may be hundreds on a page: until it is opened for the first time, a menu is its button alone. */
+export function Menu({ trigger, children }: MenuParts) {
+  const [wanted, setWanted] = useState(false)
+  if (wanted) return <OpenedMenu trigger={trigger}>{children}</OpenedMenu>
   return (
-    <DropdownMenu.Root modal={false}>
+    <Slot.Root
+      aria-haspopup="menu"
+      aria-expanded={false}
+      onClick={() => setWanted(true)}
+      onKeyDown={(event) => event.key === 'ArrowDown' && setWanted(true)}
+    >
+      {trigger}
+    </Slot.Root>
+  )
+}
+
+/** `modal` stays off: it would lock scrolling by a <style> that the content policy refuses. */
+function OpenedMenu({ trigger, children }: MenuParts) {
+  return (
+    <DropdownMenu.Root modal={false} defaultOpen>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content className="menu" align="end" sideOffset={6} collisionPadding={8}>
