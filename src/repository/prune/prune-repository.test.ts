@@ -120,7 +120,7 @@ describe('prune', () => {
     const bounded = await bench.prune({ store, maxRepackBytes: 1 })
     const packsRead = () => read.filter((key) => key.startsWith('packs/'))
     assert.equal(bounded.repacked.packs, 1, 'one in any case')
-    assert.equal(packsRead().length, 1)
+    assert.ok(packsRead().length <= 1, 'none if the most wasteful one holds lists')
     assert.ok(bounded.repacked.bytes < bounded.condemned.bytes / 3, 'the one of which little was needed')
     await bench.assertSound()
     const rest = await bench.prune({ store, maxRepackBytes: 1e9 })
@@ -133,6 +133,33 @@ describe('prune', () => {
     assert.equal(await bench.packBytes(), before - removed.removed.bytes)
     assert.ok(removed.removed.packs >= 2)
     assert.ok((await readStream(bench.repository, untouched.stream)).equals(untouched.bytes))
+    await bench.assertSound()
+  })
+
+  it('takes no pack for one that was condemned before a repair condemned it, whenever it has listed tombstones', async () => {
+    await using bench = await PruneBench.create()
+    await bench.backUp(rows(50_000, 10))
+    const first = await bench.backUp(rows(0, 1000))
+    await bench.repository.condemn(['ab'.repeat(32)])
+    await using session = await bench.repository.startSession()
+    const stream = await writeStream(session, first.bytes)
+    await bench.forget(first)
+    const [tombstone = ''] = await bench.test.objects('gc/')
+    await bench.test.flipBit(tombstone)
+    await bench.pass(72)
+    let isStalled = false
+    const list: ObjectStore['list'] = async function* (prefix, options) {
+      const listed = await Array.fromAsync(bench.test.store.list(prefix, options))
+      if (prefix === 'gc/' && !isStalled) {
+        isStalled = true
+        const { id } = await session.commit({ stream })
+        bench.kept.push({ id, stream, bytes: first.bytes })
+        await checkRepository((await bench.test.reopen()).repository, { level: 2, repair: true, streamsOf })
+      }
+      yield* listed
+    }
+    const { removed } = await bench.prune({ store: storeWith(bench.test.store, { list }) })
+    assert.deepEqual([isStalled, removed], [true, nothing])
     await bench.assertSound()
   })
 

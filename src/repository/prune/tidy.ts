@@ -95,7 +95,7 @@ export async function dropTombstones(
 ): Promise<number> {
   let freedBytes = 0
   const isForgotten = (pack: string) => !inventory.hasPack(pack) && !unreadable.has(pack)
-  for await (const { key, sizeBytes, modifiedAt, packs } of context.tombstones.tombstones(options)) {
+  for (const { key, sizeBytes, modifiedAt, packs } of await context.tombstones.tombstones(options)) {
     if (+now - +modifiedAt < tombstoneLifetimeMs || !packs.every(isForgotten)) continue
     await context.store.delete(key, options)
     freedBytes += sizeBytes

@@ -28,6 +28,11 @@ export interface Condemnations {
   readonly replacedAt: Date | undefined
 }
 
+interface StoredTombstone extends SealedObjectInfo {
+  readonly packs: readonly string[]
+  readonly isReplacement: boolean
+}
+
 /**
  * Which packs are condemned: nothing new may rely on them, and once the grace period is over they may be deleted.
  * A tombstone is never revoked.
@@ -35,7 +40,7 @@ export interface Condemnations {
 export class TombstoneBook {
   readonly #store: ObjectStore
   readonly #metadataKey: KeyObject
-  /** Tombstones never change, so each is read once. */
+  /** Each is read once: tombstones never change, and what a replacement says is said under a new name, too. */
   readonly #read = new Map<string, Tombstone>()
 
   constructor(store: ObjectStore, metadataKey: KeyObject) {
@@ -50,7 +55,7 @@ export class TombstoneBook {
   async condemnations(options: TombstoneOptions = {}): Promise<Condemnations> {
     const condemned = new Map<string, Date>()
     let replacedAt: Date | undefined
-    for await (const { packs, modifiedAt, isReplacement } of this.tombstones(options)) {
+    for (const { packs, modifiedAt, isReplacement } of await this.tombstones(options)) {
       for (const pack of packs) {
         const earlier = condemned.get(pack)
         if (!earlier || modifiedAt < earlier) condemned.set(pack, modifiedAt)
@@ -60,15 +65,21 @@ export class TombstoneBook {
     return { packs: condemned, replacedAt }
   }
 
-  /** Each with the packs that it condemns; see `condemnations`. */
-  tombstones(
-    options: TombstoneOptions = {},
-  ): AsyncIterable<SealedObjectInfo & { readonly packs: readonly string[]; readonly isReplacement: boolean }> {
+  /** Each with the packs that it condemns, and when it did; see `condemnations`. */
+  async tombstones(options: TombstoneOptions = {}): Promise<readonly StoredTombstone[]> {
     const read = async (info: SealedObjectInfo) => {
       const { condemned: packs = [], replacement = false } = (await this.#get(info, options)) ?? {}
       return { ...info, packs, isReplacement: replacement }
     }
-    return readAhead(listSealed(this.#store, 'gc', options), 4, read, options)
+    const found = await Array.fromAsync(readAhead(listSealed(this.#store, 'gc', options), 4, read, options))
+    if (!found.some(({ isReplacement }) => isReplacement)) return found
+    // What was listed may have been the damaged one, long before this took its place: it condemns from then on only.
+    const times = new Map<string, Date>()
+    for await (const { id, modifiedAt } of listSealed(this.#store, 'gc', options)) times.set(id, modifiedAt)
+    return found.map((tombstone) => {
+      const replacedAt = tombstone.isReplacement ? times.get(tombstone.id) : undefined
+      return replacedAt ? { ...tombstone, modifiedAt: replacedAt } : tombstone
+    })
   }
 
   /** Returns the bytes stored once the tombstone is durable. */
